@@ -1,0 +1,40 @@
+// Package audit says what an audit row holds. Rows are appended in the transaction of what they record: no row, no change.
+//
+// Rows name ids, never personal values. The package owns the vocabulary of actions.
+package audit
+
+import "folioscope/internal/ledger"
+
+// Action is what was done.
+type Action string
+
+// The actions that are recorded.
+const (
+	SignIn             Action = "session.create"
+	SignInFailed       Action = "session.refused"
+	SignOut            Action = "session.delete"
+	UserCreated        Action = "user.create"
+	UserInvited        Action = "user.invite"
+	InvitationAccepted Action = "user.accept_invitation"
+	UsersListed        Action = "user.list"
+	PortfolioCreated   Action = "portfolio.create"
+	PortfolioChanged   Action = "portfolio.change"
+	AccountCreated     Action = "account.create"
+	AccountChanged     Action = "account.change"
+	ActivitiesAdded    Action = "activity.add"
+	ActivityCorrected  Action = "activity.correct"
+	ActivityVoided     Action = "activity.void"
+	ActivitiesImported Action = "activity.import"
+	InstrumentCreated  Action = "instrument.create"
+	KeysCreated        Action = "keys.create"
+)
+
+// Entry is one row as its writer knows it; the store adds number and time.
+type Entry struct {
+	Actor     ledger.OwnerID // who did it, empty for the service itself
+	Owner     ledger.OwnerID // whose data it is about, empty where it is nobody's
+	Action    Action
+	Object    string // id of what was changed
+	RequestID string // correlates with the log
+	Result    string // "ok", or the kind of refusal
+}
