@@ -1,0 +1,269 @@
+/**
+ * The API client: one function per thing the dashboard does, each resolving to the answer's body or
+ * throwing a Fault. Screens never see fetch, status codes or headers.
+ */
+import createClient from 'openapi-fetch';
+import { asFault, Fault } from './fault';
+import type { paths } from './paths';
+import type * as t from './types';
+
+export { asFault, Fault } from './fault';
+export type * from './types';
+
+/** A call that takes longer is given up: the server's own limit is shorter. */
+const callMillisecondsMax = 30_000;
+
+const client = createClient<paths>({
+  baseUrl: globalThis.location?.origin ?? 'http://localhost',
+  credentials: 'same-origin',
+  headers: { Accept: 'application/json, application/problem+json' },
+  // Looked up at call time so that tests can put their own in place.
+  fetch: (request: Request) => globalThis.fetch(request),
+});
+
+let signedOut: () => void = () => undefined;
+
+/** Called whenever the server says that nobody is signed in. The session store listens. */
+export function onSignedOut(listener: () => void): void {
+  signedOut = listener;
+}
+
+interface Outcome<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+async function result<T>(call: Promise<Outcome<T>>, watchSession = true): Promise<T> {
+  let outcome: Outcome<T>;
+  try {
+    outcome = await call;
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw asFault(cause instanceof DOMException ? new TypeError(cause.message) : cause);
+  }
+  const { response } = outcome;
+  if (response.ok) return outcome.data as T;
+  if (response.status === 401 && watchSession) signedOut();
+  const retry = Number(response.headers.get('Retry-After'));
+  const problem =
+    outcome.error && typeof outcome.error === 'object' ? (outcome.error as t.ProblemDocument) : null;
+  throw new Fault(response.status, problem, Number.isFinite(retry) && retry > 0 ? retry : null);
+}
+
+function limits(signal?: AbortSignal): { signal: AbortSignal } {
+  const deadline = AbortSignal.timeout(callMillisecondsMax);
+  return { signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
+}
+
+/** A key that makes repeating a creating call harmless; make one per intent, not per attempt. */
+export function idempotencyKey(): string {
+  return crypto.randomUUID();
+}
+
+const once = (key: string): Record<string, string> => ({ 'Idempotency-Key': key });
+const none = {};
+
+export const session = {
+  create: (email: string, password: string, totp?: string) =>
+    result(
+      client.POST('/api/v1/session', {
+        params: { path: none },
+        body: { email, password, totp },
+        ...limits(),
+      }),
+      false,
+    ),
+  me: () => result(client.GET('/api/v1/me', { params: { path: none }, ...limits() }), false),
+  end: () => result(client.DELETE('/api/v1/session', { params: { path: none }, ...limits() }), false),
+  acceptInvitation: (token: string, password: string, name?: string) =>
+    result(
+      client.POST('/api/v1/invitations/accept', {
+        params: { path: none, header: once(idempotencyKey()) },
+        body: { token, password, name },
+        ...limits(),
+      }),
+      false,
+    ),
+};
+
+export const portfolios = {
+  list: () => result(client.GET('/api/v1/portfolios', { params: { path: none }, ...limits() })),
+  create: (body: { name: string; base_currency: string; lot_method?: string }, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios', { params: { path: none, header: once(key) }, body, ...limits() }),
+    ),
+  change: (
+    id: string,
+    body: { name?: string; lot_method?: string; allow_short?: boolean; closed?: boolean },
+  ) => result(client.PATCH('/api/v1/portfolios/{id}', { params: { path: { id } }, body, ...limits() })),
+  document: (id: string, sequence?: number, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}', {
+        params: { path: { id }, query: { sequence } },
+        ...limits(signal),
+      }),
+    ),
+  holding: (id: string, instrument: string, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/holdings/{instrument}', {
+        params: { path: { id, instrument } },
+        ...limits(signal),
+      }),
+    ),
+};
+
+export const accounts = {
+  list: (id: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/portfolios/{id}/accounts', { params: { path: { id } }, ...limits(signal) })),
+  create: (id: string, body: { name: string; currency: string }, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/accounts', {
+        params: { path: { id }, header: once(key) },
+        body,
+        ...limits(),
+      }),
+    ),
+  change: (id: string, account: string, body: { name?: string; closed?: boolean }) =>
+    result(
+      client.PATCH('/api/v1/portfolios/{id}/accounts/{account}', {
+        params: { path: { id, account } },
+        body,
+        ...limits(),
+      }),
+    ),
+};
+
+export interface ActivityQuery {
+  cursor?: string;
+  limit?: number;
+  instrument_id?: string;
+  account?: string;
+}
+
+export const activities = {
+  list: (id: string, query: ActivityQuery, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/activities', {
+        params: { path: { id }, query },
+        ...limits(signal),
+      }),
+    ),
+  append: (id: string, entries: t.ActivityInput[], key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/activities', {
+        params: { path: { id }, header: once(key) },
+        body: { activities: entries },
+        ...limits(),
+      }),
+    ),
+  correct: (id: string, activity: string, entry: t.ActivityInput, sequence: number) =>
+    result(
+      client.PUT('/api/v1/portfolios/{id}/activities/{activity}', {
+        params: { path: { id, activity }, header: { 'If-Match': `"${sequence}"` } },
+        body: entry,
+        ...limits(),
+      }),
+    ),
+  void: (id: string, activity: string, sequence: number) =>
+    result(
+      client.DELETE('/api/v1/portfolios/{id}/activities/{activity}', {
+        params: { path: { id, activity }, header: { 'If-Match': `"${sequence}"` } },
+        ...limits(),
+      }),
+    ),
+};
+
+const csv = {
+  bodySerializer: (text: string) => text,
+  headers: { 'Content-Type': 'text/csv; charset=utf-8' },
+};
+
+export const imports = {
+  preview: (id: string, text: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/imports', {
+        params: { path: { id }, query: { format: 'folioscope-csv', dry_run: true } },
+        body: text,
+        ...csv,
+        ...limits(),
+      }),
+    ) as Promise<t.ImportPreview>,
+  confirm: (id: string, text: string, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/imports', {
+        params: { path: { id }, query: { format: 'folioscope-csv' }, header: once(key) },
+        body: text,
+        ...csv,
+        ...limits(),
+      }),
+    ) as Promise<t.ImportResult>,
+};
+
+export interface Period {
+  from?: t.Day;
+  to?: t.Day;
+}
+
+export const figures = {
+  performance: (id: string, period: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/performance', {
+        params: { path: { id }, query: period },
+        ...limits(signal),
+      }),
+    ),
+  history: (id: string, period: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/history', {
+        params: { path: { id }, query: period },
+        ...limits(signal),
+      }),
+    ),
+  allocation: (id: string, by: t.Dimension, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/allocation', {
+        params: { path: { id }, query: { by } },
+        ...limits(signal),
+      }),
+    ),
+};
+
+export const instruments = {
+  search: (q: string, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/instruments', {
+        params: { path: none, query: { q, limit: 12 } },
+        ...limits(signal),
+      }),
+    ),
+  bars: (id: string, period: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/instruments/{id}/bars', {
+        params: { path: { id }, query: period },
+        ...limits(signal),
+      }),
+    ),
+  create: (body: t.InstrumentInput, key: string) =>
+    result(
+      client.POST('/api/v1/instruments', { params: { path: none, header: once(key) }, body, ...limits() }),
+    ),
+};
+
+export const admin = {
+  users: (cursor?: string, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/admin/users', {
+        params: { path: none, query: { cursor, limit: 100 } },
+        ...limits(signal),
+      }),
+    ),
+  invite: (body: { email: string; name: string; role: string }, key: string) =>
+    result(
+      client.POST('/api/v1/admin/invitations', {
+        params: { path: none, header: once(key) },
+        body,
+        ...limits(),
+      }),
+    ),
+};

@@ -1,0 +1,5 @@
+export * from './date';
+export * as decimal from './decimal';
+export { locale, setLocale } from './locale';
+export * from './money';
+export * from './number';

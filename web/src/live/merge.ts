@@ -1,0 +1,54 @@
+/**
+ * What a stream event does to the portfolio document: pure functions, so that they can be tested
+ * without a connection. Order of events is not trusted: what is older than what is shown is dropped.
+ */
+import type { Holding, PortfolioDelta, PortfolioDocument } from '../api';
+
+/** The newer of two documents of one portfolio; the second on a tie, since it arrived later. */
+export function newer(shown: PortfolioDocument | null, next: PortfolioDocument): PortfolioDocument {
+  if (!shown || shown.id !== next.id) return next;
+  if (next.sequence !== shown.sequence) return next.sequence > shown.sequence ? next : shown;
+  return next.as_of >= shown.as_of ? next : shown;
+}
+
+/**
+ * The document with the delta in it. A delta of another portfolio, of an older journal sequence or
+ * older than the document changes nothing. Holdings keep their place: rows must not jump under a
+ * pointer; an unknown one is added at the end.
+ */
+export function applyDelta(shown: PortfolioDocument, delta: PortfolioDelta): PortfolioDocument {
+  if (delta.id !== shown.id || delta.sequence < shown.sequence || delta.as_of < shown.as_of) return shown;
+  return {
+    ...shown,
+    sequence: delta.sequence,
+    value: delta.value,
+    cash: delta.cash,
+    day_change: delta.day_change,
+    day_change_percent: delta.day_change_percent,
+    state: delta.state,
+    stale_share: delta.stale_share,
+    as_of: delta.as_of,
+    holdings: mergeHoldings(shown.holdings, delta.holdings ?? []),
+    contributions: delta.contributions ?? shown.contributions,
+    markets: delta.markets ?? shown.markets,
+    rates: delta.rates ?? shown.rates,
+  };
+}
+
+function mergeHoldings(shown: Holding[], changed: Holding[]): Holding[] {
+  if (changed.length === 0) return shown;
+  const byId = new Map(changed.map((holding) => [holding.instrument_id, holding]));
+  const merged = shown.map((holding) => {
+    const next = byId.get(holding.instrument_id);
+    byId.delete(holding.instrument_id);
+    return next ?? holding;
+  });
+  return byId.size > 0 ? [...merged, ...byId.values()] : merged;
+}
+
+/** Milliseconds to wait before attempt n (from 0): doubling, at most 30 s, spread so that clients don't come back as one. */
+export function retryDelay(attempt: number, random: () => number): number {
+  const delayMax = 30_000;
+  const base = Math.min(1000 * 2 ** Math.min(attempt, 10), delayMax);
+  return Math.round(base * (0.5 + random() / 2));
+}

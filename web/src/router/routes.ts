@@ -1,0 +1,74 @@
+/** Every page of the dashboard. Each screen is its own chunk, loaded when first opened. */
+import type { Component } from 'svelte';
+
+/** Names of the main navigation; a route without one belongs to none of its entries. */
+export type Section = 'overview' | 'holdings' | 'activities' | 'import' | 'portfolios' | 'admin';
+
+export interface Route {
+  pattern: string;
+  title: string;
+  section?: Section;
+  /** Open to people who are not signed in. */
+  open?: boolean;
+  // Screens take different parameters; the router passes on what the pattern names.
+  load: () => Promise<{ default: Component<Record<string, string>> }>;
+}
+
+type Loaded = Promise<{ default: Component<Record<string, string>> }>;
+
+export const routes: Route[] = [
+  {
+    pattern: '/',
+    title: 'Overview',
+    section: 'overview',
+    load: () => import('../screens/overview/Overview.svelte') as Loaded,
+  },
+  {
+    pattern: '/holdings',
+    title: 'Holdings',
+    section: 'holdings',
+    load: () => import('../screens/holdings/Holdings.svelte') as Loaded,
+  },
+  {
+    pattern: '/holdings/:instrument',
+    title: 'Holding',
+    section: 'holdings',
+    load: () => import('../screens/holdings/HoldingDetail.svelte') as Loaded,
+  },
+  {
+    pattern: '/activities',
+    title: 'Activities',
+    section: 'activities',
+    load: () => import('../screens/activities/Activities.svelte') as Loaded,
+  },
+  {
+    pattern: '/import',
+    title: 'Import',
+    section: 'import',
+    load: () => import('../screens/import/Import.svelte') as Loaded,
+  },
+  {
+    pattern: '/portfolios',
+    title: 'Portfolios and accounts',
+    section: 'portfolios',
+    load: () => import('../screens/portfolios/Portfolios.svelte') as Loaded,
+  },
+  {
+    pattern: '/admin',
+    title: 'People',
+    section: 'admin',
+    load: () => import('../screens/admin/People.svelte') as Loaded,
+  },
+  {
+    pattern: '/invite/:token',
+    title: 'Invitation',
+    open: true,
+    load: () => import('../screens/sign-in/AcceptInvitation.svelte') as Loaded,
+  },
+  {
+    pattern: '/sign-in',
+    title: 'Sign in',
+    open: true,
+    load: () => import('../screens/sign-in/SignIn.svelte') as Loaded,
+  },
+];

@@ -1,0 +1,71 @@
+/** Who is signed in. One instance, since a browser holds one session. */
+import { asFault, onSignedOut, session as api } from '../api';
+import type { Fault, User } from '../api';
+
+type Phase = 'asking' | 'in' | 'out' | 'failed';
+
+let phase = $state<Phase>('asking');
+let user = $state.raw<User | null>(null);
+let fault = $state.raw<Fault | null>(null);
+
+export const session = {
+  get phase(): Phase {
+    return phase;
+  },
+  get user(): User | null {
+    return user;
+  },
+  /** Why asking who is signed in failed, when phase is `failed`. */
+  get fault(): Fault | null {
+    return fault;
+  },
+  get isAdmin(): boolean {
+    return user?.role === 'admin';
+  },
+
+  /** Asks the server who is signed in. */
+  async ask(): Promise<void> {
+    phase = 'asking';
+    try {
+      signIn(await api.me());
+    } catch (cause) {
+      const failed = asFault(cause);
+      if (failed.code === 'unauthenticated') signOut();
+      else {
+        fault = failed;
+        phase = 'failed';
+      }
+    }
+  },
+
+  async start(email: string, password: string, totp?: string): Promise<void> {
+    signIn((await api.create(email, password, totp)).user);
+  },
+
+  async accept(token: string, password: string, name?: string): Promise<void> {
+    signIn((await api.acceptInvitation(token, password, name)).user);
+  },
+
+  /** Signs out here even when the server can't be reached: the person asked to leave this screen. */
+  async end(): Promise<void> {
+    try {
+      await api.end();
+    } finally {
+      signOut();
+    }
+  },
+};
+
+function signIn(who: User): void {
+  user = who;
+  fault = null;
+  phase = 'in';
+}
+
+function signOut(): void {
+  user = null;
+  fault = null;
+  phase = 'out';
+}
+
+onSignedOut(signOut);
