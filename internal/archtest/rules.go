@@ -1,0 +1,178 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+)
+
+// The names of the rules, as refusals show them.
+const (
+	ruleUnknown  = "unknown package"
+	ruleImport   = "who may import whom"
+	ruleForeign  = "foreign modules"
+	ruleStandard = "standard library"
+	ruleTesting  = "testing stays in tests"
+	ruleComment  = "package comment"
+	ruleFile     = "file length"
+	ruleFunction = "function length"
+	ruleInit     = "no init"
+	ruleLinkname = "no linkname"
+	rulePure     = "the ground is pure"
+	ruleExact    = "exact amounts"
+)
+
+const (
+	fileLinesMax     = 800 // a longer file holds two things; aim at 400
+	functionLinesMax = 100 // a longer function does two things; aim at 50
+)
+
+// The layers, from the bottom. A package is named by its path below internal/; a folder inside it counts as a part of it.
+var (
+	ground    = []string{"fault", "money", "market", "ledger", "figures"}
+	contracts = []string{"event", "bus"}
+	services  = []string{"access", "audit", "identity", "ingest", "jobs", "live", "transfer", "httpapi"}
+	adapters  = []string{"provider", "natsbus", "sqlstore", "seal"}
+)
+
+// mayImport says which packages of ours each package may import, itself aside. What is not here is refused: a new package
+// gets its line, and its place in ARCHITECTURE.md, with its first file.
+var mayImport = map[string][]string{
+	// Ground: facts and rules. Functions of values, each resting only on what stands above it.
+	"fault":   {},
+	"money":   {"fault"},
+	"market":  {"fault", "money"},
+	"ledger":  {"fault", "money", "market"},
+	"figures": {"fault", "money", "market", "ledger"},
+
+	// Contracts: what crosses a process.
+	"event": ground,
+	"bus":   join(ground, "event"),
+
+	// Services: no service knows an adapter; it says in an interface of its own what it needs.
+	"audit":    ground,
+	"identity": join(ground, "audit"),
+	"access":   join(ground, "identity"),
+	"jobs":     ground, // and hands River what it needs of a transaction
+	"ingest":   join(ground, "event", "bus", "jobs"),
+	"live":     join(ground, "event", "bus"),
+	"transfer": join(ground, "audit"),
+	"httpapi":  join(ground, "access", "audit", "event", "bus", "identity", "ingest", "live", "transfer"),
+
+	// Adapters: never one another. They know the values of the services that they serve, not what these do.
+	"provider": join(ground, "ingest"),
+	"natsbus":  join(ground, "event", "bus"),
+	"sqlstore": join(ground, "audit", "event", "identity", "ingest", "jobs", "live", "transfer"),
+	"seal":     ground,
+
+	// Composition: app alone puts the pieces together.
+	"config":    {"fault", "money"},
+	"telemetry": {},
+	"demo":      join(ground, "audit", "event", "identity", "ingest", "sqlstore", "seal"),
+	"app":       join(ground, join(contracts, join(services, join(adapters, "config", "telemetry", "demo", "web")...)...)...),
+
+	// Around them.
+	"web":            {},
+	"cmd/folioscope": join(ground, "app", "config", "demo", "identity", "seal", "transfer"),
+	"archtest":       {},
+	"pgtest":         {},
+	"scripts":        {},
+}
+
+// foreign says which packages may import a module of others. A library has one home, so that replacing it is one package's
+// work; "*" is every package but the ground.
+var foreign = map[string][]string{
+	"github.com/alecthomas/kong":          {"cmd/folioscope"},
+	"github.com/caddyserver/certmagic":    {"app", "httpapi"},
+	"github.com/cockroachdb/apd":          {"money"},
+	"github.com/danielgtaylor/huma":       {"httpapi"},
+	"github.com/failsafe-go/failsafe-go":  {"ingest"},
+	"github.com/jackc/pgx":                {"sqlstore", "jobs", "pgtest"}, // River's driver takes pgx's transaction
+	"github.com/klauspost/compress":       {"httpapi"},
+	"github.com/knadh/koanf":              {"config"},
+	"github.com/maypok86/otter":           {"live", "httpapi"},
+	"github.com/nats-io/nats-server":      {"natsbus"},
+	"github.com/nats-io/nats.go":          {"natsbus"},
+	"github.com/ncruces/go-sqlite3":       {"sqlstore"},
+	"github.com/ncruces/julianday":        {"sqlstore"},
+	"github.com/pressly/goose":            {"sqlstore"},
+	"github.com/prometheus/client_golang": {"telemetry"},
+	"github.com/riverqueue/river":         {"jobs"},
+	"github.com/tink-crypto/tink-go":      {"seal"},
+	"go.uber.org/zap":                     {"app"}, // certmagic's logger
+	"golang.org/x/crypto":                 {"identity"},
+	"golang.org/x/net":                    {"provider", "httpapi"},
+	"golang.org/x/sync":                   {"*"},
+	"golang.org/x/sys":                    {"app"},
+	"golang.org/x/term":                   {"cmd/folioscope"},
+	"golang.org/x/text":                   {"provider", "transfer", "identity"},
+	"golang.org/x/time":                   {"*"},
+}
+
+// foreignInTests may be imported by every test, and by nothing else.
+var foreignInTests = []string{"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal"}
+
+// standard says which packages may import a part of the standard library that is a decision of its own. An empty list is
+// nobody.
+var standard = map[string][]string{
+	"C":              {}, // the product is pure Go
+	"database/sql":   {"sqlstore", "jobs"},
+	"expvar":         {}, // registers itself with a global
+	"log":            {}, // log/slog, passed in
+	"math/rand":      {}, // math/rand/v2, or crypto/rand for what must not be guessed
+	"net/http/pprof": {}, // registers itself with a global
+	"os/exec":        {"pgtest", "scripts"},
+	"plugin":         {},
+	"unsafe":         {},
+}
+
+// impure are the parts of the standard library with which ground would reach outside its arguments.
+var impure = []string{
+	"context", "crypto/rand", "database/sql", "log", "log/slog", "math/rand", "math/rand/v2", "net", "os", "runtime", "syscall",
+}
+
+// clock are the functions of package time that ask the clock or wait for it. Times and durations themselves are values.
+var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+
+// exactPackages hold amounts. Binary floating point enters them only through the accessors named here, which draw and
+// rate but never sum.
+var (
+	exactPackages  = []string{"money", "ledger"}
+	floatAccessors = []string{"Float64"}
+)
+
+func join(groups []string, more ...string) []string { return slices.Concat(groups, more) }
+
+// unit is the entry of mayImport that a directory belongs to: the longest that it is in.
+func unit(dir string) (string, bool) {
+	dir = strings.TrimPrefix(dir, "internal/")
+	for {
+		if _, ok := mayImport[dir]; ok {
+			return dir, true
+		}
+		cut := strings.LastIndexByte(dir, '/')
+		if cut < 0 {
+			return "", false
+		}
+		dir = dir[:cut]
+	}
+}
+
+func isGround(dir string) bool {
+	name, ok := unit(dir)
+	return ok && slices.Contains(ground, name)
+}
+
+func isExact(dir string) bool {
+	name, ok := unit(dir)
+	return ok && slices.Contains(exactPackages, name)
+}
+
+// isTestKit says whether a directory is a package made for tests, which may import testing: bustest, pgtest.
+func isTestKit(dir string) bool {
+	for part := range strings.SplitSeq(dir, "/") {
+		if strings.HasSuffix(part, "test") && part != "test" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,2 @@
+// Word.
+package market // want: package market says nowhere what it owns
