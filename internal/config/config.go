@@ -1,0 +1,204 @@
+// Package config holds the settings of a node: what they are, where they come from and which of them make no sense.
+//
+// It owns the names of all keys, the order file < environment < flags, the defaults and the rules. It never opens a
+// database, a socket or a key: it only reads the settings file. Secrets in it print as "(hidden)".
+//
+// A key of the file is a path such as providers.yahoo.base_url. Its name in the environment is FOLIOSCOPE_ and the path in
+// capitals, points turned into underscores: FOLIOSCOPE_PROVIDERS_YAHOO_BASE_URL. Lists are TOML arrays in the file and
+// commas in the environment and in flags. A key that is unknown is an error that names it, wherever it stands.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Roles that a node can take.
+const (
+	RoleAPI    = "api"    // answers HTTP and keeps event streams
+	RoleIngest = "ingest" // polls the providers
+	RoleEngine = "engine" // works on what new prices cause
+)
+
+// Config is every setting of a node. The tags are the keys.
+type Config struct {
+	Listen    string   `key:"listen"`     // HOST:PORT of the web server; plain HTTP on loopback only, see TLS and Proxy
+	PublicURL string   `key:"public_url"` // the origin that users' browsers see, such as https://folio.example; empty: made from Listen or TLS.Domain
+	DataDir   string   `key:"data_dir"`   // holds the embedded database, the keyring and the node's own name
+	Roles     []string `key:"roles"`      // of api, ingest, engine
+
+	Database  Database            `key:"database"`
+	NATS      NATS                `key:"nats"`
+	TLS       TLS                 `key:"tls"`
+	Proxy     Proxy               `key:"proxy"`
+	Keys      Keys                `key:"keys"`
+	Poll      Poll                `key:"poll"`
+	Providers map[string]Provider `key:"providers"` // by name; every name of ProviderNames is present
+	Chain     Chain               `key:"providers.chain"`
+	SMTP      SMTP                `key:"smtp"`
+	Telemetry Telemetry           `key:"telemetry"`
+}
+
+// Database says where the truth is kept.
+type Database struct {
+	URL Secret `key:"url"` // postgres://…; empty: encrypted SQLite in DataDir
+}
+
+// NATS says what carries hints between nodes.
+type NATS struct {
+	URLs    []string    `key:"urls"` // servers to use; empty: one inside this process
+	Cluster NATSCluster `key:"cluster"`
+}
+
+// NATSCluster joins the embedded servers of several nodes.
+type NATSCluster struct {
+	Listen string   `key:"listen"` // HOST:PORT for the other nodes; empty: alone
+	Routes []string `key:"routes"` // addresses of the other nodes
+}
+
+// TLS says how HTTPS is served: a certificate from files, one that is fetched for a public name, or a self-signed one.
+type TLS struct {
+	Cert   string `key:"cert"`   // PEM file
+	Key    string `key:"key"`    // PEM file
+	Domain string `key:"domain"` // public name; its certificate is fetched and renewed
+	Self   bool   `key:"self"`   // a self-signed certificate, made on the first start
+}
+
+// On says whether HTTPS is served by this process.
+func (t TLS) On() bool { return t.Cert != "" || t.Domain != "" || t.Self }
+
+// Proxy names who may end TLS in front of this node and say who the client is.
+type Proxy struct {
+	Trusted []string `key:"trusted"` // addresses or networks in CIDR form; empty: nobody
+}
+
+// Keys says where the key that wraps all others comes from.
+type Keys struct {
+	KEK string `key:"kek"` // a file's path, env:NAME, or a KMS URI; never the key itself
+}
+
+// Poll says how often prices are asked for.
+type Poll struct {
+	Interval time.Duration `key:"interval"`
+}
+
+// Provider is the settings of one source of market data.
+type Provider struct {
+	Enabled           bool   `key:"enabled"`
+	BaseURL           string `key:"base_url"`            // empty: the provider's own
+	Key               Secret `key:"key"`                 // empty where none is needed
+	RequestsPerMinute int    `key:"requests_per_minute"` // 0: the provider's own limit
+	RequestsPerDay    int    `key:"requests_per_day"`    // 0: the provider's own limit
+}
+
+// Chain names the providers to ask for each kind of instrument, the first choice first.
+type Chain struct {
+	Stock  []string `key:"stock"` // stocks, ETFs, bonds and whatever else an exchange trades
+	Fund   []string `key:"fund"`
+	FX     []string `key:"fx"`
+	Crypto []string `key:"crypto"`
+}
+
+// SMTP says where mail is handed over.
+type SMTP struct {
+	Host     string `key:"host"` // empty: no mail
+	Port     int    `key:"port"`
+	Username string `key:"username"`
+	Password Secret `key:"password"`
+	From     string `key:"from"`
+}
+
+// Telemetry says how the node reports about itself.
+type Telemetry struct {
+	LogLevel  string `key:"log_level"`  // debug, info, warn, error
+	LogFormat string `key:"log_format"` // text, json
+}
+
+// Level is the log level as slog takes it.
+func (t Telemetry) Level() slog.Level {
+	switch t.LogLevel {
+	case "debug":
+		return slog.LevelDebug
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// ProviderNames are the sources that can be configured, in the order of the alphabet.
+func ProviderNames() []string { return []string{"amfi", "coingecko", "ecb", "mfapi", "yahoo"} }
+
+// Default is the settings of a node that was told nothing. DataDir stays empty; Load finds the place that suits the machine.
+func Default() Config {
+	c := Config{
+		Listen:    "localhost:8080",
+		Roles:     []string{RoleAPI, RoleIngest, RoleEngine},
+		Poll:      Poll{Interval: 10 * time.Minute},
+		Providers: map[string]Provider{},
+		Chain: Chain{
+			Stock:  []string{"yahoo"},
+			Fund:   []string{"amfi", "mfapi", "yahoo"},
+			FX:     []string{"ecb", "yahoo"},
+			Crypto: []string{"coingecko", "yahoo"},
+		},
+		SMTP:      SMTP{Port: 587},
+		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text"},
+	}
+	for _, name := range ProviderNames() {
+		// Yahoo has no public terms for programs: whoever runs the node decides, after reading the notice in the guide.
+		c.Providers[name] = Provider{Enabled: name != "yahoo"}
+	}
+	return c
+}
+
+// Enabled keeps the providers of a chain that are switched on, in their order.
+func (c Config) Enabled(chain []string) []string {
+	return slices.DeleteFunc(slices.Clone(chain), func(name string) bool { return !c.Providers[name].Enabled })
+}
+
+// HasRole says whether the node takes a role.
+func (c Config) HasRole(role string) bool { return slices.Contains(c.Roles, role) }
+
+// String lists every key with its value, one a line, secrets hidden.
+func (c Config) String() string {
+	var out strings.Builder
+	visit(reflect.ValueOf(&c).Elem(), "", func(path string, field reflect.Value) {
+		fmt.Fprintf(&out, "%s = %v\n", path, field.Interface())
+	})
+	return out.String()
+}
+
+// GoString is String, so that %#v hides secrets too.
+func (c Config) GoString() string { return c.String() }
+
+// Secret is a text that never prints: only Reveal gives it.
+type Secret string
+
+const hidden = "(hidden)"
+
+// Reveal gives the secret itself, for whoever must use it.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the secret; an empty one shows as empty.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the secret from JSON and every other encoder.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue hides the secret from logs.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -1,0 +1,235 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"folioscope/internal/fault"
+)
+
+// home is an environment in which a data directory can be found.
+var home = []string{"HOME=/home/somebody"}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "folioscope.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDefaultsAreAWorkingNode(t *testing.T) {
+	c, err := Load(Sources{Environ: home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Poll.Interval != 10*time.Minute || c.Listen != "localhost:8080" || !strings.Contains(c.DataDir, "folioscope") {
+		t.Errorf("defaults: %s", c)
+	}
+	if got := c.Enabled(c.Chain.Fund); !slices.Equal(got, []string{"amfi", "mfapi"}) {
+		t.Errorf("yahoo is asked without anybody's leave: %v", got)
+	}
+	if got := c.Enabled(c.Chain.Crypto); !slices.Equal(got, []string{"coingecko"}) {
+		t.Errorf("crypto chain: %v", got)
+	}
+}
+
+func TestFileThenEnvironmentThenFlags(t *testing.T) {
+	path := write(t, `
+listen = "localhost:1"
+data_dir = "/file"
+roles = ["api", "ingest"]
+[poll]
+interval = "5m"
+[providers.yahoo]
+enabled = true
+base_url = "https://file.example"
+requests_per_minute = 7
+[providers.chain]
+crypto = ["yahoo", "coingecko"]
+[smtp]
+`)
+	c, err := Load(Sources{
+		File: path,
+		Environ: []string{
+			"FOLIOSCOPE_LISTEN=localhost:2",
+			"FOLIOSCOPE_PROVIDERS_YAHOO_BASE_URL=http://127.0.0.1:9",
+			"FOLIOSCOPE_PROVIDERS_CHAIN_FUND=mfapi, amfi",
+			"FOLIOSCOPE_NATS_CLUSTER_LISTEN=localhost:6222",
+			"FOLIOSCOPE_REFERENCE=/somewhere",
+			"OTHER=1",
+		},
+		Flags: map[string]string{"listen": "localhost:3", "poll.interval": "1s"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Provider{Enabled: true, BaseURL: "http://127.0.0.1:9", RequestsPerMinute: 7}
+	if c.Listen != "localhost:3" || c.DataDir != "/file" || c.Poll.Interval != time.Second || c.Providers["yahoo"] != want {
+		t.Errorf("layers: %s", c)
+	}
+	if !slices.Equal(c.Chain.Fund, []string{"mfapi", "amfi"}) || !slices.Equal(c.Chain.Crypto, []string{"yahoo", "coingecko"}) || !slices.Equal(c.Roles, []string{"api", "ingest"}) {
+		t.Errorf("lists: %s", c)
+	}
+	if !c.Providers["ecb"].Enabled || c.NATS.Cluster.Listen != "localhost:6222" || c.HasRole(RoleEngine) {
+		t.Errorf("untouched keys changed: %s", c)
+	}
+}
+
+// Every key can be set in each of the three places, under the name that its path gives.
+func TestEveryKeyHasItsNameInTheEnvironment(t *testing.T) {
+	all := keys()
+	for _, key := range []string{
+		"listen", "data_dir", "database.url", "nats.urls", "nats.cluster.listen", "nats.cluster.routes", "roles", "tls.cert", "tls.key",
+		"tls.domain", "tls.self", "keys.kek", "poll.interval", "proxy.trusted", "public_url", "providers.yahoo.enabled",
+		"providers.yahoo.base_url", "providers.coingecko.key", "providers.amfi.requests_per_minute", "providers.ecb.requests_per_day",
+		"providers.chain.stock", "providers.chain.fund", "providers.chain.fx", "providers.chain.crypto", "smtp.host", "telemetry.log_level",
+	} {
+		if !slices.Contains(all, key) {
+			t.Errorf("no key %s", key)
+		}
+	}
+	if got := EnvironmentName("providers.yahoo.base_url"); got != "FOLIOSCOPE_PROVIDERS_YAHOO_BASE_URL" {
+		t.Error(got)
+	}
+	names := map[string]string{}
+	for _, key := range all {
+		if other, taken := names[EnvironmentName(key)]; taken {
+			t.Errorf("%s and %s share a name", key, other)
+		}
+		names[EnvironmentName(key)] = key
+		// A value that no key accepts shows that the name reaches the key, for all but texts and lists.
+		c, err := Load(Sources{Environ: append(slices.Clone(home), EnvironmentName(key)+"=\x00")})
+		if err == nil && !strings.Contains(c.String(), key+" = ") {
+			t.Errorf("%s isn't listed", key)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct {
+		name, file  string
+		environment string
+		flags       map[string]string
+		want        string
+	}{
+		{name: "unknown key of the file", file: "listne = \"x\"", want: "listne: unknown key"},
+		{name: "unknown nested key", file: "[providers.yahoo]\nurl = \"x\"", want: "providers.yahoo.url: unknown key"},
+		{name: "unknown provider", file: "[providers.stooq]\nenabled = true", want: "providers.stooq.enabled: unknown key"},
+		{name: "unknown table", file: "[provider]", want: "provider: unknown key"},
+		{name: "not TOML", file: "listen = \n", want: "line 1"},
+		{name: "a value for a table", file: "poll = \"10m\"", want: "poll: unknown key"},
+		{name: "unknown variable", environment: "FOLIOSCOPE_PROVIDERS_YAHOO_BASEURL=x", want: "FOLIOSCOPE_PROVIDERS_YAHOO_BASEURL: unknown"},
+		{name: "unknown flag", flags: map[string]string{"listn": "x"}, want: "listn: unknown key"},
+		{name: "duration", environment: "FOLIOSCOPE_POLL_INTERVAL=10", want: "poll.interval: needs a duration"},
+		{name: "duration as a number", file: "[poll]\ninterval = 600", want: "poll.interval: needs a duration"},
+		{name: "too often", flags: map[string]string{"poll.interval": "10ms"}, want: "poll.interval: needs 1s to 24h"},
+		{name: "bool", environment: "FOLIOSCOPE_TLS_SELF=maybe", want: "tls.self: needs true or false"},
+		{name: "number", environment: "FOLIOSCOPE_PROVIDERS_ECB_REQUESTS_PER_DAY=many", want: "providers.ecb.requests_per_day: needs a whole number"},
+		{name: "negative", environment: "FOLIOSCOPE_PROVIDERS_ECB_REQUESTS_PER_DAY=-1", want: "providers.ecb.requests_per_day: needs 0 or more"},
+		{name: "text", file: "listen = 8080", want: "listen: needs a text"},
+		{name: "list", file: "roles = [1]", want: "roles: needs a list"},
+		{name: "role", environment: "FOLIOSCOPE_ROLES=api,admin", want: `roles: no role is called "admin"`},
+		{name: "no roles", environment: "FOLIOSCOPE_ROLES=", want: "roles: needs one"},
+		{name: "chain", environment: "FOLIOSCOPE_PROVIDERS_CHAIN_FX=ecb,frankfurter", want: `providers.chain.fx: no provider is called "frankfurter"`},
+		{name: "chain twice", environment: "FOLIOSCOPE_PROVIDERS_CHAIN_FX=ecb,ecb", want: "providers.chain.fx: names ecb twice"},
+		{name: "base address", environment: "FOLIOSCOPE_PROVIDERS_ECB_BASE_URL=ftp://x", want: "providers.ecb.base_url: needs an address"},
+		{name: "plain HTTP for all", environment: "FOLIOSCOPE_LISTEN=:8080", want: "listen: :8080 is not loopback"},
+		{name: "plain HTTP on a network", environment: "FOLIOSCOPE_LISTEN=192.168.1.2:8080", want: "not loopback"},
+		{name: "no port", environment: "FOLIOSCOPE_LISTEN=localhost", want: "listen: needs HOST:PORT"},
+		{name: "certificate without key", environment: "FOLIOSCOPE_TLS_CERT=a.pem", want: "tls.cert: and tls.key go together"},
+		{name: "two ways of TLS", flags: map[string]string{"tls.self": "true", "tls.domain": "folio.example"}, want: "choose one"},
+		{name: "proxy", environment: "FOLIOSCOPE_PROXY_TRUSTED=proxy.local", want: "proxy.trusted: needs addresses"},
+		{name: "database", environment: "FOLIOSCOPE_DATABASE_URL=mysql://u:hunter2@h/d", want: "database.url: needs postgres://"},
+		{name: "public address", environment: "FOLIOSCOPE_PUBLIC_URL=folio.example", want: "public_url: needs an origin"},
+		{name: "routes alone", environment: "FOLIOSCOPE_NATS_CLUSTER_ROUTES=a:1", want: "nats.cluster.routes: needs nats.cluster.listen"},
+		{name: "log level", environment: "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=loud", want: "telemetry.log_level: needs"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			from := Sources{Environ: slices.Clone(home), Flags: test.flags}
+			if test.environment != "" {
+				from.Environ = append(from.Environ, test.environment)
+			}
+			if test.file != "" {
+				from.File = write(t, test.file)
+			}
+			_, err := Load(from)
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %v, want %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Error("the error repeats a password")
+			}
+		})
+	}
+}
+
+func TestServingBeyondLoopbackNeedsTLSOrAProxy(t *testing.T) {
+	for _, extra := range []string{"FOLIOSCOPE_TLS_SELF=true", "FOLIOSCOPE_TLS_DOMAIN=folio.example", "FOLIOSCOPE_PROXY_TRUSTED=10.0.0.0/8,::1"} {
+		if _, err := Load(Sources{Environ: append(slices.Clone(home), "FOLIOSCOPE_LISTEN=:443", extra)}); err != nil {
+			t.Errorf("%s: %v", extra, err)
+		}
+	}
+	for _, listen := range []string{"127.0.0.1:0", "[::1]:8080", "localhost:80"} {
+		if _, err := Load(Sources{Environ: append(slices.Clone(home), "FOLIOSCOPE_LISTEN="+listen)}); err != nil {
+			t.Errorf("%s: %v", listen, err)
+		}
+	}
+}
+
+func TestSeveralWrongKeysAreAllNamed(t *testing.T) {
+	_, err := Load(Sources{Environ: append(slices.Clone(home), "FOLIOSCOPE_POLL_INTERVAL=x", "FOLIOSCOPE_TLS_SELF=x")})
+	e, ok := err.(*fault.Error)
+	if !ok || len(e.Places) != 2 || !strings.Contains(err.Error(), "poll.interval") || !strings.Contains(err.Error(), "tls.self") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheKeyMayLieInAVariableOfItsOwn(t *testing.T) {
+	kek := "FOLIOSCOPE_KEK=c2VjcmV0"
+	if _, err := Load(Sources{Environ: append(slices.Clone(home), kek, "FOLIOSCOPE_KEYS_KEK=env:FOLIOSCOPE_KEK")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load(Sources{File: write(t, "[keys]\nkek = \"env:FOLIOSCOPE_KEK\""), Environ: append(slices.Clone(home), kek)}); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load(Sources{Environ: append(slices.Clone(home), kek)}); err == nil {
+		t.Error("a variable that nothing names was taken")
+	}
+}
+
+func TestSecretsNeverPrint(t *testing.T) {
+	const planted = "hunter2-planted"
+	c, err := Load(Sources{Environ: append(slices.Clone(home),
+		"FOLIOSCOPE_DATABASE_URL=postgres://u:"+planted+"@db/folio",
+		"FOLIOSCOPE_PROVIDERS_COINGECKO_KEY="+planted,
+		"FOLIOSCOPE_SMTP_PASSWORD="+planted)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("start", "config", c, "key", c.Providers["coingecko"].Key)
+	for _, text := range []string{c.String(), fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%v %#v %q %x", c.Providers, c.Providers, c.SMTP.Password, c.SMTP), string(encoded), logged.String()} {
+		if strings.Contains(text, planted) {
+			t.Errorf("printed: %s", text)
+		}
+	}
+	if c.Providers["coingecko"].Key.Reveal() != planted {
+		t.Error("the secret itself is lost")
+	}
+	if !strings.Contains(c.String(), "providers.coingecko.key = (hidden)") || !strings.Contains(c.String(), "providers.ecb.key = \n") {
+		t.Errorf("one can't see which secrets are set: %s", c)
+	}
+}

@@ -1,0 +1,170 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"folioscope/internal/fault"
+)
+
+// Bounds of the poll: a second serves tests with a stand-in for a provider, and after a day nothing is live any more.
+const (
+	pollIntervalMin = time.Second
+	pollIntervalMax = 24 * time.Hour
+)
+
+// Validate checks every setting and how they fit together. Its error is of kind Invalid and names each key that is wrong.
+func (c Config) Validate() error {
+	var wrong []error
+	refuse := func(key, format string, args ...any) { wrong = append(wrong, fault.At(key, format, args...)) }
+
+	c.validateServer(refuse)
+	c.validateProviders(refuse)
+	if c.DataDir == "" {
+		refuse("data_dir", "is needed: where the node keeps its data")
+	}
+	if len(c.Roles) == 0 {
+		refuse("roles", "needs one of api, ingest, engine")
+	}
+	for _, role := range c.Roles {
+		if !slices.Contains([]string{RoleAPI, RoleIngest, RoleEngine}, role) {
+			refuse("roles", "no role is called %.40q: api, ingest, engine", role)
+		}
+	}
+	if database := c.Database.URL.Reveal(); database != "" {
+		if u, err := url.Parse(database); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && u.Path == "" {
+			refuse("database.url", "needs postgres://…, or nothing for the database in data_dir")
+		}
+	}
+	for _, server := range c.NATS.URLs {
+		if u, err := url.Parse(server); err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			refuse("nats.urls", "needs addresses such as nats://host:4222")
+		}
+	}
+	if c.NATS.Cluster.Listen != "" && !isHostPort(c.NATS.Cluster.Listen) {
+		refuse("nats.cluster.listen", "needs HOST:PORT, got %.60q", c.NATS.Cluster.Listen)
+	}
+	if len(c.NATS.Cluster.Routes) > 0 && c.NATS.Cluster.Listen == "" {
+		refuse("nats.cluster.routes", "needs nats.cluster.listen too: routes go both ways")
+	}
+	if len(c.NATS.URLs) > 0 && c.NATS.Cluster.Listen != "" {
+		refuse("nats.cluster.listen", "is for the embedded server, but nats.urls names others")
+	}
+	if c.Poll.Interval < pollIntervalMin || c.Poll.Interval > pollIntervalMax {
+		refuse("poll.interval", "needs %s to %s, got %s", pollIntervalMin, pollIntervalMax, c.Poll.Interval)
+	}
+	if c.SMTP.Host != "" && !strings.Contains(c.SMTP.From, "@") {
+		refuse("smtp.from", "is needed where smtp.host is set")
+	}
+	if c.SMTP.Port < 1 || c.SMTP.Port > 65535 {
+		refuse("smtp.port", "needs 1 to 65535, got %d", c.SMTP.Port)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Telemetry.LogLevel) {
+		refuse("telemetry.log_level", "needs debug, info, warn or error, got %.40q", c.Telemetry.LogLevel)
+	}
+	if !slices.Contains([]string{"text", "json"}, c.Telemetry.LogFormat) {
+		refuse("telemetry.log_format", "needs text or json, got %.40q", c.Telemetry.LogFormat)
+	}
+	return joined(wrong)
+}
+
+// validateServer checks where and how HTTP is served: in the clear on loopback only, or behind a proxy that is named.
+func (c Config) validateServer(refuse func(key, format string, args ...any)) {
+	ways := 0
+	for _, on := range []bool{c.TLS.Cert != "" || c.TLS.Key != "", c.TLS.Domain != "", c.TLS.Self} {
+		if on {
+			ways++
+		}
+	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		refuse("tls.cert", "and tls.key go together")
+	}
+	if ways > 1 {
+		refuse("tls.cert", "tls.cert with tls.key, tls.domain and tls.self are three ways: choose one")
+	}
+	if c.TLS.Domain != "" && (strings.ContainsAny(c.TLS.Domain, "/: ") || !strings.Contains(c.TLS.Domain, ".")) {
+		refuse("tls.domain", "needs a public name such as folio.example, got %.60q", c.TLS.Domain)
+	}
+	for _, text := range c.Proxy.Trusted {
+		if !isNetwork(text) {
+			refuse("proxy.trusted", "needs addresses or networks such as 10.0.0.0/8, got %.60q", text)
+		}
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+			refuse("public_url", "needs an origin such as https://folio.example")
+		}
+	}
+	switch {
+	case !isHostPort(c.Listen):
+		refuse("listen", "needs HOST:PORT, got %.60q", c.Listen)
+	case !c.TLS.On() && len(c.Proxy.Trusted) == 0 && !isLoopback(c.Listen):
+		refuse("listen", "%s is not loopback, and passwords never travel in the clear: set tls.domain, tls.cert and tls.key, tls.self, or name the proxy that ends TLS in proxy.trusted", c.Listen)
+	}
+}
+
+func (c Config) validateProviders(refuse func(key, format string, args ...any)) {
+	names := ProviderNames()
+	for _, name := range names {
+		p, key := c.Providers[name], "providers."+name
+		if p.BaseURL != "" {
+			if u, err := url.Parse(p.BaseURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+				refuse(key+".base_url", "needs an address such as https://host")
+			}
+		}
+		if p.RequestsPerMinute < 0 {
+			refuse(key+".requests_per_minute", "needs 0 or more, got %d", p.RequestsPerMinute)
+		}
+		if p.RequestsPerDay < 0 {
+			refuse(key+".requests_per_day", "needs 0 or more, got %d", p.RequestsPerDay)
+		}
+	}
+	for _, chain := range []struct {
+		key  string
+		list []string
+	}{{"stock", c.Chain.Stock}, {"fund", c.Chain.Fund}, {"fx", c.Chain.FX}, {"crypto", c.Chain.Crypto}} {
+		for i, name := range chain.list {
+			switch {
+			case !slices.Contains(names, name):
+				refuse("providers.chain."+chain.key, "no provider is called %.40q: %s", name, strings.Join(names, ", "))
+			case slices.Contains(chain.list[:i], name):
+				refuse("providers.chain."+chain.key, "names %s twice", name)
+			}
+		}
+	}
+}
+
+func isHostPort(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	n, err := net.LookupPort("tcp", port)
+	return err == nil && n >= 0 && port != "" && strings.Trim(port, "0123456789") == ""
+}
+
+// isLoopback says whether an address can be reached from this machine alone.
+func isLoopback(hostPort string) bool {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+func isNetwork(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	_, err := netip.ParsePrefix(text)
+	return err == nil
+}
