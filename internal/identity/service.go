@@ -1,0 +1,394 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"folioscope/internal/audit"
+	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
+)
+
+// How long things hold.
+const (
+	SessionIdleMax    = 24 * time.Hour      // without use; an open stream counts as use
+	SessionAgeMax     = 30 * 24 * time.Hour // however much it is used
+	InvitationAgeMax  = 7 * 24 * time.Hour
+	sessionSeenEvery  = time.Minute // last use is kept to the minute
+	invitationPathMax = tokenBytesMax
+)
+
+// Store is what identity wants of the store. W is what the store wants with every change: the audit row, and the idempotency key where there is one.
+type Store[W any] interface {
+	CreateUser(ctx context.Context, user User, write W) error
+	User(ctx context.Context, owner ledger.OwnerID) (User, error)
+	UserByEmail(ctx context.Context, email string) (User, error)
+	Users(ctx context.Context, cursor string, limit int) (users []User, next string, err error)
+	CreateInvitation(ctx context.Context, user User, invitation Invitation, write W) error
+	AcceptInvitation(ctx context.Context, hash TokenHash, name, passwordHash string, now time.Time, write W) (User, error)
+	CreateSession(ctx context.Context, session Session, write W) error
+	Session(ctx context.Context, owner ledger.OwnerID, hash TokenHash) (Session, error)
+	SessionAndSequence(ctx context.Context, owner ledger.OwnerID, hash TokenHash, portfolio ledger.PortfolioID) (Session, int64, error)
+	TouchSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, seen time.Time) error
+	DeleteSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, write W) error
+	RecordAudit(ctx context.Context, entry audit.Entry) error
+}
+
+// Options are what a Service is made of; none may be missing.
+type Options[W any] struct {
+	Store  Store[W]
+	Hasher *Hasher
+	Write  func(audit.Entry) W // what the store wants with a change that has no idempotency key
+	Random io.Reader
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Service signs people in and out and invites them. It is safe for concurrent use.
+type Service[W any] struct {
+	store     Store[W]
+	hasher    *Hasher
+	write     func(audit.Entry) W
+	random    io.Reader
+	now       func() time.Time
+	log       *slog.Logger
+	accounts  *throttle
+	addresses *throttle
+}
+
+// NewService makes a Service.
+func NewService[W any](o Options[W]) *Service[W] {
+	return &Service[W]{
+		store: o.Store, hasher: o.Hasher, write: o.Write, random: o.Random, now: o.Now, log: o.Log,
+		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
+		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
+	}
+}
+
+// Request says where a call comes from.
+type Request struct {
+	ID      string // correlates audit and log
+	Address string // of the client, as far as it is known; throttles, never stored
+}
+
+// SignedIn is a new session with the only copy of its token.
+type SignedIn struct {
+	User    User
+	Session Session
+	Token   string // the cookie's value
+}
+
+// TooOften is the error of somebody who must wait.
+type TooOften struct {
+	Wait  time.Duration
+	cause *fault.Error
+}
+
+// Error is a sentence that is safe to show.
+func (e *TooOften) Error() string { return e.cause.Error() }
+
+// Unwrap gives the fault.
+func (e *TooOften) Unwrap() error { return e.cause }
+
+func tooOften(wait time.Duration) error {
+	return &TooOften{Wait: wait, cause: fault.New(fault.Limited, "Too many attempts. Try again later.")}
+}
+
+// errWrong is what a wrong e-mail, a wrong password and a suspended user look like: the same.
+func errWrong() error {
+	return fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.")
+}
+
+// SignIn checks a password and opens a session. Unknown users, wrong passwords and suspended users get the same error in about the same time.
+func (s *Service[W]) SignIn(ctx context.Context, email, password string, from Request) (SignedIn, error) {
+	now := s.now()
+	account := accountKey(email)
+	if wait, ok := s.addresses.take(from.Address, now); !ok {
+		return SignedIn{}, tooOften(wait)
+	}
+	if wait, ok := s.accounts.take(account, now); !ok {
+		s.addresses.giveBack(from.Address, now)
+		return SignedIn{}, tooOften(wait)
+	}
+	forgive := func() {
+		s.accounts.giveBack(account, now)
+		s.addresses.giveBack(from.Address, now)
+	}
+	user, right, err := s.check(ctx, email, password)
+	if err != nil {
+		forgive()
+		return SignedIn{}, fmt.Errorf("check password: %w", err)
+	}
+	if !right {
+		entry := audit.Entry{Owner: user.ID, Action: audit.SignInFailed, RequestID: from.ID, Result: string(fault.Unauthenticated)}
+		if err := s.store.RecordAudit(ctx, entry); err != nil {
+			return SignedIn{}, fmt.Errorf("record refused sign-in: %w", err)
+		}
+		return SignedIn{}, errWrong()
+	}
+	forgive()
+	return s.open(ctx, user, from)
+}
+
+// accountKey is the throttle's key of an e-mail address: hashed, so that memory holds no addresses and every key is short.
+func accountKey(email string) string {
+	if normal, err := NormalEmail(email); err == nil {
+		email = normal
+	}
+	sum := sha256.Sum256([]byte(email))
+	return string(sum[:])
+}
+
+// check looks a user up and compares the password. The user is empty where there is none.
+func (s *Service[W]) check(ctx context.Context, email, password string) (user User, right bool, err error) {
+	if normal, err := NormalEmail(email); err == nil {
+		user, err = s.store.UserByEmail(ctx, normal)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return User{}, false, err
+		}
+	}
+	hash := user.PasswordHash
+	if user.Status != Active {
+		hash = ""
+	}
+	right, err = s.hasher.Verify(ctx, hash, password)
+	return user, right, err
+}
+
+// open makes a session for a user who has proved to be that user.
+func (s *Service[W]) open(ctx context.Context, user User, from Request) (SignedIn, error) {
+	secret, hash, err := newSecret(s.random)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	now := s.now()
+	session := Session{Owner: user.ID, Hash: hash, Role: user.Role, CreatedAt: now, SeenAt: now, SteppedAt: now}
+	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.SignIn, RequestID: from.ID, Result: "ok"}
+	if err := s.store.CreateSession(ctx, session, s.write(entry)); err != nil {
+		return SignedIn{}, fmt.Errorf("create session: %w", err)
+	}
+	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret)}, nil
+}
+
+// errSignIn says that nobody is signed in.
+func errSignIn() error { return fault.New(fault.Unauthenticated, "Sign in first.") }
+
+// Session is the session of a cookie's value, fault.Unauthenticated where there is none or it has ended.
+func (s *Service[W]) Session(ctx context.Context, token string) (Session, error) {
+	owner, hash, ok := parseSessionToken(token)
+	if !ok {
+		return Session{}, errSignIn()
+	}
+	session, err := s.store.Session(ctx, owner, hash)
+	if err != nil {
+		return Session{}, signInOr(err)
+	}
+	return session, s.use(ctx, session)
+}
+
+// SessionAndSequence is Session together with a portfolio's sequence, in one query. It gives fault.NotFound where the session holds
+// but the portfolio isn't its owner's.
+func (s *Service[W]) SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (Session, int64, error) {
+	owner, hash, ok := parseSessionToken(token)
+	if !ok {
+		return Session{}, 0, errSignIn()
+	}
+	session, sequence, err := s.store.SessionAndSequence(ctx, owner, hash, portfolio)
+	if fault.Is(err, fault.NotFound) {
+		if _, err := s.Session(ctx, token); err != nil {
+			return Session{}, 0, err
+		}
+		return Session{}, 0, fault.New(fault.NotFound, "There is no such portfolio.")
+	}
+	if err != nil {
+		return Session{}, 0, fmt.Errorf("read session: %w", err)
+	}
+	return session, sequence, s.use(ctx, session)
+}
+
+func signInOr(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return errSignIn()
+	}
+	return fmt.Errorf("read session: %w", err)
+}
+
+// use refuses a session that has ended and notes the use of one that holds, once a minute.
+func (s *Service[W]) use(ctx context.Context, session Session) error {
+	now := s.now()
+	if Ended(session, now) {
+		return errSignIn()
+	}
+	if now.Sub(session.SeenAt) < sessionSeenEvery {
+		return nil
+	}
+	if err := s.store.TouchSession(ctx, session.Owner, session.Hash, now); err != nil && !errors.Is(err, context.Canceled) {
+		// The session holds whether or not its use could be noted; the next request notes it.
+		s.log.WarnContext(ctx, "session use not noted", "error", err)
+	}
+	return nil
+}
+
+// Ended says whether a session is too old, or was unused for too long, at a time.
+func Ended(session Session, now time.Time) bool {
+	return now.Sub(session.CreatedAt) >= SessionAgeMax || now.Sub(session.SeenAt) >= SessionIdleMax
+}
+
+// SignOut ends a session.
+func (s *Service[W]) SignOut(ctx context.Context, session Session, from Request) error {
+	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.SignOut, RequestID: from.ID, Result: "ok"}
+	err := s.store.DeleteSession(ctx, session.Owner, session.Hash, s.write(entry))
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return fmt.Errorf("delete session: %w", err)
+	}
+	return nil
+}
+
+// User is a user by id.
+func (s *Service[W]) User(ctx context.Context, owner ledger.OwnerID) (User, error) {
+	user, err := s.store.User(ctx, owner)
+	if err != nil {
+		return User{}, fmt.Errorf("read user: %w", err)
+	}
+	return user, nil
+}
+
+// Users is a page of all users, for administrators. Who asked is recorded.
+func (s *Service[W]) Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from Request) ([]User, string, error) {
+	entry := audit.Entry{Actor: actor, Action: audit.UsersListed, RequestID: from.ID, Result: "ok"}
+	if err := s.store.RecordAudit(ctx, entry); err != nil {
+		return nil, "", fmt.Errorf("record listing: %w", err)
+	}
+	users, next, err := s.store.Users(ctx, cursor, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("list users: %w", err)
+	}
+	return users, next, nil
+}
+
+// NewUser is what a user is made from.
+type NewUser struct {
+	Email    string
+	Name     string
+	Role     Role
+	Password string // empty for somebody who is invited
+}
+
+func (s *Service[W]) newUser(n NewUser, status Status) (User, error) {
+	email, err := NormalEmail(n.Email)
+	if err != nil {
+		return User{}, err
+	}
+	name, err := CleanName(n.Name)
+	if err != nil {
+		return User{}, err
+	}
+	if !ValidRole(n.Role) {
+		return User{}, fault.At("role", "The role is one of user, adviser, auditor and admin.")
+	}
+	id, err := NewID(s.random)
+	if err != nil {
+		return User{}, err
+	}
+	return User{ID: ledger.OwnerID(id), Email: email, Name: name, Role: n.Role, Status: status, CreatedAt: s.now()}, nil
+}
+
+// ValidRole says whether a role is one of the four.
+func ValidRole(role Role) bool {
+	return role == RoleUser || role == RoleAdviser || role == RoleAuditor || role == RoleAdmin
+}
+
+// CreateUser makes a user who can sign in at once; for the command line. It gives fault.Conflict where the e-mail address is taken.
+func (s *Service[W]) CreateUser(ctx context.Context, n NewUser) (User, error) {
+	user, err := s.newUser(n, Active)
+	if err != nil {
+		return User{}, err
+	}
+	if err := CheckPassword(n.Password, user.Email); err != nil {
+		return User{}, err
+	}
+	if user.PasswordHash, err = s.hasher.Hash(ctx, n.Password); err != nil {
+		return User{}, fmt.Errorf("hash password: %w", err)
+	}
+	entry := audit.Entry{Owner: user.ID, Action: audit.UserCreated, Object: string(user.ID), Result: "ok"}
+	if err := s.store.CreateUser(ctx, user, s.write(entry)); err != nil {
+		return User{}, fmt.Errorf("create user: %w", err)
+	}
+	return user, nil
+}
+
+// IssuedInvitation is a new invitation with the only copy of its token.
+type IssuedInvitation struct {
+	User      User
+	Token     string // goes into the link, after /invite/
+	ExpiresAt time.Time
+}
+
+// Invite makes a user who becomes active by accepting, once and within a week. Write turns the audit row and the result into what the
+// store wants, so that a repeated request gets the same link. It gives fault.Conflict where the e-mail address is taken.
+func (s *Service[W]) Invite(ctx context.Context, actor ledger.OwnerID, n NewUser, from Request, write func(audit.Entry, IssuedInvitation) (W, error)) (IssuedInvitation, error) {
+	user, err := s.newUser(n, Invited)
+	if err != nil {
+		return IssuedInvitation{}, err
+	}
+	token, hash, err := newSecret(s.random)
+	if err != nil {
+		return IssuedInvitation{}, err
+	}
+	invited := IssuedInvitation{User: user, Token: token, ExpiresAt: user.CreatedAt.Add(InvitationAgeMax)}
+	entry := audit.Entry{Actor: actor, Owner: user.ID, Action: audit.UserInvited, Object: string(user.ID), RequestID: from.ID, Result: "ok"}
+	w, err := write(entry, invited)
+	if err != nil {
+		return IssuedInvitation{}, err
+	}
+	invitation := Invitation{User: user.ID, Hash: hash, CreatedAt: user.CreatedAt, ExpiresAt: invited.ExpiresAt}
+	if err := s.store.CreateInvitation(ctx, user, invitation, w); err != nil {
+		return IssuedInvitation{}, fmt.Errorf("create invitation: %w", err)
+	}
+	return invited, nil
+}
+
+// Accept makes an invited user active and signs them in. A token that is unknown, used or expired gives fault.NotFound.
+// An empty name keeps the one of the invitation.
+func (s *Service[W]) Accept(ctx context.Context, token, name, password string, from Request) (SignedIn, error) {
+	if name != "" {
+		var err error
+		if name, err = CleanName(name); err != nil {
+			return SignedIn{}, err
+		}
+	}
+	if err := CheckPassword(password, ""); err != nil {
+		return SignedIn{}, err
+	}
+	now := s.now()
+	if wait, ok := s.addresses.take(from.Address, now); !ok {
+		return SignedIn{}, tooOften(wait)
+	}
+	if len(token) > invitationPathMax {
+		return SignedIn{}, errInvitation()
+	}
+	passwordHash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		s.addresses.giveBack(from.Address, now)
+		return SignedIn{}, fmt.Errorf("hash password: %w", err)
+	}
+	entry := audit.Entry{Action: audit.InvitationAccepted, RequestID: from.ID, Result: "ok"} // the store adds whom it finds
+	user, err := s.store.AcceptInvitation(ctx, sha256.Sum256([]byte(token)), name, passwordHash, now, s.write(entry))
+	if fault.Is(err, fault.NotFound) {
+		return SignedIn{}, errInvitation()
+	}
+	s.addresses.giveBack(from.Address, now)
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	return s.open(ctx, user, from)
+}
+
+func errInvitation() error {
+	return fault.New(fault.NotFound, "This invitation is unknown, used already or older than %d days. Ask for a new one.", int(InvitationAgeMax.Hours())/24)
+}
