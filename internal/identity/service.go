@@ -23,37 +23,35 @@ const (
 	invitationPathMax = tokenBytesMax
 )
 
-// Store is what identity wants of the store. W is what the store wants with every change: the audit row, and the idempotency key where there is one.
-type Store[W any] interface {
-	CreateUser(ctx context.Context, user User, write W) error
+// Store is what identity wants of the store. Every change carries its audit row.
+type Store interface {
+	CreateUser(ctx context.Context, user User, write audit.Write) error
 	User(ctx context.Context, owner ledger.OwnerID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
 	Users(ctx context.Context, cursor string, limit int) (users []User, next string, err error)
-	CreateInvitation(ctx context.Context, user User, invitation Invitation, write W) error
-	AcceptInvitation(ctx context.Context, hash TokenHash, name, passwordHash string, now time.Time, write W) (User, error)
-	CreateSession(ctx context.Context, session Session, write W) error
+	CreateInvitation(ctx context.Context, user User, invitation Invitation, write audit.Write) error
+	AcceptInvitation(ctx context.Context, hash TokenHash, name, passwordHash string, now time.Time, write audit.Write) (User, error)
+	CreateSession(ctx context.Context, session Session, write audit.Write) error
 	Session(ctx context.Context, owner ledger.OwnerID, hash TokenHash) (Session, error)
 	SessionAndSequence(ctx context.Context, owner ledger.OwnerID, hash TokenHash, portfolio ledger.PortfolioID) (Session, int64, error)
 	TouchSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, seen time.Time) error
-	DeleteSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, write W) error
+	DeleteSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, write audit.Write) error
 	RecordAudit(ctx context.Context, entry audit.Entry) error
 }
 
 // Options are what a Service is made of; none may be missing.
-type Options[W any] struct {
-	Store  Store[W]
+type Options struct {
+	Store  Store
 	Hasher *Hasher
-	Write  func(audit.Entry) W // what the store wants with a change that has no idempotency key
 	Random io.Reader
 	Now    func() time.Time
 	Log    *slog.Logger
 }
 
 // Service signs people in and out and invites them. It is safe for concurrent use.
-type Service[W any] struct {
-	store     Store[W]
+type Service struct {
+	store     Store
 	hasher    *Hasher
-	write     func(audit.Entry) W
 	random    io.Reader
 	now       func() time.Time
 	log       *slog.Logger
@@ -62,9 +60,9 @@ type Service[W any] struct {
 }
 
 // NewService makes a Service.
-func NewService[W any](o Options[W]) *Service[W] {
-	return &Service[W]{
-		store: o.Store, hasher: o.Hasher, write: o.Write, random: o.Random, now: o.Now, log: o.Log,
+func NewService(o Options) *Service {
+	return &Service{
+		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log,
 		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
 		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
 	}
@@ -105,7 +103,7 @@ func errWrong() error {
 }
 
 // SignIn checks a password and opens a session. Unknown users, wrong passwords and suspended users get the same error in about the same time.
-func (s *Service[W]) SignIn(ctx context.Context, email, password string, from Request) (SignedIn, error) {
+func (s *Service) SignIn(ctx context.Context, email, password string, from Request) (SignedIn, error) {
 	now := s.now()
 	account := accountKey(email)
 	if wait, ok := s.addresses.take(from.Address, now); !ok {
@@ -145,7 +143,7 @@ func accountKey(email string) string {
 }
 
 // check looks a user up and compares the password. The user is empty where there is none.
-func (s *Service[W]) check(ctx context.Context, email, password string) (user User, right bool, err error) {
+func (s *Service) check(ctx context.Context, email, password string) (user User, right bool, err error) {
 	if normal, err := NormalEmail(email); err == nil {
 		user, err = s.store.UserByEmail(ctx, normal)
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -161,7 +159,7 @@ func (s *Service[W]) check(ctx context.Context, email, password string) (user Us
 }
 
 // open makes a session for a user who has proved to be that user.
-func (s *Service[W]) open(ctx context.Context, user User, from Request) (SignedIn, error) {
+func (s *Service) open(ctx context.Context, user User, from Request) (SignedIn, error) {
 	secret, hash, err := newSecret(s.random)
 	if err != nil {
 		return SignedIn{}, err
@@ -169,7 +167,7 @@ func (s *Service[W]) open(ctx context.Context, user User, from Request) (SignedI
 	now := s.now()
 	session := Session{Owner: user.ID, Hash: hash, Role: user.Role, CreatedAt: now, SeenAt: now, SteppedAt: now}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.SignIn, RequestID: from.ID, Result: "ok"}
-	if err := s.store.CreateSession(ctx, session, s.write(entry)); err != nil {
+	if err := s.store.CreateSession(ctx, session, audit.Write{Audit: entry}); err != nil {
 		return SignedIn{}, fmt.Errorf("create session: %w", err)
 	}
 	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret)}, nil
@@ -179,7 +177,7 @@ func (s *Service[W]) open(ctx context.Context, user User, from Request) (SignedI
 func errSignIn() error { return fault.New(fault.Unauthenticated, "Sign in first.") }
 
 // Session is the session of a cookie's value, fault.Unauthenticated where there is none or it has ended.
-func (s *Service[W]) Session(ctx context.Context, token string) (Session, error) {
+func (s *Service) Session(ctx context.Context, token string) (Session, error) {
 	owner, hash, ok := parseSessionToken(token)
 	if !ok {
 		return Session{}, errSignIn()
@@ -193,7 +191,7 @@ func (s *Service[W]) Session(ctx context.Context, token string) (Session, error)
 
 // SessionAndSequence is Session together with a portfolio's sequence, in one query. It gives fault.NotFound where the session holds
 // but the portfolio isn't its owner's.
-func (s *Service[W]) SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (Session, int64, error) {
+func (s *Service) SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (Session, int64, error) {
 	owner, hash, ok := parseSessionToken(token)
 	if !ok {
 		return Session{}, 0, errSignIn()
@@ -219,7 +217,7 @@ func signInOr(err error) error {
 }
 
 // use refuses a session that has ended and notes the use of one that holds, once a minute.
-func (s *Service[W]) use(ctx context.Context, session Session) error {
+func (s *Service) use(ctx context.Context, session Session) error {
 	now := s.now()
 	if Ended(session, now) {
 		return errSignIn()
@@ -240,9 +238,9 @@ func Ended(session Session, now time.Time) bool {
 }
 
 // SignOut ends a session.
-func (s *Service[W]) SignOut(ctx context.Context, session Session, from Request) error {
+func (s *Service) SignOut(ctx context.Context, session Session, from Request) error {
 	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.SignOut, RequestID: from.ID, Result: "ok"}
-	err := s.store.DeleteSession(ctx, session.Owner, session.Hash, s.write(entry))
+	err := s.store.DeleteSession(ctx, session.Owner, session.Hash, audit.Write{Audit: entry})
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("delete session: %w", err)
 	}
@@ -250,7 +248,7 @@ func (s *Service[W]) SignOut(ctx context.Context, session Session, from Request)
 }
 
 // User is a user by id.
-func (s *Service[W]) User(ctx context.Context, owner ledger.OwnerID) (User, error) {
+func (s *Service) User(ctx context.Context, owner ledger.OwnerID) (User, error) {
 	user, err := s.store.User(ctx, owner)
 	if err != nil {
 		return User{}, fmt.Errorf("read user: %w", err)
@@ -259,7 +257,7 @@ func (s *Service[W]) User(ctx context.Context, owner ledger.OwnerID) (User, erro
 }
 
 // Users is a page of all users, for administrators. Who asked is recorded.
-func (s *Service[W]) Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from Request) ([]User, string, error) {
+func (s *Service) Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from Request) ([]User, string, error) {
 	entry := audit.Entry{Actor: actor, Action: audit.UsersListed, RequestID: from.ID, Result: "ok"}
 	if err := s.store.RecordAudit(ctx, entry); err != nil {
 		return nil, "", fmt.Errorf("record listing: %w", err)
@@ -279,7 +277,7 @@ type NewUser struct {
 	Password string // empty for somebody who is invited
 }
 
-func (s *Service[W]) newUser(n NewUser, status Status) (User, error) {
+func (s *Service) newUser(n NewUser, status Status) (User, error) {
 	email, err := NormalEmail(n.Email)
 	if err != nil {
 		return User{}, err
@@ -304,7 +302,7 @@ func ValidRole(role Role) bool {
 }
 
 // CreateUser makes a user who can sign in at once; for the command line. It gives fault.Conflict where the e-mail address is taken.
-func (s *Service[W]) CreateUser(ctx context.Context, n NewUser) (User, error) {
+func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	user, err := s.newUser(n, Active)
 	if err != nil {
 		return User{}, err
@@ -316,7 +314,7 @@ func (s *Service[W]) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		return User{}, fmt.Errorf("hash password: %w", err)
 	}
 	entry := audit.Entry{Owner: user.ID, Action: audit.UserCreated, Object: string(user.ID), Result: "ok"}
-	if err := s.store.CreateUser(ctx, user, s.write(entry)); err != nil {
+	if err := s.store.CreateUser(ctx, user, audit.Write{Audit: entry}); err != nil {
 		return User{}, fmt.Errorf("create user: %w", err)
 	}
 	return user, nil
@@ -329,9 +327,9 @@ type IssuedInvitation struct {
 	ExpiresAt time.Time
 }
 
-// Invite makes a user who becomes active by accepting, once and within a week. Write turns the audit row and the result into what the
-// store wants, so that a repeated request gets the same link. It gives fault.Conflict where the e-mail address is taken.
-func (s *Service[W]) Invite(ctx context.Context, actor ledger.OwnerID, n NewUser, from Request, write func(audit.Entry, IssuedInvitation) (W, error)) (IssuedInvitation, error) {
+// Invite makes a user who becomes active by accepting, once and within a week. Write turns the audit row and the result into what is
+// stored, so that a repeated request gets the same link. It gives fault.Conflict where the e-mail address is taken.
+func (s *Service) Invite(ctx context.Context, actor ledger.OwnerID, n NewUser, from Request, write func(audit.Entry, IssuedInvitation) (audit.Write, error)) (IssuedInvitation, error) {
 	user, err := s.newUser(n, Invited)
 	if err != nil {
 		return IssuedInvitation{}, err
@@ -355,7 +353,7 @@ func (s *Service[W]) Invite(ctx context.Context, actor ledger.OwnerID, n NewUser
 
 // Accept makes an invited user active and signs them in. A token that is unknown, used or expired gives fault.NotFound.
 // An empty name keeps the one of the invitation.
-func (s *Service[W]) Accept(ctx context.Context, token, name, password string, from Request) (SignedIn, error) {
+func (s *Service) Accept(ctx context.Context, token, name, password string, from Request) (SignedIn, error) {
 	if name != "" {
 		var err error
 		if name, err = CleanName(name); err != nil {
@@ -378,7 +376,7 @@ func (s *Service[W]) Accept(ctx context.Context, token, name, password string, f
 		return SignedIn{}, fmt.Errorf("hash password: %w", err)
 	}
 	entry := audit.Entry{Action: audit.InvitationAccepted, RequestID: from.ID, Result: "ok"} // the store adds whom it finds
-	user, err := s.store.AcceptInvitation(ctx, sha256.Sum256([]byte(token)), name, passwordHash, now, s.write(entry))
+	user, err := s.store.AcceptInvitation(ctx, sha256.Sum256([]byte(token)), name, passwordHash, now, audit.Write{Audit: entry})
 	if fault.Is(err, fault.NotFound) {
 		return SignedIn{}, errInvitation()
 	}
