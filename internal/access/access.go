@@ -1,0 +1,131 @@
+// Package access decides who may do what.
+//
+// It owns one table and one function over it. It never looks anything up: that a portfolio is the caller's own is what the
+// store's queries say, which all carry the owner; this package says what may be asked at all, and of whose things.
+package access
+
+import (
+	"slices"
+
+	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
+)
+
+// Action is something that somebody may want to do.
+type Action string
+
+// The actions. Every route of the service names one.
+const (
+	ReadHealth       Action = "health.read"
+	ReadDescription  Action = "description.read" // the API's own description, and the dashboard's files
+	SignIn           Action = "session.create"
+	AcceptInvitation Action = "invitation.accept"
+	SignOut          Action = "session.delete"
+	ReadSelf         Action = "self.read"
+	ListPortfolios   Action = "portfolio.list"
+	CreatePortfolio  Action = "portfolio.create"
+	ReadPortfolio    Action = "portfolio.read" // with all that is worked out from it, and its stream
+	ChangePortfolio  Action = "portfolio.change"
+	WriteActivities  Action = "activity.write"
+	ReadInstruments  Action = "instrument.read"
+	CreateInstrument Action = "instrument.create"
+	ListUsers        Action = "user.list"
+	InviteUser       Action = "user.invite"
+)
+
+// Subject is who asks. The zero value is somebody who is not signed in.
+type Subject struct {
+	Owner ledger.OwnerID
+	Role  identity.Role
+}
+
+// SignedIn says whether it is known who asks.
+func (s Subject) SignedIn() bool { return s.Owner != "" }
+
+// Resource is what is asked for. Owner is whose it is, empty for what is everybody's or nobody's.
+type Resource struct {
+	Owner ledger.OwnerID
+}
+
+// Decision is the answer. Why is for the log and for tests; it names no person.
+type Decision struct {
+	Allowed bool
+	SignIn  bool // refused only because nobody is signed in
+	Why     string
+}
+
+// reach is whose things a rule is about.
+type reach int
+
+const (
+	anyone   reach = iota + 1 // signed in or not
+	signedIn                  // everybody who is signed in, of the roles named
+	own                       // the same, and the thing is their own
+)
+
+type rule struct {
+	reach reach
+	roles []identity.Role
+}
+
+var (
+	everybody = []identity.Role{identity.RoleUser, identity.RoleAdviser, identity.RoleAuditor, identity.RoleAdmin}
+	editors   = []identity.Role{identity.RoleUser, identity.RoleAdviser, identity.RoleAdmin}
+	admins    = []identity.Role{identity.RoleAdmin}
+)
+
+// rules is the table. What is not in it is refused. Portfolios are their owner's alone: no role, an administrator's included,
+// reaches anybody else's.
+var rules = map[Action]rule{
+	ReadHealth:       {anyone, nil},
+	ReadDescription:  {anyone, nil},
+	SignIn:           {anyone, nil},
+	AcceptInvitation: {anyone, nil},
+	SignOut:          {signedIn, everybody},
+	ReadSelf:         {signedIn, everybody},
+	ListPortfolios:   {own, everybody},
+	CreatePortfolio:  {own, everybody},
+	ReadPortfolio:    {own, everybody},
+	ChangePortfolio:  {own, everybody},
+	WriteActivities:  {own, everybody},
+	ReadInstruments:  {signedIn, everybody},
+	CreateInstrument: {signedIn, editors},
+	ListUsers:        {signedIn, admins},
+	InviteUser:       {signedIn, admins},
+}
+
+// May decides.
+func May(subject Subject, action Action, resource Resource) Decision {
+	r, known := rules[action]
+	switch {
+	case !known:
+		return Decision{Why: "no rule for this action"}
+	case r.reach == anyone:
+		return Decision{Allowed: true, Why: "open to anyone"}
+	case !subject.SignedIn():
+		return Decision{SignIn: true, Why: "not signed in"}
+	case !slices.Contains(r.roles, subject.Role):
+		return Decision{Why: "not for this role"}
+	case r.reach == own && resource.Owner != subject.Owner:
+		return Decision{Why: "not their own"}
+	}
+	return Decision{Allowed: true, Why: "by role"}
+}
+
+// Known says whether the table has a rule for an action.
+func Known(action Action) bool {
+	_, ok := rules[action]
+	return ok
+}
+
+// Open says whether an action is open to people who are not signed in.
+func Open(action Action) bool { return rules[action].reach == anyone }
+
+// Actions is every action of the table, in no order.
+func Actions() []Action {
+	all := make([]Action, 0, len(rules))
+	for action := range rules {
+		all = append(all, action)
+	}
+	return all
+}
