@@ -31,6 +31,12 @@ type binaries struct {
 	npm bool   // came as an npm package, so its libraries lack their links
 }
 
+// Find returns the directory of the installation that Start would take. The error is a *NotFoundError.
+func Find() (dir string, err error) {
+	found, err := find()
+	return found.dir, err
+}
+
 // find returns the first usable installation: PGTEST_BIN, then PATH, then the places where systems put their versions
 // (newest first), then the npm package beside the tests.
 func find() (binaries, error) {

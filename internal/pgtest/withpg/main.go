@@ -3,7 +3,8 @@
 //	go run ./internal/pgtest/withpg go test ./...
 //
 // It owns the cluster from start to end and hands its URL on as PGTEST_URL. Where there is no PostgreSQL, the command runs
-// without one and its tests decide: they skip, or fail when PGTEST_REQUIRED=1.
+// without one and its tests decide: they skip, or fail when PGTEST_REQUIRED=1. With -find it only prints where PostgreSQL's
+// binaries are, and exits 1 where there are none.
 package main
 
 import (
@@ -29,7 +30,14 @@ func main() {
 // run returns the command's exit code, and an error of its own.
 func run(arguments []string) (code int, err error) {
 	if len(arguments) == 0 {
-		return 2, errors.New("usage: withpg COMMAND [ARGUMENT...]")
+		return 2, errors.New("usage: withpg COMMAND [ARGUMENT...], or withpg -find")
+	}
+	if arguments[0] == "-find" {
+		dir, err := pgtest.Find()
+		if err == nil {
+			fmt.Println(dir)
+		}
+		return 0, err
 	}
 	// A key press reaches the command too. It ends first, and then the cluster is taken down.
 	interrupts := make(chan os.Signal, 4)
@@ -40,12 +48,12 @@ func run(arguments []string) (code int, err error) {
 	command.Env = os.Environ()
 	if os.Getenv("PGTEST_URL") == "" {
 		cluster, startErr := pgtest.Start()
-		var none *pgtest.NotFoundError
+		none, isNone := errors.AsType[*pgtest.NotFoundError](startErr)
 		switch {
 		case startErr == nil:
 			defer func() { err = errors.Join(err, cluster.Stop()) }()
 			command.Env = append(command.Env, "PGTEST_URL="+cluster.URL)
-		case errors.As(startErr, &none) && os.Getenv("PGTEST_REQUIRED") != "1":
+		case isNone && os.Getenv("PGTEST_REQUIRED") != "1":
 			fmt.Fprintln(os.Stderr, "withpg:", none)
 		default:
 			return 1, startErr
@@ -60,8 +68,7 @@ func run(arguments []string) (code int, err error) {
 		}
 	}()
 	err = command.Wait()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), nil
 	}
 	return 0, err
