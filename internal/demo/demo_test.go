@@ -53,8 +53,8 @@ func TestPeopleHaveYearsOfActivities(t *testing.T) {
 		currencies[p.Portfolio.BaseCurrency] = true
 		years[(int(market.DateOf(now))-int(p.Activities[0].Date))/365] = true
 	}
-	if most != activitiesMax {
-		t.Errorf("the busiest person has %d activities, want %d", most, activitiesMax)
+	if most > activitiesMax || most < activitiesMax-dayActivitiesMax {
+		t.Errorf("the busiest person has %d activities, want about %d", most, activitiesMax)
 	}
 	if len(years) < 12 || len(currencies) < 6 {
 		t.Errorf("years of history: %v, currencies: %v", slices.Sorted(maps.Keys(years)), slices.Sorted(maps.Keys(currencies)))

@@ -29,14 +29,15 @@ type saver struct {
 }
 
 const (
-	dailySaverEach  = 83   // every so many people one saves daily and ends with thousands of activities
-	activitiesMax   = 5000 // of such a person
-	monthlyBuysMax  = 3
-	firstBuys       = 3    // one of each part of the day, on the first day
-	sellChance      = 0.03 // per month
-	withdrawChance  = 0.015
-	dividendTax     = 0.15
-	dividendQuarter = 3 // months between dividends
+	dailySaverEach   = 83   // every so many people one saves daily and ends with thousands of activities
+	activitiesMax    = 5000 // of such a person, to a day's worth
+	dayActivitiesMax = 30   // of one day: a deposit, dividends of every target, a sale, buys
+	monthlyBuysMax   = 3
+	firstBuys        = 3    // one of each part of the day, on the first day
+	sellChance       = 0.03 // per month
+	withdrawChance   = 0.015
+	dividendTax      = 0.15
+	dividendQuarter  = 3 // months between dividends
 )
 
 // pick chooses what a person buys: something of each part of the day, so that they always hold something that trades, and more as they like.
@@ -98,7 +99,7 @@ func (s *saver) save(from int, monthly float64, daily bool) {
 	}
 	month := s.history.dates[from].Time().Month()
 	months := 0
-	for d := from; d < len(s.history.dates) && len(s.activities) < activitiesMax; d++ {
+	for d := from; d < len(s.history.dates) && len(s.activities) < activitiesMax-dayActivitiesMax; d++ {
 		date := s.history.dates[d]
 		s.splitsOn(d)
 		if m := date.Time().Month(); m != month {
