@@ -35,6 +35,7 @@ const databaseWaitMax = 60 * time.Second
 // and what was prepared in it.
 var process struct {
 	once      sync.Once
+	cluster   *Cluster // kept, since the collector would close its lock and another process would take its files for left behind
 	url       string
 	err       error
 	templates sync.Map // key of Clone → *template
@@ -84,9 +85,8 @@ func serverURL(t *testing.T) string {
 		if process.url = os.Getenv("PGTEST_URL"); process.url != "" {
 			return
 		}
-		var cluster *Cluster
-		if cluster, process.err = Start(); process.err == nil {
-			process.url = cluster.URL
+		if process.cluster, process.err = Start(); process.err == nil {
+			process.url = process.cluster.URL
 		}
 	})
 	var none *NotFoundError
