@@ -1,8 +1,8 @@
 // Package provider asks market data sources for prices, one file per source, and hands back what they said in one shape.
 //
 // It owns the sources' wire formats: addresses, paging, names, errors, units and rounding of float noise. Every answer is
-// bounded in size and time and classified before it is decoded. The package never stores a price, decides which one is
-// right, retries, or reads a clock: that is the business of whoever asks.
+// bounded in size and time and classified before it is decoded; requests are paced to each source's budget. The package
+// never stores a price, decides which one is right, or retries: that is the business of whoever asks.
 package provider
 
 import (

@@ -1,0 +1,346 @@
+package provider
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Bounds of one request.
+const (
+	requestDeadline  = 10 * time.Second // from the first byte sent to the last one read: a source that is slower is down
+	bodyBytesMax     = 4 << 20          // decoded; the largest ordinary answer, 60 years of daily bars, has 2.5 MiB
+	redirectsMax     = 3                // the longest known chain is one
+	headerBytesMax   = 64 << 10         // of an answer; ordinary ones have 2 KiB
+	retryAfterMax    = 24 * time.Hour   // no source asks for more than its daily window
+	paceWaitMax      = 30 * time.Second // to wait for our own budget inside a request; longer is told to the caller
+	nameBytesMax     = 64               // of a source's name for an instrument; the longest known ones have 40
+	causeBytesMax    = 160              // of a source's own words in an error
+	connectionsMax   = 4                // per host: sources count connections too
+	handshakeTimeout = 5 * time.Second
+)
+
+// userAgent says who asks: sources refuse the default of Go's client, and we don't pose as a browser.
+const userAgent = "Mozilla/5.0 (compatible; Folioscope/1.0; portfolio monitor)"
+
+// source is what all sources have in common: where they are and how often they may be asked.
+type source struct {
+	name      string
+	base      *url.URL
+	client    *http.Client
+	keyHeader string
+	key       string
+	pace      []budget
+	deadline  time.Duration
+}
+
+// budget is a number of requests in a window; the outcome says which window ran out.
+type budget struct {
+	limiter *rate.Limiter
+	outcome Outcome
+}
+
+// newBudget allows count requests in any window of the length, a sixth of them at once.
+func newBudget(count int, window time.Duration, outcome Outcome) budget {
+	burst := max(count/6, 1)
+	every := window / time.Duration(max(count-burst, 1))
+	return budget{limiter: rate.NewLimiter(rate.Every(every), burst), outcome: outcome}
+}
+
+// answer is what came back, whole and decompressed.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// request is one GET. classify looks at the answer before anything decodes it; its second result is the source's own
+// words for the error, if any.
+type request struct {
+	path     string // already escaped, beginning with a slash
+	query    url.Values
+	symbol   string
+	bytesMax int64 // 0: bodyBytesMax
+	classify func(answer) (Outcome, string)
+}
+
+func newSource(name, publicURL string, perMinute int, o Options) (*source, error) {
+	address := o.BaseURL
+	if address == "" {
+		address = publicURL
+	}
+	base, err := url.Parse(address)
+	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" || base.RawQuery != "" || base.User != nil {
+		return nil, fmt.Errorf("%s: the base URL must be like %s, without query or password", name, publicURL)
+	}
+	s := &source{name: name, base: base, key: o.Key, deadline: requestDeadline}
+	if o.RequestsPerMinute > 0 {
+		perMinute = o.RequestsPerMinute
+	}
+	s.pace = []budget{newBudget(perMinute, time.Minute, RateMinute)}
+	s.client = &http.Client{CheckRedirect: s.checkRedirect}
+	if o.HTTP != nil {
+		s.client.Transport = o.HTTP.Transport
+	} else {
+		s.client.Transport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxConnsPerHost: connectionsMax,
+			TLSHandshakeTimeout: handshakeTimeout, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: headerBytesMax,
+		}
+	}
+	return s, nil
+}
+
+// checkRedirect follows a few redirects of the same scheme. The key never goes to another host.
+func (s *source) checkRedirect(next *http.Request, via []*http.Request) error {
+	switch first := via[0].URL; {
+	case len(via) > redirectsMax:
+		return errors.New("too many redirects")
+	case next.URL.Scheme != first.Scheme:
+		return errors.New("redirected to another scheme")
+	case next.URL.Host != first.Host && s.keyHeader != "":
+		next.Header.Del(s.keyHeader)
+	}
+	return nil
+}
+
+// Name is the source's name.
+func (s *source) Name() string { return s.name }
+
+// fail makes an *Error of this source. Its causes never hold an address with its query.
+func (s *source) fail(o Outcome, symbol, format string, args ...any) *Error {
+	return &Error{Provider: s.name, Outcome: o, Symbol: symbol, Cause: fmt.Errorf(format, args...)}
+}
+
+// get paces, asks, reads and classifies. Only an answer that is OK comes back; every error is an *Error.
+func (s *source) get(ctx context.Context, r request) (answer, *Error) {
+	if err := s.wait(ctx, r.symbol); err != nil {
+		return answer{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.deadline)
+	defer cancel()
+	a, err := s.fetch(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	outcome, words := r.classify(a)
+	if outcome == OK {
+		return a, nil
+	}
+	failed := s.fail(outcome, r.symbol, "status %d", a.status)
+	if words != "" {
+		failed = s.fail(outcome, r.symbol, "status %d: %q", a.status, s.redact(words))
+	}
+	failed.RetryAfter = retryAfter(a.header)
+	return answer{}, failed
+}
+
+// wait takes one request from every budget, and waits for it where that doesn't take long.
+func (s *source) wait(ctx context.Context, symbol string) *Error {
+	var taken []*rate.Reservation
+	var delay time.Duration
+	outcome := RateMinute
+	for _, b := range s.pace {
+		r := b.limiter.Reserve()
+		taken = append(taken, r)
+		if d := r.Delay(); d > delay {
+			delay, outcome = d, b.outcome
+		}
+	}
+	if delay == 0 {
+		return nil
+	}
+	deadline, bounded := ctx.Deadline()
+	if delay > paceWaitMax || bounded && time.Until(deadline) < delay {
+		for _, r := range taken {
+			r.Cancel()
+		}
+		failed := s.fail(outcome, symbol, "our own budget of requests is used up")
+		failed.RetryAfter = delay
+		return failed
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return s.fail(Transient, symbol, "wait for the budget: %w", ctx.Err())
+	}
+}
+
+func (s *source) fetch(ctx context.Context, r request) (answer, *Error) {
+	address := strings.TrimSuffix(s.base.String(), "/") + r.path
+	if len(r.query) > 0 {
+		address += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return answer{}, s.fail(UnknownSymbol, r.symbol, "the name makes no address")
+	}
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Accept-Encoding", "gzip") // named, so that the transport leaves decompressing, and its bound, to us
+	if s.key != "" && s.keyHeader != "" {
+		req.Header.Set(s.keyHeader, s.key)
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{}, s.fail(Transient, r.symbol, "ask: %w", withoutAddress(err))
+	}
+	defer resp.Body.Close()
+	bytesMax := r.bytesMax
+	if bytesMax == 0 {
+		bytesMax = bodyBytesMax
+	}
+	body, err := readBody(resp, bytesMax)
+	switch {
+	case errors.Is(err, errShape):
+		return answer{}, s.fail(SchemaDrift, r.symbol, "read: %w", err)
+	case err != nil:
+		return answer{}, s.fail(Transient, r.symbol, "read: %w", withoutAddress(err))
+	}
+	return answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+}
+
+// errShape marks an answer that no retry will mend.
+var errShape = errors.New("unexpected shape")
+
+// readBody reads all of an answer, decompressed, and refuses more than bytesMax on the wire or after it.
+func readBody(resp *http.Response, bytesMax int64) ([]byte, error) {
+	var body io.Reader = io.LimitReader(resp.Body, bytesMax+1)
+	switch encoding := resp.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		unzip, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, fmt.Errorf("decompress: %w", err)
+		}
+		defer unzip.Close()
+		body = unzip
+	default:
+		return nil, fmt.Errorf("%w: content encoding %.20q", errShape, encoding)
+	}
+	data, err := io.ReadAll(io.LimitReader(body, bytesMax+1))
+	if int64(len(data)) > bytesMax {
+		return nil, fmt.Errorf("%w: more than %d bytes", errShape, bytesMax)
+	}
+	return data, err
+}
+
+// withoutAddress drops the address that net/http puts into its errors: it may carry what we asked for.
+func withoutAddress(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// redact takes the key out of a source's own words and shortens them.
+func (s *source) redact(words string) string {
+	if s.key != "" {
+		words = strings.ReplaceAll(words, s.key, "[key]")
+	}
+	if len(words) > causeBytesMax {
+		words = words[:causeBytesMax]
+	}
+	return words
+}
+
+// retryAfter is what the header asks for: seconds, or a date measured by the server's own clock.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(text); err == nil {
+		if sent, err := http.ParseTime(h.Get("Date")); err == nil {
+			wait = until.Sub(sent)
+		}
+	}
+	return min(max(wait, 0), retryAfterMax)
+}
+
+// statusOutcome is what a status alone says, for sources whose body says no more. 404 is left to them: a 404 that isn't
+// in the source's own words is a wrong address, and no reason to call a name unknown.
+func statusOutcome(status int) Outcome {
+	switch {
+	case status == http.StatusOK:
+		return OK
+	case status == http.StatusUnauthorized:
+		return BadKey
+	case status == http.StatusPaymentRequired:
+		return NotEntitled
+	case status == http.StatusForbidden, status == http.StatusUnavailableForLegalReasons:
+		return Blocked
+	case status == http.StatusTooManyRequests:
+		return RateMinute
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
+		return Transient
+	}
+	return SchemaDrift
+}
+
+// isHTML says whether a body is a page for people: a challenge, a consent form, an error of a proxy.
+func isHTML(a answer) bool {
+	start := bytes.ToLower(bytes.TrimLeft(a.body[:min(len(a.body), 256)], " \t\r\n\ufeff"))
+	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
+}
+
+// decodeJSON reads exactly one JSON value. An answer that ends too early is Transient, any other mistake SchemaDrift.
+func (s *source) decodeJSON(body []byte, symbol string, into any) *Error {
+	err := json.Unmarshal(body, into)
+	if err == nil {
+		return nil
+	}
+	outcome := SchemaDrift
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset >= int64(len(body)) {
+		outcome = Transient
+	}
+	return s.fail(outcome, symbol, "decode: %w", shortened(err))
+}
+
+// shortened keeps a decoder's error short: it may quote the input.
+func shortened(err error) error {
+	if text := err.Error(); len(text) > causeBytesMax {
+		return errors.New(text[:causeBytesMax])
+	}
+	return err
+}
+
+// plainName says whether a name can be one of a source's: short, printable ASCII without blanks or what would end a
+// path or a list.
+func plainName(name string) bool {
+	if name == "" || len(name) > nameBytesMax {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c > '~' || strings.IndexByte(`/?#%&,;"'\<>`, c) >= 0 {
+			return false
+		}
+	}
+	return name != "." && name != ".."
+}
+
+// newBatch is an empty batch with room.
+func newBatch(names int) Batch {
+	return Batch{Quotes: make([]Quote, 0, names), Failed: map[string]*Error{}}
+}
+
+// add takes a quote into the batch, unless it lies in the future.
+func (s *source) add(b *Batch, q Quote, now time.Time) {
+	if q.MarketTime.After(now.Add(FutureMax)) {
+		b.Failed[q.Name] = s.fail(SchemaDrift, q.Name, "market time %s lies in the future", q.MarketTime.Format(time.RFC3339))
+		return
+	}
+	b.Quotes = append(b.Quotes, q)
+}
