@@ -24,11 +24,11 @@ suite() {
 }
 
 go_tests() {
-  go build -o .cache/withpg ./internal/pgtest/withpg
-  go build -o .cache/testcount ./scripts/testcount
+  go build -o .cache/withpg ./internal/pgtest/withpg || return 1
+  go build -o .cache/testcount ./scripts/testcount || return 1
   if ! .cache/withpg -find; then
     echo 'installing PostgreSQL for the tests from npm'
-    npm ci --prefix test/pg --ignore-scripts
+    npm ci --prefix test/pg --ignore-scripts || return 1
   fi
   PGTEST_REQUIRED=1 .cache/withpg go test -timeout "${GO_TEST_TIMEOUT:-14m}" -json ./... 2>&1 | .cache/testcount "$counts/go"
 }
@@ -40,7 +40,7 @@ web_tests() {
   fi
   local report=$PWD/.cache/web-tests.json status=0
   rm -f "$report"
-  make --no-print-directory web/node_modules/.stamp
+  make --no-print-directory web/node_modules/.stamp || return 1
   npm --prefix web test -- --reporter=default --reporter=json --outputFile.json="$report" || status=$?
   node -e '
     const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
@@ -53,7 +53,7 @@ browser_tests() {
   local report=$PWD/.cache/browser-tests.tap status=0
   CHROMIUM=$(scripts/chromium.sh) || return 1
   export CHROMIUM
-  if [ ! -d test/browser/node_modules ]; then npm ci --prefix test/browser --ignore-scripts; fi
+  if [ ! -d test/browser/node_modules ]; then npm ci --prefix test/browser --ignore-scripts || return 1; fi
   node --test --test-concurrency=1 --test-timeout=300000 \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$report" \

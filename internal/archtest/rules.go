@@ -92,7 +92,7 @@ var foreign = map[string][]string{
 	"github.com/maypok86/otter":           {"live", "httpapi"},
 	"github.com/nats-io/nats-server":      {"natsbus"},
 	"github.com/nats-io/nats.go":          {"natsbus"},
-	"github.com/ncruces/go-sqlite3":       {"sqlstore"},
+	"github.com/ncruces/go-sqlite3":       {"sqlstore", "jobs"}, // jobs works in the handle that sqlstore opened
 	"github.com/ncruces/julianday":        {"sqlstore"},
 	"github.com/pressly/goose":            {"sqlstore"},
 	"github.com/prometheus/client_golang": {"telemetry"},

@@ -1,0 +1,204 @@
+// What every browser test needs: the built binary on a free port with data of its own, a real Chromium, and the questions
+// that are asked of every page.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+export const root = resolve(here, '../..');
+export const artifacts = join(here, 'artifacts');
+
+/** The directory with recorded payloads, or undefined: then tests that replay them skip with "skipped: no reference data". */
+export const reference = process.env.FOLIOSCOPE_REFERENCE;
+
+export const binary = process.env.FOLIOSCOPE_BINARY ?? join(root, 'bin', process.platform === 'win32' ? 'folioscope.exe' : 'folioscope');
+
+const readyWaitMax = 60_000; // milliseconds; the demo promises 10 s, and a loaded machine is slower
+const stopWaitMax = 15_000; // milliseconds until a binary that does not stop is killed
+
+/** A TCP port that was free a moment ago. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** A directory that goes away with the test. */
+export async function temporaryDir(t) {
+  const dir = await mkdtemp(join(tmpdir(), 'folioscope-browser-'));
+  t.after(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+  return dir;
+}
+
+/** An environment without settings of the user's own. */
+function cleanEnvironment(more) {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('FOLIOSCOPE_'));
+  return { ...Object.fromEntries(kept), ...more };
+}
+
+/** Runs a command of the binary to its end; throws with what it said unless it exits 0. */
+export function command(args, { environment = {}, input = '' } = {}) {
+  return new Promise((done, failed) => {
+    const child = spawn(binary, args, { env: cleanEnvironment(environment) });
+    let out = '';
+    let said = '';
+    child.stdout.on('data', (text) => (out += text));
+    child.stderr.on('data', (text) => (said += text));
+    child.on('error', failed);
+    child.on('close', (code) => (code === 0 ? done(out) : failed(new Error(`${args.join(' ')}: exit ${code}\n${out}${said}`))));
+    child.stdin.end(input);
+  });
+}
+
+/**
+ * Starts the binary (demo, or serve with --addr left to the caller's environment) and waits for its line "ready: URL".
+ * The log is shown when the test fails.
+ */
+export async function startService(t, args, { environment = {} } = {}) {
+  if (!existsSync(binary)) throw new Error(`${binary} is not built: run make build`);
+  const child = spawn(binary, args, { env: cleanEnvironment(environment), stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  let out = '';
+  child.stderr.on('data', (text) => (log = (log + text).slice(-200_000)));
+  const exited = new Promise((done) => child.on('exit', (code, signal) => done(`exit ${code ?? signal}`)));
+  const url = await new Promise((done, failed) => {
+    const timer = setTimeout(() => failed(new Error(`no "ready:" line in ${readyWaitMax} ms\n${out}\n${log}`)), readyWaitMax);
+    child.on('error', failed);
+    exited.then((how) => failed(new Error(`${args[0]} ended before it was ready: ${how}\n${out}\n${log}`)));
+    child.stdout.on('data', (text) => {
+      out += text;
+      const ready = /^ready: (\S+)/m.exec(out);
+      if (ready) {
+        clearTimeout(timer);
+        done(ready[1].replace(/\/$/, ''));
+      }
+    });
+  });
+  const stop = async (signal = 'SIGTERM') => {
+    child.kill(signal);
+    const killer = setTimeout(() => child.kill('SIGKILL'), stopWaitMax);
+    const how = await exited;
+    clearTimeout(killer);
+    return how;
+  };
+  t.after(async () => {
+    await stop();
+    if (!t.passed) t.diagnostic(`log of ${args.join(' ')}:\n${log.slice(-8000)}`);
+  });
+  return { url, pid: child.pid, stop, log: () => log };
+}
+
+/** A demo of its own with a free port and fresh data. */
+export async function startDemo(t, { args = [], environment } = {}) {
+  const dir = await temporaryDir(t);
+  const port = await freePort();
+  return startService(t, ['demo', '--addr', `localhost:${port}`, '--data-dir', join(dir, 'demo'), ...args], { environment });
+}
+
+/** Chromium's path: CHROMIUM, else what this machine has. scripts/chromium.sh installs one. */
+function chromiumPath() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  for (const name of ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']) {
+    for (const dir of (process.env.PATH ?? '').split(delimiter)) {
+      if (dir && existsSync(join(dir, name))) return join(dir, name);
+    }
+  }
+  return chromium.executablePath();
+}
+
+/** A browser with no profile, which asks nobody but the page's own server. */
+export async function startBrowser(t) {
+  const flags = [
+    '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ];
+  if (process.getuid?.() === 0) flags.push('--no-sandbox'); // Chromium's sandbox refuses root
+  const browser = await chromium.launch({ executablePath: chromiumPath(), headless: true, args: flags });
+  t.after(() => browser.close());
+  return browser;
+}
+
+/** A page of its own context that remembers every error of its console and every breach of the content security policy. */
+export async function newPage(browser, { width = 1440, height = 900, theme = 'light', ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce', locale: 'en-GB', ...options });
+  await context.addInitScript(() => {
+    window.__violations = [];
+    document.addEventListener('securitypolicyviolation', (e) => window.__violations.push(`${e.violatedDirective}: ${e.blockedURI || e.sample}`));
+  });
+  const page = await context.newPage();
+  page.consoleErrors = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') page.consoleErrors.push(message.text());
+  });
+  page.on('pageerror', (error) => page.consoleErrors.push(String(error)));
+  return page;
+}
+
+/** Signs in over the form and waits for the overview. */
+export async function signIn(page, base, email, password) {
+  await page.goto(base + '/');
+  await page.getByLabel(/e-?mail/i).fill(email);
+  await page.getByLabel(/^password/i).fill(password);
+  await page.getByRole('button', { name: /sign in/i }).click();
+  await page.getByTestId('portfolio-value').waitFor();
+}
+
+/** Throws when the page broke its own content security policy. */
+export async function assertNoCspViolations(page) {
+  const violations = await page.evaluate(() => window.__violations);
+  const logged = page.consoleErrors.filter((text) => /content security policy|trusted ?types/i.test(text));
+  if (violations.length || logged.length) throw new Error(`content security policy: ${[...violations, ...logged].join('\n')}`);
+}
+
+/** Throws when the page's console has said anything bad. */
+export function assertNoConsoleErrors(page) {
+  if (page.consoleErrors.length) throw new Error(`console errors:\n${page.consoleErrors.join('\n')}`);
+}
+
+const axeSource = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Throws when axe finds anything wrong with the page as it stands. */
+export async function assertAccessible(page) {
+  const source = await axeSource;
+  // Evaluated by the debugger, which the page's content security policy does not bind, so the page runs as it ships.
+  await page.evaluate(source);
+  const violations = await page.evaluate(async () => {
+    const result = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    return result.violations.map((v) => `${v.id} (${v.impact}): ${v.help}\n    ${v.nodes.slice(0, 5).map((n) => n.target.join(' ')).join('\n    ')}`);
+  });
+  if (violations.length) throw new Error(`axe at ${page.url()}:\n  ${violations.join('\n  ')}`);
+}
+
+/** Every page must fit every one of these. */
+export const screens = [1440, 390].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, height: width === 390 ? 844 : 900, theme })));
+
+/** Pictures of the page as it stands, one for each size and theme, as artifacts/NAME-WIDTH-THEME.png. */
+export async function screenshots(page, name, { settle = async () => {} } = {}) {
+  await mkdir(artifacts, { recursive: true });
+  for (const { width, height, theme } of screens) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+    await settle(page);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    await page.screenshot({ path: join(artifacts, `${name}-${width}-${theme}.png`) });
+    if (overflow > 0) throw new Error(`${name} at ${width} px is ${overflow} px too wide`);
+  }
+}
+
+/** Waits until a text differs from what it was, and returns it. The page must not have been loaded anew. */
+export async function waitForChange(locator, was, { timeout = 15_000 } = {}) {
+  const ends = Date.now() + timeout;
+  while (Date.now() < ends) {
+    const text = (await locator.innerText()).trim();
+    if (text !== was) return text;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error(`still ${JSON.stringify(was)} after ${timeout} ms`);
+}
