@@ -1,0 +1,334 @@
+// Package natsbus carries the bus over core NATS: a server inside this process, or the servers named by URL.
+//
+// It owns connection, limits and the news of gaps. Nothing is ever stored: JetStream stays off, so what is published while
+// a connection is down is gone, and subscribers are told by Gap to look at the store. One node and many run the same code;
+// the server inside opens no port.
+package natsbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"folioscope/internal/bus"
+	"folioscope/internal/fault"
+)
+
+// Bounds and times of the connection.
+const (
+	pendingBytesMax   = 4 << 20         // bytes waiting for one slow subscriber: 64 full messages
+	serverPendingMax  = 4 << 20         // bytes the server keeps for one connection before it cuts it off
+	writeTimeout      = 2 * time.Second // a peer that takes no bytes for longer is cut off
+	pingInterval      = 2 * time.Second // a hung peer is noticed after two of them
+	pingsOutMax       = 2
+	reconnectWait     = 250 * time.Millisecond
+	reconnectJitter   = 250 * time.Millisecond
+	reconnectBytesMax = 1 << 20 // published while the connection is down; more is refused
+	startTimeout      = 5 * time.Second
+	closeTimeout      = 5 * time.Second
+	subjectBytesMax   = 255 // ours have less than 100
+)
+
+// Options says where the bus is.
+type Options struct {
+	URLs []string // servers; empty for one inside this process
+	Name string   // of this node, as servers show it
+	Log  *slog.Logger
+}
+
+// Bus is a bus.Bus.
+type Bus struct {
+	connection *nats.Conn
+	embedded   *server.Server // nil where URLs were given
+	log        *slog.Logger
+	closed     chan struct{}
+
+	mu            sync.Mutex
+	subscriptions map[*nats.Subscription]*subscription
+	done          bool
+}
+
+var _ bus.Bus = (*Bus)(nil)
+
+// Open connects. The server inside answers before Open returns; servers elsewhere may be down: then hints flow, after a Gap,
+// once they are up.
+func Open(ctx context.Context, options Options) (*Bus, error) {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	b := &Bus{log: options.Log, closed: make(chan struct{}), subscriptions: map[*nats.Subscription]*subscription{}}
+	settings := []nats.Option{
+		nats.Name(options.Name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
+		nats.ReconnectJitter(reconnectJitter, reconnectJitter),
+		nats.ReconnectBufSize(reconnectBytesMax),
+		nats.PingInterval(pingInterval),
+		nats.MaxPingsOutstanding(pingsOutMax),
+		nats.FlusherTimeout(writeTimeout),
+		nats.ErrorHandler(b.trouble),
+		nats.ConnectHandler(func(*nats.Conn) { b.gapEverywhere() }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { b.log.Warn("bus disconnected", "error", errorText(err)) }),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			b.log.Info("bus connected again")
+			b.gapEverywhere()
+		}),
+		nats.ClosedHandler(func(*nats.Conn) { close(b.closed) }),
+	}
+	if len(options.URLs) == 0 {
+		embedded, err := startServer(ctx, options.Name)
+		if err != nil {
+			return nil, fmt.Errorf("start the bus: %w", err)
+		}
+		b.embedded = embedded
+		settings = append(settings, nats.InProcessServer(embedded))
+	} else {
+		settings = append(settings, nats.RetryOnFailedConnect(true))
+	}
+	connection, err := nats.Connect(strings.Join(options.URLs, ","), settings...)
+	if err != nil {
+		b.stopServer()
+		return nil, fmt.Errorf("connect to the bus: %w", withoutURL(err))
+	}
+	b.connection = connection
+	return b, nil
+}
+
+func startServer(ctx context.Context, name string) (*server.Server, error) {
+	embedded, err := server.NewServer(&server.Options{
+		ServerName:    name,
+		DontListen:    true, // in-process connections only; a listening cluster node needs its own settings
+		MaxPayload:    bus.PayloadBytesMax,
+		MaxPending:    serverPendingMax,
+		WriteDeadline: writeTimeout,
+		PingInterval:  pingInterval,
+		MaxPingsOut:   pingsOutMax,
+		NoLog:         true,
+		NoSigs:        true, // signals are the process's own
+	})
+	if err != nil {
+		return nil, err
+	}
+	go embedded.Start() // ends with Shutdown
+	wait := startTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline))
+	}
+	if !embedded.ReadyForConnections(wait) {
+		embedded.Shutdown()
+		embedded.WaitForShutdown()
+		return nil, fault.New(fault.Unavailable, "the server inside did not get ready within %s", wait.Round(time.Millisecond))
+	}
+	return embedded, nil
+}
+
+func (b *Bus) stopServer() {
+	if b.embedded != nil {
+		b.embedded.Shutdown()
+		b.embedded.WaitForShutdown()
+	}
+}
+
+// Connected says whether hints flow now; readiness asks it. A bus that is down only delays.
+func (b *Bus) Connected() bool { return b.connection.IsConnected() }
+
+// Publish hands the message to the connection; see bus.Bus.
+func (b *Bus) Publish(ctx context.Context, subject string, payload []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := checkSubject(subject, false); err != nil {
+		return err
+	}
+	if len(payload) > bus.PayloadBytesMax {
+		return fault.New(fault.TooLarge, "publish %s: %d bytes, at most %d", subject, len(payload), bus.PayloadBytesMax)
+	}
+	if err := b.connection.Publish(subject, payload); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "publish %s", subject)
+	}
+	return nil
+}
+
+// subscription calls handle and gap one at a time: handle from the client's goroutine, gap from its own.
+type subscription struct {
+	handle  func(string, []byte)
+	gap     func()
+	wake    chan struct{} // holds one: gaps that come together are one
+	stopped chan struct{}
+	once    sync.Once
+	turn    sync.Mutex // held during handle and gap
+}
+
+// Subscribe listens; see bus.Bus. A call of handle or gap that is under way when stop is called may still end after it.
+func (b *Bus) Subscribe(subject string, handle func(string, []byte), gap func()) (func(), error) {
+	if err := checkSubject(subject, true); err != nil {
+		return nil, err
+	}
+	s := &subscription{handle: handle, gap: gap, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.done {
+		return nil, fault.New(fault.Unavailable, "subscribe %s: the bus is closed", subject)
+	}
+	inner, err := b.connection.Subscribe(subject, s.deliver)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe %s: %w", subject, err)
+	}
+	if err := inner.SetPendingLimits(bus.PendingMax, pendingBytesMax); err != nil {
+		_ = inner.Unsubscribe() // the error that counts is on its way
+		return nil, fmt.Errorf("subscribe %s: %w", subject, err)
+	}
+	// The server must know of it when Subscribe returns, or the next message would pass by without a gap.
+	if b.connection.IsConnected() {
+		if err := b.connection.FlushTimeout(writeTimeout); err != nil {
+			s.missed() // and the reconnect that follows tells everybody
+		}
+	}
+	b.subscriptions[inner] = s
+	go s.run()
+	return func() { b.stop(inner, s) }, nil
+}
+
+func (b *Bus) stop(inner *nats.Subscription, s *subscription) {
+	b.mu.Lock()
+	delete(b.subscriptions, inner)
+	b.mu.Unlock()
+	s.end()
+	if err := inner.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrBadSubscription) {
+		b.log.Warn("bus unsubscribe", "error", errorText(err))
+	}
+}
+
+func (s *subscription) end() { s.once.Do(func() { close(s.stopped) }) }
+
+func (s *subscription) ended() bool {
+	select {
+	case <-s.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *subscription) deliver(m *nats.Msg) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if !s.ended() {
+		s.handle(m.Subject, m.Data)
+	}
+}
+
+// run calls gap when messages may have been lost, until the subscription ends.
+func (s *subscription) run() {
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case <-s.wake:
+		}
+		s.turn.Lock()
+		if s.gap != nil && !s.ended() {
+			s.gap()
+		}
+		s.turn.Unlock()
+	}
+}
+
+func (s *subscription) missed() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// trouble is told of everything that goes wrong between calls.
+func (b *Bus) trouble(_ *nats.Conn, inner *nats.Subscription, err error) {
+	if inner != nil && errors.Is(err, nats.ErrSlowConsumer) {
+		b.mu.Lock()
+		s := b.subscriptions[inner]
+		b.mu.Unlock()
+		if s != nil {
+			s.missed()
+		}
+		b.log.Warn("bus subscriber is slow, messages dropped", "subject", inner.Subject)
+		return
+	}
+	b.log.Warn("bus trouble", "error", errorText(err))
+}
+
+func (b *Bus) gapEverywhere() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.subscriptions {
+		s.missed()
+	}
+}
+
+// Close stops all; see bus.Bus. What was published before is on its way.
+func (b *Bus) Close() error {
+	b.mu.Lock()
+	if b.done {
+		b.mu.Unlock()
+		return nil
+	}
+	b.done = true
+	for inner, s := range b.subscriptions {
+		s.end()
+		delete(b.subscriptions, inner)
+	}
+	b.mu.Unlock()
+	var flushed error
+	if b.connection.IsConnected() {
+		flushed = b.connection.FlushTimeout(writeTimeout)
+	}
+	b.connection.Close()
+	select {
+	case <-b.closed:
+	case <-time.After(closeTimeout):
+		flushed = errors.Join(flushed, errors.New("the connection did not close in time"))
+	}
+	b.stopServer()
+	if flushed != nil {
+		return fmt.Errorf("close the bus: %w", withoutURL(flushed))
+	}
+	return nil
+}
+
+// checkSubject refuses what NATS would take as something else.
+func checkSubject(subject string, wildcard bool) error {
+	rest := subject
+	if wildcard {
+		rest = strings.TrimSuffix(rest, ".>")
+	}
+	bad := len(subject) > subjectBytesMax || rest == ""
+	for part := range strings.SplitSeq(rest, ".") {
+		bad = bad || part == "" || strings.ContainsAny(part, "*> \t\r\n\x00")
+	}
+	if bad {
+		return fault.New(fault.Invalid, "not a subject: %.40q", subject)
+	}
+	return nil
+}
+
+// withoutURL drops what the client's errors say about servers: URLs may carry passwords.
+func withoutURL(err error) error { return errors.New(errorText(err)) }
+
+func errorText(err error) string {
+	if err == nil {
+		return "none"
+	}
+	words := strings.Fields(err.Error())
+	for i, word := range words {
+		if strings.Contains(word, "://") {
+			words[i] = "(url)"
+		}
+	}
+	return strings.Join(words, " ")
+}
