@@ -5,9 +5,11 @@
 package money
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -19,6 +21,7 @@ const (
 	integerDigitsMax  = 30 // digits before the point: more than any amount in any currency
 	fractionDigitsMax = 30 // digits after the point: finer than 1e-18 units of a token
 	quotientDigits    = 34 // significant digits of a quotient: IEEE 754 decimal128
+	narrowDigits      = 18 // so many digits always fit into 63 bits
 )
 
 // ErrSyntax says that a text is not a plain decimal such as "-12.50".
@@ -28,7 +31,14 @@ var ErrSyntax = errors.New("not a number")
 var ErrRange = errors.New("too many digits")
 
 // Decimal is an exact decimal number. The zero value is 0.
-type Decimal struct{ d apd.Decimal }
+//
+// Nearly every amount there is fits into coefficient · 10^exponent with 63 bits, where a sum or product costs a few
+// nanoseconds and no allocation; wide is set for the rest and never changed after.
+type Decimal struct {
+	coefficient int64 // not math.MinInt64, so that its sign can always be turned
+	exponent    int32
+	wide        *apd.Decimal
+}
 
 // Zero and One are what their names say.
 var (
@@ -45,9 +55,31 @@ var (
 
 // NewDecimal is coefficient · 10^exponent.
 func NewDecimal(coefficient int64, exponent int32) Decimal {
-	var x Decimal
-	x.d.SetFinite(coefficient, exponent)
-	return x
+	if coefficient == math.MinInt64 {
+		return Decimal{wide: apd.New(coefficient, exponent)}
+	}
+	return Decimal{coefficient: coefficient, exponent: exponent}
+}
+
+// widened is x as the library's decimal, in buffer where x is narrow. What it gives is only read.
+func (x *Decimal) widened(buffer *apd.Decimal) *apd.Decimal {
+	if x.wide != nil {
+		return x.wide
+	}
+	buffer.SetFinite(x.coefficient, x.exponent)
+	return buffer
+}
+
+// narrowed takes a decimal over, and keeps it in 63 bits where it fits. Zero has no sign.
+func narrowed(d *apd.Decimal) Decimal {
+	if d.Coeff.IsInt64() {
+		n := d.Coeff.Int64()
+		if d.Negative {
+			n = -n
+		}
+		return Decimal{coefficient: n, exponent: d.Exponent}
+	}
+	return Decimal{wide: d}
 }
 
 // Parse reads a plain decimal, -?digits(.digits)?: no exponent, plus sign or blanks. It gives ErrSyntax or ErrRange.
@@ -60,14 +92,23 @@ func Parse(text string) (Decimal, error) {
 	if len(strings.TrimLeft(whole, "0")) > integerDigitsMax || len(fraction) > fractionDigitsMax {
 		return Decimal{}, fmt.Errorf("%w: %q", ErrRange, shorten(text))
 	}
-	var x Decimal
-	if _, _, err := x.d.SetString(text); err != nil {
+	if len(whole)+len(fraction) <= narrowDigits {
+		n := int64(0)
+		for _, part := range [...]string{whole, fraction} {
+			for _, c := range []byte(part) {
+				n = n*10 + int64(c-'0')
+			}
+		}
+		if len(digits) < len(text) {
+			n = -n
+		}
+		return Decimal{coefficient: n, exponent: -int32(len(fraction))}, nil
+	}
+	d := new(apd.Decimal)
+	if _, _, err := d.SetString(text); err != nil {
 		return Decimal{}, fmt.Errorf("%w: %q", ErrSyntax, shorten(text))
 	}
-	if x.d.IsZero() {
-		x.d.Negative = false
-	}
-	return x, nil
+	return narrowed(d), nil
 }
 
 // MustParse is Parse for constants in code and tests; it panics on anything else.
@@ -107,47 +148,110 @@ func must(_ apd.Condition, err error) {
 }
 
 // Add is x + y, exact.
-func (x Decimal) Add(y Decimal) (z Decimal) { must(exact.Add(&z.d, &x.d, &y.d)); return z.tidy() }
+func (x Decimal) Add(y Decimal) Decimal {
+	if x.wide == nil && y.wide == nil {
+		if x.coefficient == 0 {
+			return y
+		}
+		if y.coefficient == 0 {
+			return x
+		}
+		if a, b, exponent, ok := aligned(x, y); ok {
+			if sum := a + b; (sum > a) == (b > 0) && sum != math.MinInt64 {
+				return Decimal{coefficient: sum, exponent: exponent}
+			}
+		}
+	}
+	var a, b apd.Decimal
+	sum := new(apd.Decimal)
+	must(exact.Add(sum, x.widened(&a), y.widened(&b)))
+	return narrowed(sum)
+}
 
 // Sub is x − y, exact.
-func (x Decimal) Sub(y Decimal) (z Decimal) { must(exact.Sub(&z.d, &x.d, &y.d)); return z.tidy() }
+func (x Decimal) Sub(y Decimal) Decimal { return x.Add(y.Neg()) }
 
 // Mul is x · y, exact.
-func (x Decimal) Mul(y Decimal) (z Decimal) { must(exact.Mul(&z.d, &x.d, &y.d)); return z.tidy() }
+func (x Decimal) Mul(y Decimal) Decimal {
+	if x.wide == nil && y.wide == nil {
+		if x.coefficient == 0 || y.coefficient == 0 {
+			return Decimal{}
+		}
+		if product, ok := times(x.coefficient, y.coefficient); ok {
+			return Decimal{coefficient: product, exponent: x.exponent + y.exponent}
+		}
+	}
+	var a, b apd.Decimal
+	product := new(apd.Decimal)
+	must(exact.Mul(product, x.widened(&a), y.widened(&b)))
+	return narrowed(product)
+}
 
-// Quo is x / y to 34 significant digits, half to even. It panics when y is 0: callers decide what a division by nothing means.
-func (x Decimal) Quo(y Decimal) (z Decimal) { must(quotient.Quo(&z.d, &x.d, &y.d)); return z.reduce() }
+// Quo is x / y to 34 significant digits, half to even, without trailing zeros. It panics when y is 0: callers decide what a
+// division by nothing means.
+func (x Decimal) Quo(y Decimal) Decimal {
+	if x.wide == nil && y.wide == nil && y.coefficient != 0 {
+		for shift, scale := int32(0), int64(1); shift <= 6; shift, scale = shift+2, scale*100 { // most quotients that end, end soon
+			numerator, ok := times(x.coefficient, scale)
+			if !ok {
+				break
+			}
+			if numerator%y.coefficient == 0 {
+				return Decimal{coefficient: numerator / y.coefficient, exponent: x.exponent - y.exponent - shift}.Reduced()
+			}
+		}
+	}
+	var a, b apd.Decimal
+	result := new(apd.Decimal)
+	must(quotient.Quo(result, x.widened(&a), y.widened(&b)))
+	result.Reduce(result)
+	return narrowed(result)
+}
 
 // Neg is −x.
-func (x Decimal) Neg() (z Decimal) { z.d.Neg(&x.d); return z.tidy() }
+func (x Decimal) Neg() Decimal {
+	if x.wide == nil {
+		return Decimal{coefficient: -x.coefficient, exponent: x.exponent}
+	}
+	return narrowed(new(apd.Decimal).Neg(x.wide))
+}
 
 // Abs is |x|.
-func (x Decimal) Abs() (z Decimal) { z.d.Abs(&x.d); return z }
-
-// tidy keeps zero without a sign, so that no "-0" is ever shown.
-func (x Decimal) tidy() Decimal {
-	if x.d.IsZero() {
-		x.d.Negative = false
+func (x Decimal) Abs() Decimal {
+	if x.Sign() < 0 {
+		return x.Neg()
 	}
 	return x
 }
 
-// reduce drops trailing zeros, which quotients carry in numbers that end early.
-func (x Decimal) reduce() (z Decimal) {
-	z.d.Reduce(&x.d)
-	return z.tidy()
+// Reduced is x without trailing zeros after the point.
+func (x Decimal) Reduced() Decimal {
+	if x.wide != nil {
+		if x.wide.Exponent >= 0 {
+			return x
+		}
+		d := new(apd.Decimal)
+		d.Reduce(x.wide)
+		return narrowed(d)
+	}
+	if x.coefficient == 0 {
+		return Decimal{}
+	}
+	for x.exponent < 0 && x.coefficient%10 == 0 {
+		x.coefficient, x.exponent = x.coefficient/10, x.exponent+1
+	}
+	return x
 }
 
-// Reduced is x without trailing zeros after the point.
-func (x Decimal) Reduced() Decimal { return x.reduce() }
-
 // Round is x to so many digits after the point, half to even. Rounding belongs to the edge: screens and files.
-func (x Decimal) Round(places int32) (z Decimal) {
-	context := exact
-	context.Precision = uint32(max(x.d.NumDigits()+int64(places)+int64(abs32(x.d.Exponent))+2, 1)) // bounded by the digit limits above
-	context.Rounding = apd.RoundHalfEven
-	must(context.Quantize(&z.d, &x.d, -places))
-	return z.tidy()
+func (x Decimal) Round(places int32) Decimal {
+	var buffer apd.Decimal
+	d := x.widened(&buffer)
+	context := quotient
+	context.Precision = uint32(max(d.NumDigits()+int64(places)+int64(abs32(d.Exponent))+2, 1)) // what is kept at most, and one to spare
+	result := new(apd.Decimal)
+	must(context.Quantize(result, d, -places))
+	return narrowed(result)
 }
 
 func abs32(n int32) int32 {
@@ -158,26 +262,74 @@ func abs32(n int32) int32 {
 }
 
 // Cmp is −1, 0 or 1 as x is less than, equal to or more than y.
-func (x Decimal) Cmp(y Decimal) int { return x.d.Cmp(&y.d) }
+func (x Decimal) Cmp(y Decimal) int {
+	if x.wide == nil && y.wide == nil {
+		if a, b, _, ok := aligned(x, y); ok {
+			return cmp.Compare(a, b)
+		}
+	}
+	var a, b apd.Decimal
+	return x.widened(&a).Cmp(y.widened(&b))
+}
 
 // Equal says whether x and y are the same number, whatever their trailing zeros.
-func (x Decimal) Equal(y Decimal) bool { return x.d.Cmp(&y.d) == 0 }
+func (x Decimal) Equal(y Decimal) bool { return x.Cmp(y) == 0 }
 
 // Sign is −1, 0 or 1.
-func (x Decimal) Sign() int { return x.d.Sign() }
+func (x Decimal) Sign() int {
+	if x.wide != nil {
+		return x.wide.Sign()
+	}
+	return cmp.Compare(x.coefficient, 0)
+}
 
 // IsZero says whether x is 0.
-func (x Decimal) IsZero() bool { return x.d.IsZero() }
+func (x Decimal) IsZero() bool { return x.Sign() == 0 }
 
 // String is the plain decimal without exponent, as it was written: "12.50" stays "12.50".
-func (x Decimal) String() string { return x.d.Text('f') }
+func (x Decimal) String() string { return string(x.appendPlain(make([]byte, 0, 24))) }
 
 // AppendText appends the plain decimal.
-func (x Decimal) AppendText(dst []byte) ([]byte, error) { return x.d.Append(dst, 'f'), nil }
+func (x Decimal) AppendText(dst []byte) ([]byte, error) { return x.appendPlain(dst), nil }
+
+func (x Decimal) appendPlain(dst []byte) []byte {
+	if x.wide != nil {
+		return x.wide.Append(dst, 'f')
+	}
+	if x.coefficient < 0 {
+		dst = append(dst, '-')
+	}
+	var buffer [20]byte
+	digits := strconv.AppendUint(buffer[:0], magnitude(x.coefficient), 10)
+	if x.exponent >= 0 {
+		dst = append(dst, digits...)
+		for range x.exponent {
+			if x.coefficient != 0 {
+				dst = append(dst, '0')
+			}
+		}
+		return dst
+	}
+	places := int(-x.exponent)
+	if len(digits) > places {
+		dst = append(dst, digits[:len(digits)-places]...)
+		dst = append(dst, '.')
+		return append(dst, digits[len(digits)-places:]...)
+	}
+	dst = append(dst, "0."...)
+	for range places - len(digits) {
+		dst = append(dst, '0')
+	}
+	return append(dst, digits...)
+}
 
 // Float64 is the nearest double, for rates and drawing only.
 func (x Decimal) Float64() float64 {
-	f, err := strconv.ParseFloat(x.d.String(), 64)
+	// A coefficient below 2^53 and a power of ten up to 10^22 are doubles themselves, so one division rounds but once.
+	if x.wide == nil && x.exponent <= 0 && x.exponent >= -22 && magnitude(x.coefficient) < 1<<53 {
+		return float64(x.coefficient) / math.Pow10(int(-x.exponent))
+	}
+	f, err := strconv.ParseFloat(x.String(), 64)
 	if err != nil {
 		return 0 // out of range of a double: bounded digits can't reach it
 	}
@@ -186,17 +338,32 @@ func (x Decimal) Float64() float64 {
 
 // Scaled is x · 10^places as an integer, where that is whole and fits in 63 bits; kernels run on it.
 func (x Decimal) Scaled(places int32) (n int64, ok bool) {
-	shifted := Decimal{}
-	shifted.d.Set(&x.d)
-	shifted.d.Exponent += places
-	n, err := shifted.d.Int64()
-	return n, err == nil
+	if x.wide != nil {
+		x = x.Reduced()
+		if x.wide != nil {
+			return 0, false
+		}
+	}
+	if x.coefficient == 0 {
+		return 0, true
+	}
+	shift := x.exponent + places
+	if shift >= 0 {
+		if shift >= int32(len(pow10)) {
+			return 0, false
+		}
+		return times(x.coefficient, pow10[shift])
+	}
+	if -shift >= int32(len(pow10)) || x.coefficient%pow10[-shift] != 0 {
+		return 0, false
+	}
+	return x.coefficient / pow10[-shift], true
 }
 
 // MarshalJSON writes a JSON string, so that no reader takes it for a double.
 func (x Decimal) MarshalJSON() ([]byte, error) {
 	out := append(make([]byte, 0, 24), '"')
-	out = x.d.Append(out, 'f')
+	out = x.appendPlain(out)
 	return append(out, '"'), nil
 }
 
