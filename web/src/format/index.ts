@@ -3,3 +3,4 @@ export * as decimal from './decimal';
 export { locale, setLocale } from './locale';
 export * from './money';
 export * from './number';
+export { readDecimal, writeDecimal } from './input';

@@ -1,0 +1,43 @@
+/** Periods one can look at. */
+import { daysBefore, monthsBefore } from '../../format';
+
+export type Range = '1w' | '1m' | '3m' | '6m' | 'ytd' | '1y' | '3y' | 'max';
+
+export const ranges: { value: Range; label: string; title: string }[] = [
+  { value: '1w', label: '1W', title: 'One week' },
+  { value: '1m', label: '1M', title: 'One month' },
+  { value: '3m', label: '3M', title: 'Three months' },
+  { value: '6m', label: '6M', title: 'Six months' },
+  { value: 'ytd', label: 'YTD', title: 'This year' },
+  { value: '1y', label: '1Y', title: 'One year' },
+  { value: '3y', label: '3Y', title: 'Three years' },
+  { value: 'max', label: 'Max', title: 'From the start' },
+];
+
+export const standardRange: Range = '1y';
+
+export function isRange(text: string | null): text is Range {
+  return ranges.some((range) => range.value === text);
+}
+
+/** The first day of the period that ends today; undefined: from the first activity on. */
+export function rangeStart(range: Range, today: string): string | undefined {
+  switch (range) {
+    case '1w':
+      return daysBefore(today, 7);
+    case '1m':
+      return monthsBefore(today, 1);
+    case '3m':
+      return monthsBefore(today, 3);
+    case '6m':
+      return monthsBefore(today, 6);
+    case 'ytd':
+      return `${today.slice(0, 4)}-01-01`;
+    case '1y':
+      return monthsBefore(today, 12);
+    case '3y':
+      return monthsBefore(today, 36);
+    case 'max':
+      return undefined;
+  }
+}
