@@ -128,6 +128,9 @@ func npmPackages() ([]piece, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat("web/node_modules"); err != nil {
+		return nil, fmt.Errorf("the dashboard's packages are not here (run make build first): %w", err)
+	}
 	var lock struct {
 		Packages map[string]struct {
 			Version       string
@@ -147,7 +150,11 @@ func npmPackages() ([]piece, error) {
 		if listed.Optional || listed.Dev && !slices.Contains(compiledIn, name) {
 			continue
 		}
-		found[path] = piece{name: name, version: listed.Version, dir: filepath.Join("web", filepath.FromSlash(path))}
+		dir := filepath.Join("web", filepath.FromSlash(path))
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+			continue // a peer that is not asked for, so npm did not install it
+		}
+		found[path] = piece{name: name, version: listed.Version, dir: dir}
 	}
 	return sorted(found), nil
 }
@@ -165,7 +172,7 @@ var licenseFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|unlicense)
 func (p *piece) read() error {
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {
-		return fmt.Errorf("%s is not here (run make build first): %w", p.name, err)
+		return fmt.Errorf("%s is not here: %w", p.name, err)
 	}
 	for _, entry := range entries {
 		extension := strings.ToLower(filepath.Ext(entry.Name()))
@@ -181,6 +188,9 @@ func (p *piece) read() error {
 			p.license = identify(string(text))
 		}
 	}
+	if id := declared(p.dir); id != "" {
+		p.license = id
+	}
 	switch p.license {
 	case "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "ISC", "MPL-2.0", "OFL-1.1", "Unlicense", "CC0-1.0", "0BSD", "Zlib":
 		return nil
@@ -189,6 +199,16 @@ func (p *piece) read() error {
 	default:
 		return fmt.Errorf("%s %s is under %s, which a release may not carry", p.name, p.version, p.license)
 	}
+}
+
+// declared is the licence that an npm package names in its package.json, which is surer than a guess from its text.
+func declared(dir string) string {
+	var manifest struct{ License string }
+	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	if err != nil || json.Unmarshal(text, &manifest) != nil {
+		return ""
+	}
+	return manifest.License
 }
 
 // signs tell licences apart by words that only they have; the first that matches counts.
