@@ -1,0 +1,135 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"folioscope/internal/fault"
+)
+
+const (
+	connectWaitMax     = 5 * time.Second // a server that is there answers in far less
+	poolConnectionsMin = 8               // of the pool's bound, where the URL names none
+)
+
+// postgres is the seam over a pool of pgx, which prepares statements by itself.
+type postgres struct {
+	pool *pgxpool.Pool
+	pgQueries
+}
+
+// pgQueries runs statements over a pool or in a transaction.
+type pgQueries struct{ over pgxUser }
+
+type pgxUser interface {
+	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func openPostgres(ctx context.Context, url string) (*postgres, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "database.url is no PostgreSQL URL") // pgx's error may hold the password
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectWaitMax
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = max(config.MaxConns, poolConnectionsMin)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	p := &postgres{pool: pool, pgQueries: pgQueries{over: pool}}
+	if err := p.ping(ctx); err != nil {
+		pool.Close()
+		return nil, fault.Wrap(fault.Unavailable, err, "the database can't be reached")
+	}
+	return p, nil
+}
+
+func (q pgQueries) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	tag, err := q.over.Exec(ctx, text, args...)
+	return tag.RowsAffected(), err
+}
+
+func (q pgQueries) one(ctx context.Context, text string, args []any, into ...any) error {
+	return q.over.QueryRow(ctx, text, args...).Scan(into...) // pgx.ErrNoRows is sql.ErrNoRows too
+}
+
+func (q pgQueries) each(ctx context.Context, text string, args []any, see func(scanner) error) error {
+	rows, err := q.over.Query(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := see(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (p *postgres) write(ctx context.Context, do func(queries) error) error {
+	return p.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, do)
+}
+
+func (p *postgres) read(ctx context.Context, do func(queries) error) error {
+	return p.transaction(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do)
+}
+
+func (p *postgres) transaction(ctx context.Context, options pgx.TxOptions, do func(queries) error) error {
+	ctx, cancel := bounded(ctx, operationWaitMax)
+	defer cancel()
+	return retrying(ctx, p.classify, func() error {
+		return pgx.BeginTxFunc(ctx, p.pool, options, func(tx pgx.Tx) error { return do(pgQueries{over: tx}) })
+	})
+}
+
+func (p *postgres) classify(err error) class {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case server.Code == "40001", server.Code == "40P01": // serialization, deadlock
+			return classRetry
+		case server.Code == "23505":
+			return classExists
+		case strings.HasPrefix(server.Code, "08"), strings.HasPrefix(server.Code, "53"), strings.HasPrefix(server.Code, "57P"), server.Code == "25006":
+			return classDown // connection, resources, shutdown, a standby
+		}
+		return classOther
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return classDown
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok || pgconn.Timeout(err) && !errors.Is(err, context.Canceled) {
+		return classDown
+	}
+	return classOther
+}
+
+func (p *postgres) ping(ctx context.Context) error {
+	ctx, cancel := bounded(ctx, connectWaitMax)
+	defer cancel()
+	return p.pool.Ping(ctx)
+}
+
+func (p *postgres) close() error {
+	p.pool.Close()
+	return nil
+}
+
+// migrating lends the pool to the migrations.
+func (p *postgres) migrating() *sql.DB { return stdlib.OpenDBFromPool(p.pool) }

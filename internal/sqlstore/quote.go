@@ -1,0 +1,226 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+const (
+	// Taking the counter's row first makes writers of quotes queue, so that sequences become visible in their order and a
+	// reader's cursor never passes one by.
+	sqlTakeCounter = `UPDATE counters SET value = value WHERE name = $1 RETURNING value`
+	sqlSetCounter  = `UPDATE counters SET value = $2 WHERE name = $1`
+	sqlCounter     = `SELECT value FROM counters WHERE name = $1`
+	counterQuotes  = "quotes"
+
+	sqlNewQuotes = `INSERT INTO quotes (sequence, instrument, price, currency, source, observed_at, market_time) VALUES `
+
+	markColumnNames = `instrument, sequence, price, currency, source, observed_at, market_time, previous_close, previous_date, fallback,
+held_price, held_source, held_observed_at, held_market_time, held_reason`
+	sqlPutMarks       = `INSERT INTO marks (` + markColumnNames + `) VALUES `
+	sqlPutMarksSuffix = ` ON CONFLICT (instrument) DO UPDATE SET sequence = excluded.sequence, price = excluded.price,
+currency = excluded.currency, source = excluded.source, observed_at = excluded.observed_at, market_time = excluded.market_time,
+previous_close = excluded.previous_close, previous_date = excluded.previous_date, fallback = excluded.fallback,
+held_price = excluded.held_price, held_source = excluded.held_source, held_observed_at = excluded.held_observed_at,
+held_market_time = excluded.held_market_time, held_reason = excluded.held_reason`
+	sqlMarksAfter = `SELECT ` + markColumnNames + ` FROM marks WHERE sequence > $1 ORDER BY sequence`
+	sqlMarksIn    = `SELECT ` + markColumnNames + ` FROM marks WHERE instrument IN (`
+)
+
+const (
+	quoteColumns = 7
+	markColumns  = 15
+)
+
+func markRow(m *market.Mark) ([]any, error) {
+	price, currency := "", string(m.Currency)
+	if !m.MarketTime.IsZero() {
+		price = m.Price.String()
+	}
+	previous := ""
+	if m.PreviousClose != nil {
+		previous = m.PreviousClose.String()
+	}
+	var h market.HeldBack
+	held := ""
+	if m.HeldBack != nil {
+		h = *m.HeldBack
+		held = h.Price.String()
+	}
+	for _, d := range [...]*money.Decimal{&m.Price, m.PreviousClose, &h.Price} {
+		if err := readable(d); err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "a price of %s has too many digits", m.Instrument)
+		}
+	}
+	return []any{string(m.Instrument), m.Sequence, price, currency, m.Source, stamp(m.ObservedAt), stamp(m.MarketTime), previous, int64(m.PreviousDate), m.Fallback,
+		held, h.Source, stamp(h.ObservedAt), stamp(h.MarketTime), h.Reason}, nil
+}
+
+func scanMark(row scanner) (m market.Mark, err error) {
+	var instrument, price, currency, previous, held string
+	var observed, marketTime, previousDate, heldObserved, heldMarket int64
+	var h market.HeldBack
+	if err := row.Scan(&instrument, &m.Sequence, &price, &currency, &m.Source, &observed, &marketTime, &previous, &previousDate, &m.Fallback,
+		&held, &h.Source, &heldObserved, &heldMarket, &h.Reason); err != nil {
+		return m, err
+	}
+	m.Instrument, m.Currency = market.InstrumentID(instrument), money.Currency(currency)
+	m.ObservedAt, m.MarketTime, m.PreviousDate = moment(observed), moment(marketTime), market.Date(previousDate)
+	if price != "" {
+		if m.Price, err = money.Parse(price); err != nil {
+			return m, err
+		}
+	}
+	if previous != "" {
+		if m.PreviousClose, err = decimalOf([]byte(previous)); err != nil {
+			return m, err
+		}
+	}
+	if held != "" {
+		if h.Price, err = money.Parse(held); err != nil {
+			return m, err
+		}
+		h.ObservedAt, h.MarketTime = moment(heldObserved), moment(heldMarket)
+		m.HeldBack = &h
+	}
+	return m, nil
+}
+
+// supersedes says whether a new mark takes the place of the one that is known. An older market time never does, a newer one
+// always. At the same market time it does when it says something new, and not when it was only asked for again.
+func supersedes(next, known *market.Mark) bool {
+	if !next.MarketTime.Equal(known.MarketTime) {
+		return next.MarketTime.After(known.MarketTime)
+	}
+	if next.ObservedAt.Before(known.ObservedAt) && !next.Price.Equal(known.Price) {
+		return false // a late answer: what was asked for later says otherwise
+	}
+	return next.Source != known.Source || next.Currency != known.Currency || next.Fallback != known.Fallback || !next.Price.Equal(known.Price) ||
+		next.PreviousDate != known.PreviousDate || !sameDecimal(next.PreviousClose, known.PreviousClose) || !sameHeld(next.HeldBack, known.HeldBack)
+}
+
+func sameDecimal(a, b *money.Decimal) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
+}
+
+// sameHeld leaves the time of asking out: the same price, refused again for the same reason, is no news.
+func sameHeld(a, b *market.HeldBack) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Price.Equal(b.Price) && a.Source == b.Source && a.MarketTime.Equal(b.MarketTime) && a.Reason == b.Reason
+}
+
+// sameQuote says whether two marks hold one price, so that a mark which only holds another back adds no quote.
+func sameQuote(a, b *market.Quote) bool {
+	return a.MarketTime.Equal(b.MarketTime) && a.Source == b.Source && a.Currency == b.Currency && a.Price.Equal(b.Price)
+}
+
+// Accept stores prices that passed all checks, in one step, and gives the quotes' newest sequence and the marks that took a
+// place, each with a sequence of its own. Marks of an older market time than is known are left out. A mark that holds a price
+// back comes with its quote unchanged.
+func (s *Store) Accept(ctx context.Context, marks []market.Mark) (sequence int64, accepted []market.Mark, err error) {
+	err = s.db.write(ctx, func(q queries) error {
+		accepted = nil
+		if err := q.one(ctx, sqlTakeCounter, []any{counterQuotes}, &sequence); err != nil {
+			return err
+		}
+		known, err := knownMarks(ctx, q, marks)
+		if err != nil {
+			return err
+		}
+		var quotes []any
+		newest := make(map[market.InstrumentID]*market.Mark) // one row for each, even if a batch names it twice
+		for _, m := range marks {
+			before, exists := known[m.Instrument]
+			if exists && !supersedes(&m, &before) {
+				continue
+			}
+			m.ObservedAt, m.MarketTime = moment(stamp(m.ObservedAt)), moment(stamp(m.MarketTime)) // what others will read
+			sequence++
+			m.Sequence = sequence
+			if !m.MarketTime.IsZero() && !(exists && sameQuote(&m.Quote, &before.Quote)) {
+				quotes = append(quotes, sequence, string(m.Instrument), m.Price.String(), string(m.Currency), m.Source, stamp(m.ObservedAt), stamp(m.MarketTime))
+			}
+			known[m.Instrument], newest[m.Instrument] = m, &m
+			accepted = append(accepted, m)
+		}
+		if len(accepted) == 0 {
+			return nil
+		}
+		rows := make([]any, 0, len(newest)*markColumns)
+		for _, m := range accepted {
+			if newest[m.Instrument].Sequence != m.Sequence {
+				continue
+			}
+			row, err := markRow(&m)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row...)
+		}
+		if err := insertRows(ctx, q, sqlNewQuotes, quoteColumns, "", quotes); err != nil {
+			return err
+		}
+		if err := insertRows(ctx, q, sqlPutMarks, markColumns, sqlPutMarksSuffix, rows); err != nil {
+			return err
+		}
+		_, err = q.exec(ctx, sqlSetCounter, counterQuotes, sequence)
+		return err
+	})
+	if err != nil {
+		return 0, nil, s.explain("accept prices", err)
+	}
+	return sequence, accepted, nil
+}
+
+func knownMarks(ctx context.Context, q queries, marks []market.Mark) (map[market.InstrumentID]market.Mark, error) {
+	known := make(map[market.InstrumentID]market.Mark, len(marks))
+	ids := make([]market.InstrumentID, 0, len(marks))
+	for i := range marks {
+		ids = append(ids, marks[i].Instrument)
+	}
+	slices.Sort(ids)
+	err := inBatches(slices.Compact(ids), 1, func(list string, args []any) error {
+		return q.each(ctx, sqlMarksIn+list+")", args, func(row scanner) error {
+			m, err := scanMark(row)
+			known[m.Instrument] = m
+			return err
+		})
+	})
+	return known, err
+}
+
+// Marks gives the marks that changed after a sequence (all after 0), in the order of their sequences, and the highest of
+// these, or after where there is none.
+func (s *Store) Marks(ctx context.Context, after int64) ([]market.Mark, int64, error) {
+	var marks []market.Mark
+	err := s.db.each(ctx, sqlMarksAfter, []any{after}, func(row scanner) error {
+		m, err := scanMark(row)
+		marks = append(marks, m)
+		return err
+	})
+	if err != nil {
+		return nil, 0, s.explain("read marks", err)
+	}
+	if n := len(marks); n > 0 {
+		after = marks[n-1].Sequence
+	}
+	return marks, after, nil
+}
+
+// CurrentSequence is the newest sequence of the quotes' journal.
+func (s *Store) CurrentSequence(ctx context.Context) (sequence int64, err error) {
+	err = s.db.one(ctx, sqlCounter, []any{counterQuotes}, &sequence)
+	return sequence, s.explain("read quote sequence", err)
+}
+
+// tradingDay is the day that a price belongs to: the market's, or the day in UTC where no calendar was given.
+func (s *Store) tradingDay(mic string, t time.Time) market.Date {
+	if s.sessions == nil {
+		return market.DateOf(t.UTC())
+	}
+	return s.sessions.At(mic, t).Date
+}

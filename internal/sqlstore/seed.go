@@ -1,0 +1,187 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"folioscope/internal/audit"
+	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+	"folioscope/internal/seal"
+)
+
+// SeedUser is one user with all that is theirs, as a demo makes it. A user without a portfolio has none whose id is set.
+type SeedUser struct {
+	User       identity.User
+	Portfolio  ledger.Portfolio
+	Accounts   []ledger.Account
+	Activities []ledger.Activity // in order of entry
+	Snapshot   []byte
+	Holds      []market.InstrumentID
+}
+
+// sealedSeed is a user's rows, ready to go in.
+type sealedSeed struct {
+	user                                      sealedUser
+	key                                       *seal.Key
+	portfolio, accounts, activities, snapshot []any
+	wanted                                    map[market.InstrumentID]int
+}
+
+// Seed stores many users at once, all or none. It is for data that is made up: there is one audit row for each user, and no
+// request stands behind it. The sealing runs beside the writing.
+func (s *Store) Seed(ctx context.Context, all []SeedUser) error {
+	ctx, cancel := bounded(ctx, bulkWaitMax)
+	defer cancel()
+	ordered := slices.Clone(all)
+	slices.SortFunc(ordered, func(a, b SeedUser) int { return cmp.Compare(a.User.ID, b.User.ID) }) // rows go in in the order of their keys
+	counts := make(map[market.InstrumentID]int)
+	var keys []*seal.Key
+	err := s.db.write(ctx, func(q queries) error {
+		clear(counts)
+		keys = keys[:0]
+		return s.seedAll(ctx, q, ordered, func(u sealedSeed) {
+			keys = append(keys, u.key)
+			for id, n := range u.wanted {
+				counts[id] += n
+			}
+		}, func() error { return countInterest(ctx, q, counts) })
+	})
+	if err != nil {
+		return s.explain("seed", err)
+	}
+	for _, key := range keys {
+		s.keep(key)
+	}
+	return nil
+}
+
+// seedAll seals users on all processors, some ahead of the one writer, and inserts them in their order.
+func (s *Store) seedAll(ctx context.Context, q queries, all []SeedUser, inserted func(sealedSeed), finally func() error) error {
+	const aheadMax = 8 // users sealed and not yet written; the largest take about 2 MB
+	group, ctx := errgroup.WithContext(ctx)
+	slots := make([]chan sealedSeed, len(all))
+	for i := range slots {
+		slots[i] = make(chan sealedSeed, 1)
+	}
+	ahead := make(chan struct{}, aheadMax)
+	next := make(chan int)
+	group.Go(func() error {
+		defer close(next)
+		for i := range all {
+			select {
+			case ahead <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	now := s.now().UTC().Truncate(time.Microsecond)
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			for i := range next {
+				u, err := s.sealSeed(&all[i], now)
+				if err != nil {
+					return err
+				}
+				slots[i] <- u
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		for i := range all {
+			select {
+			case u := <-slots[i]:
+				<-ahead
+				if err := s.insertSeed(ctx, q, all[i].User.ID, u); err != nil {
+					return err
+				}
+				inserted(u)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return finally()
+	})
+	return group.Wait()
+}
+
+func (s *Store) sealSeed(u *SeedUser, now time.Time) (sealedSeed, error) {
+	rows, key, err := s.sealUser(u.User)
+	if err != nil {
+		return sealedSeed{}, err
+	}
+	out := sealedSeed{user: rows, key: key}
+	p := u.Portfolio
+	if p.ID == "" {
+		return out, nil
+	}
+	p.Owner = u.User.ID
+	owner, id := string(p.Owner), string(p.ID)
+	wanted := make(interest)
+	held := make(map[market.InstrumentID]int, len(u.Holds))
+	for _, h := range u.Holds {
+		held[h] = 1
+	}
+	currencies := []money.Currency{p.BaseCurrency}
+	for i, a := range u.Accounts {
+		currencies = append(currencies, a.Currency)
+		out.accounts = append(out.accounts, owner, id, string(a.ID), int64(i)+1, sealAccount(key, p.ID, a))
+	}
+	out.wanted = wanted.add(held, currencies)
+	out.portfolio = []any{owner, id, p.Sequence, int64(len(u.Activities)), sealPortfolio(key, p), sealInterest(key, p.ID, wanted), stamp(p.CreatedAt)}
+	if u.Snapshot != nil {
+		out.snapshot = []any{owner, id, p.Sequence, sealSnapshot(key, p.ID, p.Sequence, u.Snapshot)}
+	}
+	order := make([]int, len(u.Activities))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(u.Activities[a].ID, u.Activities[b].ID) })
+	out.activities = make([]any, 0, len(order)*activityColumns)
+	for _, i := range order {
+		a := u.Activities[i]
+		a.Position, a.Version, a.Voided, a.RecordedAt = int64(i)+1, 1, false, now
+		row, err := sealActivity(key, p.ID, &a)
+		if err != nil {
+			return sealedSeed{}, err
+		}
+		out.activities = append(out.activities, row...)
+	}
+	return out, nil
+}
+
+func (s *Store) insertSeed(ctx context.Context, q queries, owner ledger.OwnerID, u sealedSeed) error {
+	for _, table := range [...]struct {
+		prefix  string
+		columns int
+		rows    []any
+	}{
+		{sqlNewEmail, emailColumns, u.user.email},
+		{sqlNewUser, userColumns, u.user.user},
+		{sqlNewKey, userKeyColumns, u.user.key},
+		{sqlNewPortfolio, portfolioColumns, u.portfolio},
+		{sqlNewAccount, accountColumns, u.accounts},
+		{sqlNewActivity, activityColumns, u.activities},
+		{sqlPutSnapshot, snapshotColumns, u.snapshot},
+	} {
+		if err := insertRows(ctx, q, table.prefix, table.columns, "", table.rows); err != nil {
+			return s.taken(err, "a user with this id or e-mail is there already")
+		}
+	}
+	return s.audit(ctx, q, audit.Entry{Owner: owner, Action: audit.UserCreated, Object: string(owner), Result: "ok"})
+}

@@ -1,0 +1,363 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // the VFS that encrypts the file
+
+	"folioscope/internal/fault"
+)
+
+// SQLite's settings. Every connection has a cache of its own, so that together they stay within some MB.
+const (
+	fileKeyBytes      = 32
+	busyWaitMillis    = 10_000 // for writers in other processes, such as a command beside a running node
+	writerCacheKiB    = 4 << 10
+	readerCacheKiB    = 2 << 10
+	readersMax        = 4
+	journalBytesMax   = 64 << 20 // the WAL is cut back to this after a checkpoint
+	jobConnectionsMax = 2
+	fileMode          = 0o600
+	directoryMode     = 0o700
+)
+
+// sqlite is the seam over database/sql: one writer, so that writers queue here and not at the file's lock, and some readers.
+type sqlite struct {
+	writer, reader *pool
+	path           string
+	key            []byte
+}
+
+// pool is a set of connections, each with its own prepared statements, of which one user at a time has one.
+type pool struct {
+	db   *sql.DB
+	idle chan *connection
+}
+
+type connection struct {
+	conn       *sql.Conn
+	statements map[string]*statement
+}
+
+// statement is a text of ours as SQLite needs it; prepared is nil when enough are kept ready already.
+type statement struct {
+	text       string
+	parameters int
+	prepared   *sql.Stmt
+}
+
+func openSQLite(ctx context.Context, path string, key []byte) (*sqlite, error) {
+	if len(key) != fileKeyBytes {
+		return nil, fault.New(fault.Denied, "the database's key has %d bytes, not %d", len(key), fileKeyBytes)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("database path: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(absolute), directoryMode); err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the data directory can't be made")
+	}
+	file, err := os.OpenFile(absolute, os.O_RDWR|os.O_CREATE, fileMode) // so that nobody else may read what SQLite would create
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the database can't be opened")
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("create database: %w", err)
+	}
+	s := &sqlite{path: absolute, key: slices.Clone(key)}
+	// The writer goes first: it makes the file a WAL database, and shows a wrong key.
+	if s.writer, err = openPool(ctx, absolute, key, writerCacheKiB, false, 1); err != nil {
+		return nil, err
+	}
+	if s.reader, err = openPool(ctx, absolute, key, readerCacheKiB, true, min(readersMax, max(2, runtime.GOMAXPROCS(0)))); err != nil {
+		return nil, errors.Join(err, s.writer.close())
+	}
+	return s, nil
+}
+
+func openPool(ctx context.Context, path string, key []byte, cacheKiB int, readOnly bool, connections int) (*pool, error) {
+	db, err := openFile(path, key, cacheKiB, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	p := &pool{db: db, idle: make(chan *connection, connections)}
+	for range connections {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		p.idle <- &connection{conn: conn, statements: make(map[string]*statement)}
+	}
+	return p, nil
+}
+
+// openFile opens the encrypted file. The key goes in by PRAGMA, so that it is in no name and no error.
+func openFile(path string, key []byte, cacheKiB int, readOnly bool) (*sql.DB, error) {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // C:/… on Windows
+	}
+	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "vfs=adiantum&_txlock=immediate"}
+	settings := fmt.Sprintf(`PRAGMA busy_timeout=%d; PRAGMA journal_mode=wal; PRAGMA synchronous=full; PRAGMA temp_store=memory;
+PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=off`, busyWaitMillis, cacheKiB, journalBytesMax)
+	if readOnly {
+		settings += "; PRAGMA query_only=on"
+	}
+	unlock := "PRAGMA hexkey='" + hex.EncodeToString(key) + "'"
+	db, err := driver.Open(name.String(), func(c *sqlite3.Conn) error {
+		if err := c.Exec(unlock); err != nil {
+			return errors.New("the database's key was not accepted") // the statement, which an error may quote, holds the key
+		}
+		return c.Exec(settings)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return db, nil
+}
+
+// take waits for a connection; the caller gives it back.
+func (p *pool) take(ctx context.Context) (*connection, error) {
+	select {
+	case c := <-p.idle:
+		return c, nil
+	default:
+	}
+	select {
+	case c := <-p.idle:
+		return c, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pool) give(c *connection) { p.idle <- c }
+
+// close waits for those who still have a connection: each of them has a deadline.
+func (p *pool) close() error {
+	var errs []error
+	for range len(p.idle) {
+		c := <-p.idle
+		for _, s := range c.statements {
+			if s.prepared != nil {
+				errs = append(errs, s.prepared.Close())
+			}
+		}
+		errs = append(errs, c.conn.Close())
+	}
+	return errors.Join(append(errs, p.db.Close())...)
+}
+
+// statement finds a text, and prepares it the first time.
+func (c *connection) statement(ctx context.Context, text string, args int) (*statement, error) {
+	found := c.statements[text]
+	if found == nil {
+		rewritten, parameters, err := forSQLite(text)
+		if err != nil {
+			return nil, err
+		}
+		found = &statement{text: rewritten, parameters: parameters}
+		if len(c.statements) < statementsMax {
+			if found.prepared, err = c.conn.PrepareContext(ctx, rewritten); err != nil {
+				return nil, err
+			}
+			c.statements[text] = found
+		}
+	}
+	if found.parameters != args { // SQLite would take what is missing for NULL
+		return nil, fmt.Errorf("sql: %d arguments for %d parameters", args, found.parameters)
+	}
+	return found, nil
+}
+
+func (c *connection) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	s, err := c.statement(ctx, text, len(args))
+	if err != nil {
+		return 0, err
+	}
+	var result sql.Result
+	if s.prepared != nil {
+		result, err = s.prepared.ExecContext(ctx, args...)
+	} else {
+		result, err = c.conn.ExecContext(ctx, s.text, args...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (c *connection) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	s, err := c.statement(ctx, text, len(args))
+	if err != nil {
+		return nil, err
+	}
+	if s.prepared != nil {
+		return s.prepared.QueryContext(ctx, args...)
+	}
+	return c.conn.QueryContext(ctx, s.text, args...)
+}
+
+func (c *connection) each(ctx context.Context, text string, args []any, see func(scanner) error) error {
+	rows, err := c.query(ctx, text, args)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if err := see(rows); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+func (c *connection) one(ctx context.Context, text string, args []any, into ...any) error {
+	rows, err := c.query(ctx, text, args)
+	if err != nil {
+		return err
+	}
+	if !rows.Next() {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		return sql.ErrNoRows
+	}
+	return errors.Join(rows.Scan(into...), rows.Close())
+}
+
+// transaction runs do between a BEGIN and a COMMIT, or a ROLLBACK, which happens even when the context is over.
+func (c *connection) transaction(ctx context.Context, begin string, do func(queries) error) (err error) {
+	if _, err := c.exec(ctx, begin); err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done {
+			if _, failed := c.exec(context.WithoutCancel(ctx), "ROLLBACK"); failed != nil && err == nil {
+				err = failed
+			}
+		}
+	}()
+	if err := do(c); err != nil {
+		return err
+	}
+	if _, err := c.exec(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	done = true
+	return nil
+}
+
+// interrupted says why SQLite was interrupted.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	return err
+}
+
+func (s *sqlite) write(ctx context.Context, do func(queries) error) error {
+	ctx, cancel := bounded(ctx, operationWaitMax)
+	defer cancel()
+	return interrupted(ctx, retrying(ctx, s.classify, func() error {
+		c, err := s.writer.take(ctx)
+		if err != nil {
+			return err
+		}
+		defer s.writer.give(c)
+		return c.transaction(ctx, "BEGIN IMMEDIATE", do)
+	}))
+}
+
+func (s *sqlite) read(ctx context.Context, do func(queries) error) error {
+	ctx, cancel := bounded(ctx, operationWaitMax)
+	defer cancel()
+	return interrupted(ctx, retrying(ctx, s.classify, func() error {
+		c, err := s.reader.take(ctx)
+		if err != nil {
+			return err
+		}
+		defer s.reader.give(c)
+		return c.transaction(ctx, "BEGIN DEFERRED", do)
+	}))
+}
+
+// exec runs a lone statement, which is its own transaction.
+func (s *sqlite) exec(ctx context.Context, text string, args ...any) (rows int64, err error) {
+	err = s.write(ctx, func(q queries) error {
+		rows, err = q.exec(ctx, text, args...)
+		return err
+	})
+	return rows, err
+}
+
+func (s *sqlite) one(ctx context.Context, text string, args []any, into ...any) error {
+	c, err := s.reader.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.reader.give(c)
+	return interrupted(ctx, c.one(ctx, text, args, into...))
+}
+
+func (s *sqlite) each(ctx context.Context, text string, args []any, see func(scanner) error) error {
+	ctx, cancel := bounded(ctx, operationWaitMax)
+	defer cancel()
+	c, err := s.reader.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.reader.give(c)
+	return interrupted(ctx, c.each(ctx, text, args, see))
+}
+
+func (s *sqlite) classify(err error) class {
+	switch {
+	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
+		return classRetry
+	case errors.Is(err, sqlite3.CONSTRAINT_UNIQUE), errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY):
+		return classExists
+	case errors.Is(err, sqlite3.NOTADB):
+		return classWrongKey
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.READONLY):
+		return classDown
+	}
+	return classOther
+}
+
+func (s *sqlite) ping(ctx context.Context) error {
+	var one int64
+	return s.one(ctx, "SELECT 1", nil, &one)
+}
+
+func (s *sqlite) close() error { return errors.Join(s.reader.close(), s.writer.close()) }
+
+// migrating opens the database once more for the migrations, which run before the store has users.
+func (s *sqlite) migrating() (*sql.DB, error) {
+	return openFile(s.path, s.key, writerCacheKiB, false)
+}
+
+// jobs opens a small pool of its own for the job queue, so that its transactions never wait for a connection of ours.
+func (s *sqlite) jobs() (*sql.DB, error) {
+	db, err := openFile(s.path, s.key, readerCacheKiB, false)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(jobConnectionsMax)
+	db.SetMaxIdleConns(jobConnectionsMax)
+	return db, nil
+}

@@ -1,0 +1,213 @@
+// Package sqlstore keeps everything that lasts: users, portfolios with their journals, market data and audit rows, on encrypted
+// SQLite or on PostgreSQL with one SQL text for both.
+//
+// It owns every statement and every transaction: its methods are whole operations, and with each change go its audit row and
+// the stored answer of its request, or nothing goes. Every statement on a personal table names the owner, and every such
+// table's primary key begins with it. What is personal is sealed before a database sees it. The package never values, decides
+// or publishes anything, and nobody else sees a connection of its, but for the job queue.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pressly/goose/v3"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/seal"
+)
+
+// Options says what a store stands on.
+type Options struct {
+	URL      string           // postgres://…; empty for SQLite
+	Path     string           // SQLite's file
+	FileKey  []byte           // 32 bytes, SQLite's file
+	Root     *seal.Root       // the open keyring
+	Now      func() time.Time // nil for the system's clock
+	Log      *slog.Logger     // nil for none
+	Sessions market.Sessions  // says which trading day a quote belongs to when quotes become bars; nil: the day in UTC
+}
+
+// Store is safe for concurrent use.
+type Store struct {
+	db       database
+	root     *seal.Root
+	now      func() time.Time
+	log      *slog.Logger
+	sessions market.Sessions
+
+	mu   sync.Mutex
+	keys map[ledger.OwnerID]*seal.Key
+
+	jobsOnce sync.Once
+	jobs     JobsDatabase
+	jobsErr  error
+}
+
+const (
+	keysMax            = 10_000 // open user keys in memory, about 1 KiB each
+	nameFingerprint    = "keyring"
+	sqlInstallation    = "SELECT value FROM installation WHERE name = $1"
+	sqlNewInstallation = "INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+)
+
+// Open opens the database and brings its schema up to date. A key or keyring that is not this database's gives fault.Denied
+// and changes nothing; a database that can't be reached gives fault.Unavailable.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	if options.Root == nil {
+		return nil, errors.New("open store: no keyring")
+	}
+	s := &Store{root: options.Root, now: options.Now, log: options.Log, sessions: options.Sessions, keys: make(map[ledger.OwnerID]*seal.Key)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := bounded(ctx, bulkWaitMax)
+	defer cancel()
+	migrateAll, err := s.connect(ctx, options)
+	if err != nil {
+		return nil, s.opening(err)
+	}
+	if err := migrateAll(); err != nil {
+		return nil, s.opening(errors.Join(err, s.db.close()))
+	}
+	if err := s.checkKeyring(ctx); err != nil {
+		return nil, s.opening(errors.Join(err, s.db.close()))
+	}
+	return s, nil
+}
+
+func (s *Store) opening(err error) error {
+	if s.db == nil {
+		s.db = (*sqlite)(nil) // only classifies
+	}
+	return s.explain("open store", err)
+}
+
+func (s *Store) connect(ctx context.Context, options Options) (migrateAll func() error, err error) {
+	if options.URL != "" {
+		p, err := openPostgres(ctx, options.URL)
+		if err != nil {
+			return nil, err
+		}
+		s.db = p
+		return func() error {
+			if err := p.checkKeyringBefore(ctx, s.root); err != nil {
+				return err
+			}
+			return migrate(ctx, p.migrating(), goose.DialectPostgres)
+		}, nil
+	}
+	lite, err := openSQLite(ctx, options.Path, options.FileKey)
+	if err != nil {
+		return nil, err
+	}
+	s.db = lite
+	return func() error {
+		db, err := lite.migrating()
+		if err != nil {
+			return err
+		}
+		return errors.Join(migrate(ctx, db, goose.DialectSQLite3), db.Close())
+	}, nil
+}
+
+// checkKeyring refuses a keyring that is not the one this database was made with.
+func (s *Store) checkKeyring(ctx context.Context) error {
+	if _, err := s.db.exec(ctx, sqlNewInstallation, nameFingerprint, s.root.Fingerprint()); err != nil {
+		return err
+	}
+	var fingerprint string
+	if err := s.db.one(ctx, sqlInstallation, []any{nameFingerprint}, &fingerprint); err != nil {
+		return err
+	}
+	if fingerprint != s.root.Fingerprint() {
+		return fault.New(fault.Denied, "the database was sealed with the keyring %s, not with %s", fingerprint, s.root.Fingerprint())
+	}
+	return nil
+}
+
+// Close gives back all connections. Operations under way must have ended.
+func (s *Store) Close() error {
+	if s.jobs.SQLite != nil {
+		return errors.Join(s.jobs.SQLite.Close(), s.db.close())
+	}
+	return s.db.close()
+}
+
+// Ping asks the database for an answer.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.explain("ping", s.db.ping(ctx))
+}
+
+// JobsDatabase is what the job queue stands on: one of the two is set.
+type JobsDatabase struct {
+	Pool   *pgxpool.Pool
+	SQLite *sql.DB // connections of its own, closed with the store
+}
+
+// JobsDB lends the database to package jobs, and to nobody else.
+func (s *Store) JobsDB() (JobsDatabase, error) {
+	s.jobsOnce.Do(func() {
+		switch db := s.db.(type) {
+		case *postgres:
+			s.jobs.Pool = db.pool
+		case *sqlite:
+			s.jobs.SQLite, s.jobsErr = db.jobs()
+		}
+	})
+	return s.jobs, s.jobsErr
+}
+
+const sqlUserKey = `SELECT k.version, k.wrapped FROM user_keys k JOIN users u ON u.owner = k.owner AND u.key_version = k.version
+WHERE k.owner = $1`
+
+// key opens a user's key: fault.NotFound where there is no such user.
+func (s *Store) key(ctx context.Context, q queries, owner ledger.OwnerID) (*seal.Key, error) {
+	s.mu.Lock()
+	key := s.keys[owner]
+	s.mu.Unlock()
+	if key != nil {
+		return key, nil
+	}
+	var version int
+	var wrapped []byte
+	if err := q.one(ctx, sqlUserKey, []any{string(owner)}, &version, &wrapped); noRow(err) {
+		return nil, fault.New(fault.NotFound, "there is no such user")
+	} else if err != nil {
+		return nil, err
+	}
+	return s.openKey(owner, version, wrapped)
+}
+
+func (s *Store) openKey(owner ledger.OwnerID, version int, wrapped []byte) (*seal.Key, error) {
+	key, err := s.root.UserKey(owner, version, wrapped)
+	if err != nil {
+		return nil, fmt.Errorf("open the key of a user: %w", err)
+	}
+	s.keep(key)
+	return key, nil
+}
+
+// keep remembers an open key. Only keys that are committed may be kept.
+func (s *Store) keep(key *seal.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.keys) >= keysMax {
+		for owner := range s.keys { // any: Go's order is random enough
+			delete(s.keys, owner)
+			break
+		}
+	}
+	s.keys[key.Owner()] = key
+}
