@@ -13,27 +13,15 @@ import (
 	"folioscope/internal/seal"
 )
 
-// Write is what travels with every change, in its transaction.
-type Write struct {
-	Audit       audit.Entry
-	Idempotency *Idempotency // nil where the request has no key
-}
+// Write is what travels with every change, in its transaction. Its idempotency key belongs to the actor of the audit entry (to its
+// owner where there is no actor); the answer is sealed under that user's key and kept until PruneAnswers.
+type Write = audit.Write
 
-// Idempotency is a request's key and the answer to it. It belongs to the actor of the audit entry (to its owner where there is
-// no actor), is sealed under that user's key, and is kept until PruneAnswers.
-type Idempotency struct {
-	Key      string
-	BodyHash [32]byte
-	Status   int
-	Answer   []byte
-}
+// Idempotency is a request's key and the answer to it.
+type Idempotency = audit.Idempotency
 
 // Stored is the answer that a request got when it came the first time.
-type Stored struct {
-	BodyHash [32]byte
-	Status   int
-	Answer   []byte
-}
+type Stored = audit.Stored
 
 // ErrRepeated is the cause of the fault.Conflict that a change gives whose idempotency key is taken: look at Answer.
 var ErrRepeated = errors.New("the idempotency key was used before")
