@@ -1,0 +1,225 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/errgroup"
+
+	"folioscope/internal/figures"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// Held is a portfolio's positions at one sequence, with what is needed to show them. It never changes once made.
+type Held struct {
+	Portfolio   ledger.Portfolio
+	Accounts    []ledger.Account
+	Instruments map[market.InstrumentID]market.Instrument // of open positions
+	Holdings    *figures.Holdings
+	Needs       []market.InstrumentID // whose marks it is valued with: open positions, then rates; rising in each
+
+	bytes uint32
+	until time.Time // when to work it out anew since rates of past days were missing; zero for never
+}
+
+// Outdated says that positions were worked out while rates of past days were missing, long enough ago to try again.
+func (h *Held) Outdated(now time.Time) bool { return !h.until.IsZero() && !now.Before(h.until) }
+
+// Holdings gives a portfolio's positions at a sequence or a later one, as Book does.
+func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*Held, error) {
+	k := key{owner, portfolio}
+	if held, ok := j.held.GetIfPresent(k); ok && held.Portfolio.Sequence >= atLeastSequence && !held.Outdated(j.now()) {
+		return held, nil
+	}
+	name := flightName("held", k, atLeastSequence)
+	var held *Held
+	err := j.untilAt(ctx, atLeastSequence, func() (int64, error) {
+		var err error
+		held, err = share(ctx, j, name, func(ctx context.Context) (*Held, error) {
+			book, ok := j.books.GetIfPresent(k)
+			if !ok || book.Portfolio.Sequence < atLeastSequence {
+				var err error
+				if book, err = j.loadBook(ctx, k, atLeastSequence); err != nil {
+					return nil, err
+				}
+			}
+			held, err := j.hold(ctx, *book)
+			if err != nil {
+				return nil, err
+			}
+			j.keep(k, held)
+			return held, nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		return held.Portfolio.Sequence, nil
+	})
+	return held, err
+}
+
+// keep caches positions, never older ones over newer.
+func (j *Journal) keep(k key, held *Held) {
+	j.held.Compute(k, func(old *Held, found bool) (*Held, otter.ComputeOp) {
+		if found && old.Portfolio.Sequence > held.Portfolio.Sequence {
+			return old, otter.CancelOp
+		}
+		return held, otter.WriteOp
+	})
+}
+
+// hold works out a book's positions; it needs the rates of the days on which something happened in another currency.
+func (j *Journal) hold(ctx context.Context, book ledger.Book) (*Held, error) {
+	rates, err := j.load(ctx, ratesOf(book))
+	if err != nil {
+		return nil, err
+	}
+	holdings, err := figures.Hold(book, rates)
+	if err != nil {
+		return nil, fmt.Errorf("work out positions: %w", err)
+	}
+	open := holdings.Instruments()
+	held := &Held{
+		Portfolio: book.Portfolio, Accounts: book.Accounts, Holdings: holdings,
+		Instruments: make(map[market.InstrumentID]market.Instrument, len(open)),
+		Needs:       slices.Concat(open, neededRates(holdings.Currencies(), book.Portfolio.BaseCurrency)),
+	}
+	for _, id := range open {
+		held.Instruments[id] = book.Instruments[id]
+	}
+	held.bytes = heldBytes(held, len(book.Activities))
+	if ratesMissing(book, rates) {
+		held.until = j.now().Add(incompleteAgeMax)
+	}
+	return held, nil
+}
+
+// ratesMissing says whether a rate has no closes, or none as old as the book: they may still be on their way.
+func ratesMissing(book ledger.Book, rates *figures.Market) bool {
+	const fixesApartMax = 10 // days: no fix is awaited longer than a long holiday
+	ids := ratesOf(book)
+	for _, id := range ids {
+		series := rates.Series[id]
+		if series == nil || len(book.Activities) > 0 && series.Dates[0] > book.Activities[0].Date+fixesApartMax {
+			return true
+		}
+	}
+	return false
+}
+
+// neededRates are the marks that turn currencies into the base one.
+func neededRates(foreign []money.Currency, base money.Currency) []market.InstrumentID {
+	var ids []market.InstrumentID
+	if len(foreign) == 0 {
+		return nil
+	}
+	for _, c := range append(slices.Clone(foreign), base) {
+		if c != market.RateBase {
+			ids = append(ids, market.RateID(c))
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// ratesOf are the rates of every currency that a book names.
+func ratesOf(book ledger.Book) []market.InstrumentID {
+	var foreign []money.Currency
+	add := func(c money.Currency) {
+		if c != "" && c != book.Portfolio.BaseCurrency && !slices.Contains(foreign, c) {
+			foreign = append(foreign, c)
+		}
+	}
+	for i := range book.Activities {
+		add(book.Activities[i].Currency)
+	}
+	for _, instrument := range book.Instruments {
+		add(instrument.Currency)
+	}
+	for _, account := range book.Accounts {
+		add(account.Currency)
+	}
+	return neededRates(foreign, book.Portfolio.BaseCurrency)
+}
+
+// Market gives the past that a book's history and performance are worked out with: the closes of all it ever held, and the
+// rates of all its currencies. Series are shared: nobody changes them.
+func (j *Journal) Market(ctx context.Context, book *ledger.Book) (*figures.Market, error) {
+	ids := ratesOf(*book)
+	for id := range book.Instruments {
+		ids = append(ids, id)
+	}
+	return j.load(ctx, ids)
+}
+
+// Series gives an instrument's closes; at most 2 min old, since past days hardly change.
+func (j *Journal) Series(ctx context.Context, id market.InstrumentID) (*market.Series, error) {
+	if cached, ok := j.series.GetIfPresent(id); ok && j.now().Sub(cached.at) < seriesAgeMax {
+		return cached.series, nil
+	}
+	return share(ctx, j, "series\x00"+string(id), func(ctx context.Context) (*market.Series, error) {
+		series, err := j.store.Series(ctx, id, market.NoDate, lastDate)
+		if err != nil {
+			return nil, fmt.Errorf("load closes of %s: %w", id, err)
+		}
+		j.series.Set(id, &loadedSeries{series: &series, at: j.now(), bytes: seriesBytes(&series)})
+		return &series, nil
+	})
+}
+
+// lastDate is after every close that there can be.
+const lastDate = market.Date(84006) // 2200-01-01
+
+type loadedSeries struct {
+	series *market.Series
+	at     time.Time
+	bytes  uint32
+}
+
+// load reads several series at once.
+func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (*figures.Market, error) {
+	const readersMax = 4 // at once for one caller: enough to hide the way to a database
+	loaded := make([]*market.Series, len(ids))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readersMax)
+	for i, id := range ids {
+		if cached, ok := j.series.GetIfPresent(id); ok && j.now().Sub(cached.at) < seriesAgeMax {
+			loaded[i] = cached.series
+			continue
+		}
+		group.Go(func() (err error) {
+			loaded[i], err = j.Series(ctx, id)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	m := &figures.Market{Series: make(map[market.InstrumentID]*market.Series, len(ids))}
+	for i, id := range ids {
+		if loaded[i].Len() > 0 {
+			m.Series[id] = loaded[i]
+		}
+	}
+	return m, nil
+}
+
+// heldBytes estimates what positions take: their lots come from activities.
+func heldBytes(h *Held, activities int) uint32 {
+	const positionBytes, lotBytes, overhead = 1500, 160, 1024
+	return uint32(min(overhead+len(h.Instruments)*positionBytes+activities*lotBytes, heldBytesMax))
+}
+
+func seriesBytes(s *market.Series) uint32 {
+	const dayBytes, exactDayBytes, overhead = 12, 52, 256
+	perDay := dayBytes
+	if s.Exact != nil {
+		perDay = exactDayBytes
+	}
+	return uint32(min(overhead+s.Len()*perDay, seriesBytesMax))
+}

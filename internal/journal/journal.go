@@ -1,0 +1,361 @@
+// Package journal records changes of portfolios and gives portfolios as of their newest change.
+//
+// A change goes one way: the book is read, the ledger checks the change, the store appends it with the snapshot of positions
+// and what began or ended to be held, all in one transaction, and a hint tells every node. The package owns that order, the
+// retries of writers that met, and the caches of what is worked out from a book. It holds no rule of its own: what is allowed
+// is the ledger's, what is worth what is figures'.
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/maypok86/otter/v2"
+
+	"folioscope/internal/audit"
+	"folioscope/internal/bus"
+	"folioscope/internal/event"
+	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+)
+
+// Bounds of what is kept in memory and of how long anybody waits.
+const (
+	heldBytesMax   = 48 << 20 // positions of portfolios that were looked at lately
+	booksBytesMax  = 24 << 20 // their activities
+	seriesBytesMax = 32 << 20 // daily closes: about 500 instruments of 20 years
+	attemptsMax    = 6        // of an append that met others; each costs a read of the book
+
+	seriesAgeMax     = 2 * time.Minute // past days hardly change
+	incompleteAgeMax = 2 * time.Minute // of positions that miss rates of past days
+	sequenceWait     = 2 * time.Second // for a sequence that a caller has seen and this node's store has not
+	sequencePause    = 50 * time.Millisecond
+	loadTimeout      = 15 * time.Second // of one read from the store, whoever gave up meanwhile
+	hintTimeout      = time.Second
+)
+
+// Write is what travels with every change, in its transaction.
+type Write = audit.Write
+
+// Change is one append.
+type Change struct {
+	Added     []ledger.Activity
+	Corrected []ledger.Activity
+	Voided    []ledger.ActivityID
+	Snapshot  []byte
+	Interest  map[market.InstrumentID]int // 1 where the portfolio begins to hold, −1 where it ends to
+}
+
+// Store is what the journal needs of the truth.
+type Store interface {
+	// Book is one consistent read; fault.NotFound also where it is somebody else's.
+	Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (ledger.Book, error)
+	// Append gives the new sequence, expected + 1, or fault.Stale where the portfolio is at another.
+	Append(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, change Change, write Write) (int64, error)
+	// Instruments leaves out what it doesn't know.
+	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
+	// Series are raw closes; without any it is empty, not an error.
+	Series(ctx context.Context, id market.InstrumentID, from, to market.Date) (market.Series, error)
+}
+
+// Options are what may be left out.
+type Options struct {
+	Log   *slog.Logger
+	Now   func() time.Time
+	NewID func() string // of activities
+}
+
+// Journal is safe for many goroutines.
+type Journal struct {
+	store Store
+	bus   bus.Bus
+	log   *slog.Logger
+	now   func() time.Time
+	newID func() string
+
+	held   *otter.Cache[key, *Held]
+	books  *otter.Cache[key, *ledger.Book]
+	series *otter.Cache[market.InstrumentID, *loadedSeries]
+	flight singleflight.Group
+}
+
+// key has the owner in it, so that no cache can answer somebody else.
+type key struct {
+	owner     ledger.OwnerID
+	portfolio ledger.PortfolioID
+}
+
+// New makes a journal over a store, with hints on a bus.
+func New(store Store, hints bus.Bus, options Options) *Journal {
+	j := &Journal{store: store, bus: hints, log: options.Log, now: options.Now, newID: options.NewID}
+	if j.log == nil {
+		j.log = slog.New(slog.DiscardHandler)
+	}
+	if j.now == nil {
+		j.now = time.Now
+	}
+	if j.newID == nil {
+		j.newID = func() string { return strings.ToLower(rand.Text()) }
+	}
+	j.held = otter.Must(&otter.Options[key, *Held]{MaximumWeight: heldBytesMax,
+		Weigher: func(_ key, h *Held) uint32 { return h.bytes }})
+	j.books = otter.Must(&otter.Options[key, *ledger.Book]{MaximumWeight: booksBytesMax,
+		Weigher: func(_ key, b *ledger.Book) uint32 { return bookBytes(b) }})
+	j.series = otter.Must(&otter.Options[market.InstrumentID, *loadedSeries]{MaximumWeight: seriesBytesMax,
+		Weigher: func(_ market.InstrumentID, s *loadedSeries) uint32 { return s.bytes }})
+	return j
+}
+
+// Recorded says what became of a change.
+type Recorded struct {
+	Sequence int64
+	IDs      []ledger.ActivityID // of what was added, in order
+}
+
+// Record checks a change and appends it. Where expectedSequence is given and the portfolio is elsewhere, the answer is
+// fault.Stale; without it, writers that meet are put in a row. Activities without an id get one. What travels with the change
+// is asked for once its sequence and ids are known, and again if the append has to be tried again.
+// A change that the ledger refuses is fault.Invalid with places as in ledger.Apply.
+func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
+	changes ledger.Changes, write func(Recorded) Write,
+) (Recorded, error) {
+	changes.Added = slices.Clone(changes.Added)
+	result := Recorded{IDs: make([]ledger.ActivityID, len(changes.Added))}
+	for i := range changes.Added {
+		if changes.Added[i].ID == "" {
+			changes.Added[i].ID = ledger.ActivityID(j.newID())
+		}
+		result.IDs[i] = changes.Added[i].ID
+	}
+	var stale error
+	for range attemptsMax {
+		book, err := j.bookToChange(ctx, owner, portfolio, expectedSequence, stale != nil)
+		if err != nil {
+			return Recorded{}, err
+		}
+		result.Sequence = book.Portfolio.Sequence + 1
+		change, after, err := j.prepare(ctx, *book, changes)
+		if err != nil {
+			return Recorded{}, err
+		}
+		got, err := j.store.Append(ctx, owner, portfolio, book.Portfolio.Sequence, change, write(result))
+		if fault.Is(err, fault.Stale) && expectedSequence == nil {
+			stale = err
+			continue
+		}
+		if err != nil {
+			return Recorded{}, fmt.Errorf("record change: %w", err)
+		}
+		if got != result.Sequence {
+			return Recorded{}, fmt.Errorf("record change: the store says %d after %d", got, book.Portfolio.Sequence)
+		}
+		j.keep(key{owner, portfolio}, after)
+		j.Announce(ctx, owner, portfolio, got)
+		return result, nil
+	}
+	return Recorded{}, fault.Wrap(fault.Unavailable, stale, "the portfolio changes too often right now; try again")
+}
+
+// bookToChange gives the book at the sequence that the writer has seen, or the newest.
+func (j *Journal) bookToChange(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected *int64, fresh bool) (*ledger.Book, error) {
+	k := key{owner, portfolio}
+	book, ok := j.books.GetIfPresent(k)
+	if !ok || fresh || expected != nil && book.Portfolio.Sequence != *expected {
+		var err error
+		if book, err = j.readBook(ctx, k); err != nil { // not shared: a read that began earlier may give what was stale already
+			return nil, err
+		}
+	}
+	if expected != nil && book.Portfolio.Sequence != *expected {
+		return nil, fault.New(fault.Stale, "the portfolio is at %d, not at %d: read it again", book.Portfolio.Sequence, *expected)
+	}
+	return book, nil
+}
+
+// prepare checks the changes and works out what is stored with them.
+func (j *Journal) prepare(ctx context.Context, book ledger.Book, changes ledger.Changes) (Change, *Held, error) {
+	book, err := j.withInstruments(ctx, book, changes)
+	if err != nil {
+		return Change{}, nil, err
+	}
+	after, err := ledger.Apply(book, changes, latestDay(j.now()))
+	if err != nil {
+		return Change{}, nil, err // the place is named in it, and nothing may come before it
+	}
+	after.Portfolio.Sequence = book.Portfolio.Sequence + 1
+	before, err := j.hold(ctx, book)
+	if err != nil {
+		return Change{}, nil, err
+	}
+	held, err := j.hold(ctx, after)
+	if err != nil {
+		return Change{}, nil, err
+	}
+	return Change{
+		Added: changes.Added, Corrected: changes.Corrected, Voided: changes.Voided,
+		Snapshot: held.Holdings.Snapshot(), Interest: interestChange(before, held),
+	}, held, nil
+}
+
+// latestDay is the day that it is in the first of the world's time zones: nobody enters tomorrow by mistake of ours.
+func latestDay(now time.Time) market.Date {
+	const aheadMost = 14 * time.Hour // UTC+14, Kiribati
+	return market.DateOf(now.UTC().Add(aheadMost))
+}
+
+// withInstruments adds what the changes name and the book does not know yet. The book that was given is not touched.
+func (j *Journal) withInstruments(ctx context.Context, book ledger.Book, changes ledger.Changes) (ledger.Book, error) {
+	var missing []market.InstrumentID
+	for _, list := range [][]ledger.Activity{changes.Added, changes.Corrected} {
+		for i := range list {
+			id := list[i].Instrument
+			if _, ok := book.Instruments[id]; id != "" && !ok && !slices.Contains(missing, id) {
+				missing = append(missing, id)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return book, nil
+	}
+	found, err := j.store.Instruments(ctx, missing)
+	if err != nil {
+		return ledger.Book{}, fmt.Errorf("read instruments: %w", err)
+	}
+	known := make(map[market.InstrumentID]market.Instrument, len(book.Instruments)+len(found))
+	for id, one := range book.Instruments {
+		known[id] = one
+	}
+	for _, one := range found {
+		known[one.ID] = one
+	}
+	book.Instruments = known
+	return book, nil
+}
+
+// interestChange says which prices and rates the portfolio begins and ends to need.
+func interestChange(before, after *Held) map[market.InstrumentID]int {
+	changed := make(map[market.InstrumentID]int)
+	for _, id := range after.Needs {
+		if !slices.Contains(before.Needs, id) {
+			changed[id] = 1
+		}
+	}
+	for _, id := range before.Needs {
+		if !slices.Contains(after.Needs, id) {
+			changed[id] = -1
+		}
+	}
+	return changed
+}
+
+// Announce tells every node that a portfolio reached a sequence; for changes that did not go through Record, such as a new
+// name or account. A hint that can't be sent is only logged: watchers look by themselves after a while.
+func (j *Journal) Announce(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, sequence int64) {
+	hint := event.PortfolioChanged{OwnerID: owner, PortfolioID: portfolio, Sequence: sequence}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hintTimeout) // the change is made, whoever hung up
+	defer cancel()
+	if err := j.bus.Publish(ctx, event.PortfolioChangedSubject(portfolio), hint.Payload()); err != nil {
+		j.log.Warn("no hint of a portfolio's change", "portfolio", string(portfolio), "sequence", sequence, "error", err)
+	}
+}
+
+// Book gives a portfolio's book at a sequence or a later one; 0 is whichever is at hand. A sequence that does not come
+// within 2 s is fault.Unavailable. The book is shared: nobody changes it.
+func (j *Journal) Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*ledger.Book, error) {
+	k := key{owner, portfolio}
+	if book, ok := j.books.GetIfPresent(k); ok && book.Portfolio.Sequence >= atLeastSequence {
+		return book, nil
+	}
+	var book *ledger.Book
+	err := j.untilAt(ctx, atLeastSequence, func() (int64, error) {
+		var err error
+		if book, err = j.loadBook(ctx, k, atLeastSequence); err != nil {
+			return 0, err
+		}
+		return book.Portfolio.Sequence, nil
+	})
+	return book, err
+}
+
+// untilAt loads until a sequence is reached.
+func (j *Journal) untilAt(ctx context.Context, sequence int64, load func() (int64, error)) error {
+	deadline := time.NewTimer(sequenceWait)
+	defer deadline.Stop()
+	for {
+		got, err := load()
+		if err != nil || got >= sequence {
+			return err
+		}
+		select {
+		case <-time.After(sequencePause):
+		case <-deadline.C:
+			return fault.New(fault.Unavailable, "the portfolio is at %d here, not yet at %d", got, sequence)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// loadBook is readBook, once for all who want the same at the same time.
+func (j *Journal) loadBook(ctx context.Context, k key, atLeast int64) (*ledger.Book, error) {
+	return share(ctx, j, flightName("book", k, atLeast), func(ctx context.Context) (*ledger.Book, error) { return j.readBook(ctx, k) })
+}
+
+// readBook reads a book and keeps it.
+func (j *Journal) readBook(ctx context.Context, k key) (*ledger.Book, error) {
+	book, err := j.store.Book(ctx, k.owner, k.portfolio)
+	if err != nil {
+		return nil, fmt.Errorf("read book: %w", err)
+	}
+	if book.Portfolio.Owner != k.owner || book.Portfolio.ID != k.portfolio {
+		return nil, errors.New("read book: the store gave another portfolio") // never into a cache
+	}
+	// Not backwards: a read may end after a later one.
+	j.books.Compute(k, func(old *ledger.Book, found bool) (*ledger.Book, otter.ComputeOp) {
+		if found && old.Portfolio.Sequence > book.Portfolio.Sequence {
+			return old, otter.CancelOp
+		}
+		return &book, otter.WriteOp
+	})
+	return &book, nil
+}
+
+// flightName tells apart who wants how new a state: nobody joins a read that began before what they know of.
+func flightName(what string, k key, atLeast int64) string {
+	return fmt.Sprintf("%s %d %q %q", what, atLeast, k.owner, k.portfolio)
+}
+
+// share runs load once for all who ask for the same name now. It goes on when the one who came first gives up.
+func share[T any](ctx context.Context, j *Journal, name string, load func(context.Context) (T, error)) (T, error) {
+	done := j.flight.DoChan(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		return load(ctx)
+	})
+	var none T
+	select {
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case result := <-done:
+		if result.Err != nil {
+			return none, result.Err
+		}
+		return result.Val.(T), nil
+	}
+}
+
+// bookBytes estimates what a book takes.
+func bookBytes(b *ledger.Book) uint32 {
+	const activityBytes, instrumentBytes, bookOverhead = 560, 420, 1024
+	n := bookOverhead + len(b.Activities)*activityBytes + len(b.Instruments)*instrumentBytes
+	return uint32(min(n, booksBytesMax))
+}
