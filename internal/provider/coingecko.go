@@ -34,6 +34,7 @@ func NewCoinGecko(o Options) (*CoinGeckoSource, error) {
 	if o.Key != "" {
 		perMinute = coinGeckoKeyed
 	}
+	o.BaseURL = strings.TrimSuffix(strings.TrimSuffix(o.BaseURL, "/"), "/api/v3") // their own pages give it with the path
 	s, err := newSource(CoinGecko, "https://api.coingecko.com", perMinute, o)
 	if err != nil {
 		return nil, err
