@@ -28,7 +28,7 @@ export interface Listener {
 type Message =
   | { kind: 'want'; tab: string; portfolios: string[] }
   | { kind: 'roll call' }
-  | { kind: 'event'; name: StreamEvent; payload: unknown; id: string }
+  | { kind: 'event'; name: StreamEvent; payload: unknown; id: string; stream: string }
   | { kind: 'connection'; state: Connection };
 
 const lockName = 'folioscope.stream';
@@ -74,7 +74,8 @@ export class StreamConnection {
   #portfolios: string[] = [];
   #leading = false;
   #source: EventSource | null = null;
-  #sourceUrlKey = '';
+  /** Portfolios of the stream whose id was seen last: ids mean nothing to another stream. */
+  #stream = '';
   #lastId = '';
   #attempt = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -91,6 +92,10 @@ export class StreamConnection {
     around
       .lead(lockName, this.#closed.signal, () => {
         this.#leading = true;
+        // A tab that crashed took its wish along: only those who answer count.
+        const own = this.#wants.get(this.#tab) ?? [];
+        this.#wants.clear();
+        this.#wants.set(this.#tab, own);
         this.#send({ kind: 'roll call' });
         this.#reconcile();
         return released;
@@ -172,6 +177,7 @@ export class StreamConnection {
         });
         break;
       case 'event':
+        this.#stream = message.stream;
         this.#lastId = message.id;
         this.#listener.event(message.name, message.payload);
         break;
@@ -191,15 +197,14 @@ export class StreamConnection {
       this.#report({ kind: 'idle' });
       return;
     }
-    if (this.#source && key === this.#sourceUrlKey) return;
-    // Another set of portfolios: ids of the old stream mean nothing to the new one.
-    if (key !== this.#sourceUrlKey) this.#lastId = '';
+    if (this.#source && key === this.#stream) return;
+    if (key !== this.#stream) this.#lastId = '';
     this.#disconnect();
     this.#connect(key);
   }
 
   #connect(key: string): void {
-    this.#sourceUrlKey = key;
+    this.#stream = key;
     if (!this.#around.online()) {
       this.#report({ kind: 'offline', since: this.#around.now() });
       return;
@@ -235,7 +240,7 @@ export class StreamConnection {
     }
     if (event.lastEventId) this.#lastId = event.lastEventId;
     this.#listener.event(name, payload);
-    this.#send({ kind: 'event', name, payload, id: this.#lastId });
+    this.#send({ kind: 'event', name, payload, id: this.#lastId, stream: this.#stream });
   }
 
   #disconnect(): void {

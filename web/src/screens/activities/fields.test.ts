@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { setLocale } from '../../format';
+import { activity } from '../../test/samples';
+import { activityTypes, cashEffect, draftOf, emptyDraft, readDraft, shownFields } from './fields';
+import type { Draft } from './fields';
+
+function draft(changes: Partial<Draft> = {}): Draft {
+  return { ...emptyDraft('buy', 'a1', 'EUR'), date: '2026-11-19', ...changes };
+}
+
+describe('readDraft', () => {
+  it('sends only what the type needs', () => {
+    const read = readDraft(
+      draft({
+        type: 'deposit',
+        amount: '1,000',
+        instrument: 'nvda',
+        quantity: '3',
+        ratio: '2:1',
+        reinvest: true,
+        note: '  savings ',
+      }),
+    );
+    expect(read).toEqual({
+      input: {
+        date: '2026-11-19',
+        type: 'deposit',
+        account: 'a1',
+        amount: '1000',
+        currency: 'EUR',
+        note: 'savings',
+      },
+    });
+  });
+
+  it('reads a trade in the user’s own separators', () => {
+    setLocale('de-DE');
+    const read = readDraft(draft({ instrument: 'nvda', quantity: '1.000,5', price: '214,38', fee: '4,90' }));
+    expect(read).toEqual({
+      input: {
+        date: '2026-11-19',
+        type: 'buy',
+        account: 'a1',
+        symbol: 'nvda',
+        quantity: '1000.5',
+        price: '214.38',
+        fee: '4.90',
+        currency: 'EUR',
+      },
+    });
+  });
+
+  it('names every field that is missing or wrong', () => {
+    expect(readDraft(draft({ date: '', quantity: '1O', price: '-3' }))).toEqual({
+      errors: {
+        date: 'On which day?',
+        symbol: 'Which holding?',
+        quantity: 'Not a number.',
+        price: 'Not below zero.',
+      },
+    });
+    expect(readDraft(draft({ instrument: 'x', quantity: '0', price: '0' }))).toEqual({
+      errors: { quantity: 'Not zero.' },
+    });
+  });
+
+  it('lets interest be paid but no fee be negative', () => {
+    expect(readDraft(draft({ type: 'interest', amount: '-2.50' }))).toHaveProperty('input.amount', '-2.50');
+    expect(readDraft(draft({ type: 'fee', amount: '-2.50' }))).toHaveProperty('errors.amount');
+  });
+
+  it('wants two accounts for a transfer', () => {
+    const transfer = { type: 'transfer' as const, instrument: 'nvda', quantity: '5' };
+    expect(readDraft(draft({ ...transfer, to_account: 'a1' }))).toHaveProperty('errors.to_account');
+    expect(readDraft(draft({ ...transfer, to_account: 'a2' }))).toHaveProperty('input.to_account', 'a2');
+  });
+
+  it.each([
+    ['2:1', true],
+    ['3 : 2', true],
+    ['1.5:1', true],
+    ['2', false],
+    ['2:', false],
+  ])('takes the ratio %j: %s', (ratio, good) => {
+    const read = readDraft(draft({ type: 'split', instrument: 'nvda', ratio }));
+    expect('input' in read).toBe(good);
+  });
+
+  it('asks how many units a reinvested dividend bought', () => {
+    const dividend = draft({ type: 'dividend', instrument: 'x', amount: '50', reinvest: true });
+    expect(shownFields(dividend)).toContain('quantity');
+    expect(readDraft(dividend)).toHaveProperty('errors.quantity');
+    expect(shownFields({ ...dividend, reinvest: false })).not.toContain('quantity');
+  });
+
+  it('gives back what it was made of', () => {
+    const booked = activity({ fee: '4.90', note: 'plan' });
+    expect(readDraft(draftOf(booked))).toEqual({
+      input: {
+        date: '2026-11-02',
+        type: 'buy',
+        account: 'a1',
+        symbol: 'nvda',
+        quantity: '10',
+        price: '214.38',
+        fee: '4.90',
+        currency: 'USD',
+        note: 'plan',
+      },
+    });
+  });
+
+  it('covers every type of the release', () => {
+    expect(activityTypes.map((entry) => entry.value).sort()).toEqual(
+      'buy sell deliver_in deliver_out transfer deposit withdrawal dividend interest fee tax split'
+        .split(' ')
+        .sort(),
+    );
+  });
+});
+
+describe('cashEffect', () => {
+  it.each([
+    [{}, '-2143.80'],
+    [{ type: 'sell' as const }, '2143.80'],
+    [{ type: 'dividend' as const, amount: '35.2' }, '35.2'],
+    [{ type: 'dividend' as const, amount: '35.2', reinvest: true }, null],
+    [{ type: 'fee' as const, amount: '4.9' }, '-4.9'],
+    [{ type: 'fee' as const, amount: '4.9', refund: true }, '4.9'],
+    [{ type: 'deliver_in' as const }, null],
+    [{ type: 'split' as const, quantity: null, price: null, ratio: '2:1' }, null],
+  ])('of %j is %s', (changes, effect) => {
+    expect(cashEffect(activity(changes))).toBe(effect);
+  });
+});
