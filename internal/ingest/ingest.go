@@ -1,0 +1,226 @@
+// Package ingest brings prices in: it knows when to ask which source, and which of the answers to believe.
+//
+// It owns the poll of every chain (which instruments are due, who is asked, who is asked next), the circuit in front of each
+// source, the checks that a price passes before it is stored, what is held back, and the upkeep of history. A price that is
+// pushed, such as the demo's, passes the same checks. It never decodes a source's format and never values anything.
+//
+//	due ──> first source ──> check ──┬─> accepted ──> stored ──> hint to all nodes
+//	           │ no answer           ├─> held back until a second source, or the next poll, says the same
+//	           └──> next source      ├─> repeated, older: dropped
+//	                                 └─> refused: the next source is asked
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"folioscope/internal/jobs"
+	"folioscope/internal/market"
+	"folioscope/internal/provider"
+)
+
+// The chains, one for each kind of instrument.
+const (
+	ChainStock  = "stock" // stocks, ETFs, bonds and whatever else an exchange trades
+	ChainFund   = "fund"
+	ChainFX     = "fx"
+	ChainCrypto = "crypto"
+)
+
+// ChainNames are all chains, in the order in which they are shown.
+func ChainNames() []string { return []string{ChainStock, ChainFund, ChainFX, ChainCrypto} }
+
+// ChainOf is the chain that an asset class belongs to.
+func ChainOf(class market.Class) string {
+	switch class {
+	case market.Fund:
+		return ChainFund
+	case market.FX:
+		return ChainFX
+	case market.Crypto:
+		return ChainCrypto
+	default:
+		return ChainStock
+	}
+}
+
+// Store is what is needed of the store.
+type Store interface {
+	// Wanted are the instruments that somebody holds, and the rates of the currencies in use.
+	Wanted(ctx context.Context) ([]market.Instrument, error)
+	// Instruments are those with the ids; unknown ids are left out.
+	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
+	// Marks are the marks with a sequence above after, and the highest sequence.
+	Marks(ctx context.Context, after int64) ([]market.Mark, int64, error)
+	// Accept stores prices and gives back those that it took, with their sequences, and the highest sequence. One whose market
+	// time is older than the stored one's is left out; one of the same market time replaces it.
+	Accept(ctx context.Context, marks []market.Mark) (sequence int64, accepted []market.Mark, err error)
+	Series(ctx context.Context, id market.InstrumentID, from, to market.Date) (market.Series, error)
+	PutBars(ctx context.Context, id market.InstrumentID, bars []market.Bar) error
+	// FoldQuotes turns quotes older than a time into daily bars.
+	FoldQuotes(ctx context.Context, before time.Time) (int, error)
+}
+
+// Publisher tells all nodes of accepted prices: a hint, which may be lost.
+type Publisher interface {
+	// QuotesAccepted says that the quotes' journal went from previous to sequence by these marks.
+	QuotesAccepted(ctx context.Context, sequence, previous int64, marks []market.Mark) error
+}
+
+// Upkeep is work of the store's that has to be done once a day.
+type Upkeep struct {
+	Name string // such as "answers": the job is called upkeep.answers
+	Do   func(ctx context.Context, now time.Time) error
+}
+
+// Options of New.
+type Options struct {
+	Store     Store
+	Publisher Publisher
+	Sessions  market.Sessions
+	Log       *slog.Logger
+	Chains    map[string][]provider.Provider // by ChainNames; only sources that are switched on, the first choice first
+	Interval  time.Duration                  // between polls
+	Upkeep    []Upkeep
+}
+
+// Ingest polls the sources and checks what they say. Its methods may be called from many goroutines.
+type Ingest struct {
+	Options
+	frankfurt *time.Location
+	circuits  map[string]*circuit
+	polling   map[string]*sync.Mutex // by chain: a poll that takes longer than the interval isn't doubled
+
+	asked    *times // when each instrument was last settled by a source on this node
+	searched *times // when its history was last looked for
+
+	settling sync.Mutex // one batch is judged and stored at a time, so that two don't judge by the same past
+	book     book
+
+	instruments struct {
+		mutex  sync.Mutex
+		loaded time.Time
+		byID   map[market.InstrumentID]market.Instrument // replaced whole, never changed
+	}
+}
+
+// New makes an Ingest that does nothing until its jobs run or prices are offered.
+func New(options Options) (*Ingest, error) {
+	frankfurt, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		return nil, fmt.Errorf("load the zone of the ECB: %w", err)
+	}
+	g := &Ingest{
+		Options: options, frankfurt: frankfurt, circuits: map[string]*circuit{}, polling: map[string]*sync.Mutex{},
+		asked: newTimes(), searched: newTimes(), book: newBook(),
+	}
+	for name, chain := range options.Chains {
+		if !slices.Contains(ChainNames(), name) {
+			return nil, fmt.Errorf("no chain is called %q", name)
+		}
+		g.polling[name] = &sync.Mutex{}
+		for _, source := range chain {
+			if g.circuits[source.Name()] == nil {
+				g.circuits[source.Name()] = newCircuit()
+			}
+		}
+	}
+	return g, nil
+}
+
+// Bounds of the jobs' runs. A poll waits for sources that want to be asked slowly; what it doesn't reach comes first next time.
+const (
+	pollTimeout     = 5 * time.Minute
+	backfillTimeout = 5 * time.Minute
+	upkeepTimeout   = 10 * time.Minute
+	backfillEvery   = 10 * time.Minute
+	upkeepEvery     = 24 * time.Hour
+	quotesKeptFor   = 7 * 24 * time.Hour
+)
+
+// Kinds are the jobs of this package: a poll of each chain in every slot, the search for missing history, and daily upkeep.
+func (g *Ingest) Kinds() []jobs.Kind {
+	var kinds []jobs.Kind
+	for _, chain := range ChainNames() {
+		kinds = append(kinds, jobs.Kind{
+			Name: "poll." + chain, Every: g.Interval, Timeout: pollTimeout,
+			Work: func(ctx context.Context, _ jobs.Job) error { return g.Poll(ctx, chain) },
+		})
+	}
+	kinds = append(kinds,
+		jobs.Kind{Name: "history.backfill", Every: backfillEvery, Timeout: backfillTimeout,
+			Work: func(ctx context.Context, _ jobs.Job) error { return g.Backfill(ctx) }},
+		jobs.Kind{Name: "history.fold", Every: upkeepEvery, Timeout: upkeepTimeout,
+			Work: func(ctx context.Context, _ jobs.Job) error { return g.Fold(ctx) }},
+	)
+	for _, task := range g.Upkeep {
+		kinds = append(kinds, jobs.Kind{Name: "upkeep." + task.Name, Every: upkeepEvery, Timeout: upkeepTimeout,
+			Work: func(ctx context.Context, _ jobs.Job) error { return task.Do(ctx, time.Now()) }})
+	}
+	return kinds
+}
+
+// Status is how one source is doing, as this node sees it.
+type Status struct {
+	Name        string
+	Chains      []string // the chains that name it
+	Circuit     string   // closed (asked as usual), open (left alone), half-open (one call tries it out)
+	LastSuccess time.Time
+	LastFailure time.Time
+	Outcome     provider.Outcome // of the last failure; empty where there was none
+	NextTry     time.Time        // zero where it may be asked now
+	Calls       int64            // since the node started
+	Failures    int64
+}
+
+// Status lists every source by name.
+func (g *Ingest) Status() []Status {
+	all := make([]Status, 0, len(g.circuits))
+	for name, circuit := range g.circuits {
+		status := circuit.status(time.Now())
+		status.Name = name
+		for _, chain := range ChainNames() {
+			if slices.ContainsFunc(g.Chains[chain], func(p provider.Provider) bool { return p.Name() == name }) {
+				status.Chains = append(status.Chains, chain)
+			}
+		}
+		all = append(all, status)
+	}
+	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Fold turns quotes that are a week old into daily bars.
+func (g *Ingest) Fold(ctx context.Context) error {
+	folded, err := g.Store.FoldQuotes(ctx, time.Now().Add(-quotesKeptFor))
+	if err != nil {
+		return fmt.Errorf("fold quotes: %w", err)
+	}
+	g.Log.Info("quotes folded into daily bars", "quotes", folded)
+	return nil
+}
+
+// times remembers when something was done for each instrument. It forgets with the process: then it is done once more.
+type times struct {
+	mutex sync.Mutex
+	at    map[market.InstrumentID]time.Time
+}
+
+func newTimes() *times { return &times{at: map[market.InstrumentID]time.Time{}} }
+
+func (t *times) get(id market.InstrumentID) time.Time {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.at[id]
+}
+
+func (t *times) set(id market.InstrumentID, at time.Time) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.at[id] = at
+}
