@@ -76,9 +76,13 @@ func (a *AMFISource) Latest(ctx context.Context, names []string, now time.Time) 
 	if parseErr != nil {
 		return Batch{}, a.fail(SchemaDrift, "", "decode: %w", shortened(parseErr))
 	}
+	missing := UnknownSymbol
+	if !strings.HasSuffix(string(got.body), "\n") {
+		missing = Transient // the file was cut, and the name may be in the rest
+	}
 	for _, name := range names {
 		if !found[name] {
-			batch.Failed[name] = a.fail(UnknownSymbol, clipName(name), "not in the file")
+			batch.Failed[name] = a.fail(missing, clipName(name), "not in the file")
 		}
 	}
 	return batch, nil

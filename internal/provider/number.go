@@ -85,7 +85,7 @@ func exactPrice(text string) (price money.Decimal, ok bool) {
 	return price, err == nil && price.Sign() > 0
 }
 
-// roundSignificant keeps so many significant digits, and at least all before the point.
+// roundSignificant keeps so many significant digits, at least all before the point, and no zeros after the last.
 func roundSignificant(x money.Decimal, digits int) money.Decimal {
 	whole, fraction, _ := strings.Cut(x.Abs().String(), ".")
 	places := digits - len(whole)
@@ -93,7 +93,7 @@ func roundSignificant(x money.Decimal, digits int) money.Decimal {
 		places = digits + len(fraction) - len(strings.TrimLeft(fraction, "0"))
 	}
 	if places >= len(fraction) {
-		return x
+		return x.Reduced()
 	}
 	return x.Round(int32(max(places, 0))).Reduced()
 }
