@@ -71,7 +71,7 @@ func checkStandard(file source, spec *ast.ImportSpec, self, name string) {
 		file.refuse(spec.Pos(), ruleTesting, "%s is for tests only", name)
 	}
 	homes, listed := standard[name]
-	if listed && !file.test && !slices.Contains(homes, self) {
+	if listed && !file.test && !isTestKit(file.dir) && !slices.Contains(homes, self) {
 		file.refuse(spec.Pos(), ruleStandard, "%s is for %s, not for %s", name, list(homes), self)
 	}
 }

@@ -30,7 +30,7 @@ const (
 var (
 	ground    = []string{"fault", "money", "market", "ledger", "figures"}
 	contracts = []string{"event", "bus"}
-	services  = []string{"access", "audit", "identity", "ingest", "jobs", "live", "transfer", "httpapi"}
+	services  = []string{"access", "audit", "identity", "ingest", "jobs", "journal", "live", "transfer", "httpapi"}
 	adapters  = []string{"provider", "natsbus", "sqlstore", "seal"}
 )
 
@@ -48,26 +48,28 @@ var mayImport = map[string][]string{
 	"event": ground,
 	"bus":   join(ground, "event"),
 
-	// Services: no service knows an adapter; it says in an interface of its own what it needs.
+	// Services: no service knows an adapter; it says in an interface of its own what it needs. Only ingest knows provider,
+	// whose shape of a source is what all sources share.
 	"audit":    ground,
 	"identity": join(ground, "audit"),
 	"access":   join(ground, "identity"),
 	"jobs":     ground, // and hands River what it needs of a transaction
-	"ingest":   join(ground, "event", "bus", "jobs"),
-	"live":     join(ground, "event", "bus"),
-	"transfer": join(ground, "audit"),
-	"httpapi":  join(ground, "access", "audit", "event", "bus", "identity", "ingest", "live", "transfer"),
+	"ingest":   join(ground, "event", "bus", "jobs", "provider"),
+	"journal":  join(ground, "audit", "event", "bus"),
+	"live":     join(ground, "event", "bus", "journal"),
+	"transfer": join(ground, "audit", "journal"),
+	"httpapi":  join(ground, "access", "audit", "event", "bus", "identity", "ingest", "journal", "live", "transfer"),
 
 	// Adapters: never one another, but that sqlstore seals what is personal before SQL sees it. They know the values of the services that they serve, not what these do.
-	"provider": join(ground, "ingest"),
+	"provider": ground,
 	"natsbus":  join(ground, "event", "bus"),
-	"sqlstore": join(ground, "audit", "event", "identity", "ingest", "jobs", "live", "seal", "transfer"),
+	"sqlstore": join(ground, "audit", "event", "identity", "ingest", "jobs", "journal", "live", "seal", "transfer"),
 	"seal":     ground,
 
 	// Composition: app alone puts the pieces together.
 	"config":    {"fault", "money"},
 	"telemetry": {},
-	"demo":      join(ground, "audit", "event", "identity", "ingest", "sqlstore", "seal"),
+	"demo":      join(ground, "audit", "event", "identity", "ingest"),
 	"app":       join(ground, join(contracts, join(services, join(adapters, "config", "telemetry", "demo", "web")...)...)...),
 
 	// Around them.
@@ -89,7 +91,7 @@ var foreign = map[string][]string{
 	"github.com/jackc/pgx":                {"sqlstore", "jobs", "pgtest"}, // River's driver takes pgx's transaction
 	"github.com/klauspost/compress":       {"httpapi"},
 	"github.com/knadh/koanf":              {"config"},
-	"github.com/maypok86/otter":           {"live", "httpapi"},
+	"github.com/maypok86/otter":           {"live", "httpapi", "journal"},
 	"github.com/nats-io/nats-server":      {"natsbus"},
 	"github.com/nats-io/nats.go":          {"natsbus"},
 	"github.com/ncruces/go-sqlite3":       {"sqlstore", "jobs"}, // jobs works in the handle that sqlstore opened
