@@ -184,8 +184,10 @@ func TestOlderPriceNeverReplacesNewer(t *testing.T) {
 			t.Errorf("mark %+v", m)
 		}
 		again := full
-		again.ObservedAt = again.ObservedAt.Add(time.Hour)
+		again.ObservedAt = again.ObservedAt.Add(time.Minute)
 		accept(0, again) // asked again, nothing new
+		again.ObservedAt = full.ObservedAt.Add(time.Hour)
+		accept(1, again) // still the same, and still fresh
 		again.Price = money.MustParse("190.20")
 		accept(1, again) // mended at its source
 		again.ObservedAt = full.ObservedAt

@@ -91,8 +91,12 @@ func scanMark(row scanner) (m market.Mark, err error) {
 	return m, nil
 }
 
+// askedAgainAfter is well below market.DelayedAfter, so that what is polled never looks delayed.
+const askedAgainAfter = 5 * time.Minute
+
 // supersedes says whether a new mark takes the place of the one that is known. An older market time never does, a newer one
-// always. At the same market time it does when it says something new, and not when it was only asked for again.
+// always. At the same market time it does when it says something new, or when the known one was asked for a while ago: a price
+// that is repeated stays fresh, but not each repetition is news.
 func supersedes(next, known *market.Mark) bool {
 	if !next.MarketTime.Equal(known.MarketTime) {
 		return next.MarketTime.After(known.MarketTime)
@@ -100,7 +104,7 @@ func supersedes(next, known *market.Mark) bool {
 	if next.ObservedAt.Before(known.ObservedAt) && !next.Price.Equal(known.Price) {
 		return false // a late answer: what was asked for later says otherwise
 	}
-	return next.Source != known.Source || next.Currency != known.Currency || next.Fallback != known.Fallback || !next.Price.Equal(known.Price) ||
+	return next.ObservedAt.Sub(known.ObservedAt) >= askedAgainAfter || next.Source != known.Source || next.Currency != known.Currency || next.Fallback != known.Fallback || !next.Price.Equal(known.Price) ||
 		next.PreviousDate != known.PreviousDate || !sameDecimal(next.PreviousClose, known.PreviousClose) || !sameHeld(next.HeldBack, known.HeldBack)
 }
 

@@ -1,0 +1,305 @@
+package sqlstore
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Tables that name an owner and are not personal: they lead from a hash to an owner and hold nothing else.
+var directoryTables = []string{"emails", "invitations"}
+
+// publicTables name no owner.
+var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars"}
+
+var (
+	createTable = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\)`)
+	primaryKey  = regexp.MustCompile(`PRIMARY KEY \((\w+)`)
+	inlineKey   = regexp.MustCompile(`(?m)^\s+(\w+)\s+\w+\s+NOT NULL PRIMARY KEY`)
+)
+
+// tables reads the migrations: each table with the first column of its primary key.
+func tables(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%d migrations, %v", len(names), err)
+	}
+	found := make(map[string]string)
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range createTable.FindAllStringSubmatch(string(data), -1) {
+			key := primaryKey.FindStringSubmatch(m[2])
+			if key == nil {
+				key = inlineKey.FindStringSubmatch(m[2])
+			}
+			if key == nil {
+				t.Errorf("%s: %s has no primary key", name, m[1])
+				continue
+			}
+			found[m[1]] = key[1]
+			for line := range strings.Lines(m[2]) {
+				if fields := strings.Fields(line); len(fields) > 1 && fields[0] != "PRIMARY" && !strings.Contains(line, "NOT NULL") {
+					t.Errorf("%s: %s has a column that may be NULL: %s", name, m[1], strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+	return found
+}
+
+func personalTables(t *testing.T) []string {
+	var personal []string
+	for table, key := range tables(t) {
+		switch {
+		case slices.Contains(publicTables, table), slices.Contains(directoryTables, table):
+		case key != "owner":
+			t.Errorf("the primary key of %s begins with %s, not with owner: a personal table could not be spread by owner", table, key)
+		default:
+			personal = append(personal, table)
+		}
+	}
+	return personal
+}
+
+func TestPersonalTablesAreKeyedByOwner(t *testing.T) {
+	personal := personalTables(t)
+	for _, table := range []string{"users", "user_keys", "sessions", "answers", "audit_rows", "portfolios", "accounts", "activities", "snapshots"} {
+		if !slices.Contains(personal, table) {
+			t.Errorf("%s is not found to be personal", table)
+		}
+	}
+}
+
+// statements gives the SQL of this package's sources: every constant whose name begins with sql.
+func statements(t *testing.T) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants := make(map[string]ast.Expr)
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
+				for _, s := range g.Specs {
+					v := s.(*ast.ValueSpec)
+					for i, n := range v.Names {
+						if i < len(v.Values) {
+							constants[n.Name] = v.Values[i]
+						}
+					}
+				}
+				continue
+			}
+			// SQL anywhere else would escape this test.
+			ast.Inspect(d, func(n ast.Node) bool {
+				if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING && looksLikeSQL(literal.Value) {
+					t.Errorf("%s: SQL outside of a constant: %s", name, literal.Value)
+				}
+				return true
+			})
+		}
+	}
+	for name, value := range constants {
+		if strings.HasPrefix(name, "sql") {
+			found[name] = textOf(t, constants, value)
+		} else if literal, ok := value.(*ast.BasicLit); ok && looksLikeSQL(literal.Value) && name != "instrumentCols" {
+			t.Errorf("the constant %s holds SQL and is not named so", name)
+		}
+	}
+	return found
+}
+
+var sqlVerb = regexp.MustCompile(`\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s+\w`)
+
+func looksLikeSQL(literal string) bool {
+	return sqlVerb.MatchString(literal) && !strings.Contains(literal, "SELECT 1")
+}
+
+func textOf(t *testing.T, constants map[string]ast.Expr, e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	case *ast.BinaryExpr:
+		return textOf(t, constants, e.X) + textOf(t, constants, e.Y)
+	case *ast.Ident:
+		if value, ok := constants[e.Name]; ok {
+			return textOf(t, constants, value)
+		}
+	}
+	t.Fatalf("a statement is put together from %T", e)
+	return ""
+}
+
+var (
+	ownerFilter = regexp.MustCompile(`\b(?:\w+\.)?owner = \$\d`)
+	mention     = regexp.MustCompile(`(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)(?:\s+(\w))?\b`)
+)
+
+// TestEveryStatementNamesTheOwner reads all statements: one on a personal table filters by owner, or inserts it first.
+// Constants named sqlSweep… cross owners on purpose; there may be only the known ones.
+func TestEveryStatementNamesTheOwner(t *testing.T) {
+	personal := personalTables(t)
+	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests"}
+	checked := 0
+	for name, text := range statements(t) {
+		if problem := ownerProblem(personal, text); problem != "" {
+			if slices.Contains(sweeps, name) {
+				continue
+			}
+			t.Errorf("%s: %s: %s", name, problem, text)
+		}
+		if strings.HasPrefix(name, "sqlSweep") && !slices.Contains(sweeps, name) {
+			t.Errorf("%s is no sweep that is known here", name)
+		}
+		checked++
+	}
+	if checked < 50 {
+		t.Errorf("only %d statements were found", checked)
+	}
+}
+
+// ownerProblem says what is missing in a statement on a personal table.
+func ownerProblem(personal []string, text string) string {
+	touches := false
+	for _, m := range mention.FindAllStringSubmatch(text, -1) {
+		touches = touches || slices.Contains(personal, m[1])
+	}
+	if !touches {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(text, "INSERT INTO "); ok {
+		_, columns, _ := strings.Cut(rest, "(")
+		if !strings.HasPrefix(columns, "owner,") {
+			return "the owner is not the first column"
+		}
+		return ""
+	}
+	if !ownerFilter.MatchString(text) {
+		return "there is no owner = $"
+	}
+	_, where, _ := strings.Cut(text, "WHERE ")
+	if strings.Contains(where, " OR ") {
+		return "an OR may reach around the owner"
+	}
+	// What is joined must be joined by owner too.
+	for _, m := range regexp.MustCompile(`JOIN\s+(\w+)\s+(\w)\s+ON ([^J]*)`).FindAllStringSubmatch(text, -1) {
+		if slices.Contains(personal, m[1]) && !strings.Contains(m[3], m[2]+".owner = ") {
+			return m[1] + " is not joined by owner"
+		}
+	}
+	return ""
+}
+
+func TestOwnerProblemIsFound(t *testing.T) {
+	personal := []string{"portfolios", "users"}
+	for text, bad := range map[string]bool{
+		`SELECT id FROM portfolios WHERE owner = $1`:                                           false,
+		`SELECT id FROM portfolios p WHERE p.owner = $2 AND id = $1`:                           false,
+		`SELECT id FROM portfolios WHERE id = $1`:                                              true,
+		`SELECT id FROM portfolios WHERE id = $1 OR owner = $2`:                                true,
+		`UPDATE portfolios SET body = $1`:                                                      true,
+		`DELETE FROM portfolios WHERE created_at < $1`:                                         true,
+		`SELECT 1 FROM users u JOIN portfolios p ON p.id = $2 WHERE u.owner = $1`:              true,
+		`SELECT 1 FROM users u LEFT JOIN portfolios p ON p.owner = u.owner WHERE u.owner = $1`: false,
+		`INSERT INTO portfolios (owner, id) VALUES `:                                           false,
+		`INSERT INTO portfolios (id, owner) VALUES `:                                           true,
+		`SELECT price FROM quotes WHERE sequence > $1`:                                         false,
+		`SELECT id FROM portfolios WHERE owner = 'anna'`:                                       true,
+	} {
+		if problem := ownerProblem(personal, text); (problem != "") != bad {
+			t.Errorf("%s: %q", text, problem)
+		}
+	}
+}
+
+// TestSQLIsReadByBothDatabases prepares every statement on both. Prefixes that end in VALUES get a row.
+func TestSQLIsReadByBothDatabases(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		for name, text := range statements(t) {
+			if strings.HasSuffix(name, "Suffix") || strings.Contains(text, "to_regclass") || strings.Contains(text, "keyring") {
+				continue
+			}
+			if strings.HasSuffix(text, "VALUES ") {
+				text += tuples(2, strings.Count(text, ",")+1)
+			}
+			if strings.HasSuffix(text, "(") {
+				text += "$1)"
+			}
+			if err := b.prepares(text); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+func (b *bench) prepares(text string) error {
+	switch db := b.db.(type) {
+	case *postgres:
+		conn, err := db.pool.Acquire(b.t.Context())
+		b.ok(err)
+		defer conn.Release()
+		_, err = conn.Conn().Prepare(b.t.Context(), "", text)
+		return err
+	case *sqlite:
+		rewritten, _, err := forSQLite(text)
+		if err != nil {
+			return err
+		}
+		c, err := db.writer.take(b.t.Context())
+		b.ok(err)
+		defer db.writer.give(c)
+		prepared, err := c.conn.PrepareContext(b.t.Context(), rewritten)
+		if err != nil {
+			return err
+		}
+		return prepared.Close()
+	}
+	return nil
+}
+
+func TestLaterSchemaIsRefused(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		_, err := b.db.exec(t.Context(), `INSERT INTO schema_versions (version_id, is_applied) VALUES (9999, $1)`, true)
+		b.ok(err)
+		options := b.options
+		if _, err := Open(t.Context(), options); err == nil || !strings.Contains(err.Error(), "later release") {
+			t.Errorf("a database of a later release: %v", err)
+		}
+	})
+}
+
+func TestDialect(t *testing.T) {
+	const text = "CREATE TABLE t (\n    a BYTEA NOT NULL,\n    n BIGINT NOT NULL\n) /* by key */;"
+	if got := forDialect(text, goose.DialectPostgres); got != text {
+		t.Errorf("PostgreSQL: %s", got)
+	}
+	if got := forDialect(text, goose.DialectSQLite3); !strings.Contains(got, "BLOB") || !strings.Contains(got, ") WITHOUT ROWID, STRICT;") || !strings.Contains(got, "n INTEGER") {
+		t.Errorf("SQLite: %s", got)
+	}
+}
