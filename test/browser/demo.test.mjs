@@ -2,7 +2,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import {
-  assertAccessible, assertNoConsoleErrors, assertNoCspViolations, newPage, screenshots, signIn, startBrowser, startDemo, waitForChange,
+  assertAccessible, assertNoConsoleErrors, assertNoCspViolations, newPage, portfolioValue, screenshots, signIn, startBrowser, startDemo, waitForChange,
 } from './harness.mjs';
 
 test('a demo user signs in and the value moves without a reload', async (t) => {
@@ -11,7 +11,7 @@ test('a demo user signs in and the value moves without a reload', async (t) => {
   const page = await newPage(browser);
 
   await signIn(page, demo.url, 'user001@demo.test', 'demo-folioscope');
-  const value = page.getByTestId('portfolio-value');
+  const value = portfolioValue(page);
   const first = (await value.innerText()).trim();
   assert.match(first, /\d/, 'the overview shows a value');
   assert.match(await page.locator('body').innerText(), /simulated/i, 'every page of the demo says that its prices are simulated');
@@ -34,7 +34,7 @@ test('a wrong password is refused with a sentence', async (t) => {
   await page.goto(demo.url + '/');
   await page.getByLabel(/e-?mail/i).fill('user001@demo.test');
   await page.getByLabel(/^password/i).fill('not the password');
-  await page.getByRole('button', { name: /sign in/i }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('alert').waitFor();
   await assertAccessible(page);
   await assertNoCspViolations(page);

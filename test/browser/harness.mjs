@@ -103,6 +103,24 @@ export async function startDemo(t, { args = [], environment } = {}) {
   return startService(t, ['demo', '--addr', `localhost:${port}`, '--data-dir', join(dir, 'demo'), ...args], { environment });
 }
 
+/** A signed-in client of the API: (method, path, body) → the answer's JSON. Throws on any answer that is not 2xx. */
+export async function apiClient(base, email, password) {
+  let cookie = '';
+  const call = async (method, path, body) => {
+    const headers = { Accept: 'application/json', Cookie: cookie };
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (method === 'POST') headers['Idempotency-Key'] = crypto.randomUUID();
+    const answer = await fetch(base + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    const set = answer.headers.getSetCookie().map((one) => one.split(';')[0]);
+    if (set.length) cookie = set.join('; ');
+    return text ? JSON.parse(text) : undefined;
+  };
+  await call('POST', '/api/v1/session', { email, password });
+  return call;
+}
+
 /** Chromium's path: CHROMIUM, else what this machine has. scripts/chromium.sh installs one. */
 function chromiumPath() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
@@ -141,13 +159,16 @@ export async function newPage(browser, { width = 1440, height = 900, theme = 'li
   return page;
 }
 
+/** The one number of the overview. */
+export const portfolioValue = (page) => page.locator('p.big');
+
 /** Signs in over the form and waits for the overview. */
 export async function signIn(page, base, email, password) {
   await page.goto(base + '/');
   await page.getByLabel(/e-?mail/i).fill(email);
   await page.getByLabel(/^password/i).fill(password);
-  await page.getByRole('button', { name: /sign in/i }).click();
-  await page.getByTestId('portfolio-value').waitFor();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await portfolioValue(page).waitFor();
 }
 
 /** Throws when the page broke its own content security policy. */
