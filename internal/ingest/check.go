@@ -79,7 +79,7 @@ func judge(o offer, last *market.Mark, held *market.HeldBack, now time.Time) (ve
 		return again, ""
 	}
 	unit := unitError(price, last.Price)
-	if !unit && within(price, last.Price, jumpMax) {
+	if within(price, last.Price, jumpMax) {
 		return accept, ""
 	}
 	if held != nil && within(price, held.Price, confirmedMax) {

@@ -159,7 +159,7 @@ func TestHistoryIsFilledWhereItIsMissing(t *testing.T) {
 		if got := w.store.bars["A"]; len(got) != 1 || !got[0].Close.Equal(money.MustParse("12.5")) {
 			t.Errorf("bars of A: %v", got)
 		}
-		if s := w.statusOf(t, "first"); s.Circuit != "closed" {
+		if s := w.statusOf(t, "first"); s.Circuit != "closed" || s.Failures != 0 || s.Calls == 0 {
 			t.Errorf("a source without that history counts as down: %+v", s)
 		}
 	})

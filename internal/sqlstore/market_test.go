@@ -165,6 +165,25 @@ func (b *bench) mark(id market.InstrumentID) market.Mark {
 	return market.Mark{}
 }
 
+// A price that the market doesn't move is as fresh as the last time it was asked for: its age decides its state.
+func TestRepeatedPriceStaysFresh(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		first := at("aapl", 10, "190.10")
+		again := first
+		again.ObservedAt = first.ObservedAt.Add(market.StaleAfter)
+		for _, m := range []market.Mark{first, again} {
+			_, accepted, err := b.Accept(t.Context(), []market.Mark{m})
+			b.ok(err)
+			if len(accepted) != 1 || !b.mark("aapl").ObservedAt.Equal(m.ObservedAt) {
+				t.Errorf("%d accepted, observed %s, want %s", len(accepted), b.mark("aapl").ObservedAt, m.ObservedAt)
+			}
+		}
+		if n := b.quotes(); n != 1 {
+			t.Errorf("%d quotes of one price", n)
+		}
+	})
+}
+
 func TestOlderPriceNeverReplacesNewer(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		accept := func(want int, marks ...market.Mark) []market.Mark {
@@ -186,8 +205,6 @@ func TestOlderPriceNeverReplacesNewer(t *testing.T) {
 		again := full
 		again.ObservedAt = again.ObservedAt.Add(time.Minute)
 		accept(0, again) // asked again, nothing new
-		again.ObservedAt = full.ObservedAt.Add(time.Hour)
-		accept(1, again) // still the same, and still fresh
 		again.Price = money.MustParse("190.20")
 		accept(1, again) // mended at its source
 		again.ObservedAt = full.ObservedAt
