@@ -1,6 +1,8 @@
 package figures
 
 import (
+	"encoding/json"
+
 	"folioscope/internal/market"
 	"folioscope/internal/money"
 )
@@ -23,6 +25,19 @@ type Period struct {
 	From market.Date   `json:"from"`
 	To   market.Date   `json:"to"`
 	Days money.Decimal `json:"days"` // to − from + 1
+}
+
+// MarshalJSON writes null for a day there is none of, which only a case without any date has.
+func (p Period) MarshalJSON() ([]byte, error) {
+	written := struct {
+		From *market.Date   `json:"from"`
+		To   *market.Date   `json:"to"`
+		Days *money.Decimal `json:"days"`
+	}{&p.From, &p.To, &p.Days}
+	if p.From == market.NoDate || p.To == market.NoDate {
+		written.From, written.To, written.Days = nil, nil, nil
+	}
+	return json.Marshal(written)
 }
 
 // PositionLine is one position at the end of the period, or one that was closed within it.

@@ -74,22 +74,3 @@ func Performance(book ledger.Book, m *Market, from, to market.Date, method ledge
 func Allocation(v Valuation, h *Holdings, book ledger.Book, by By) (Shares, error) {
 	return Shares{}, errPending
 }
-
-// Input is a case of `evaluate`.
-type Input struct{}
-
-// ReadInput reads a case file; what is wrong is named with its place.
-func ReadInput(data []byte) (Input, error) { return Input{}, errPending }
-
-// Evaluate works out every figure of a case.
-func Evaluate(in Input) (Output, error) { return Output{}, errPending }
-
-// Float is a rate, written as a plain decimal in a JSON string.
-type Float float64
-
-// XIRR is the internal rate of return: every root, and whether one of them can be called the rate.
-type XIRR struct {
-	Status string  `json:"status"` // ok, several, none, not_meaningful
-	Rate   *Float  `json:"rate"`
-	Roots  []Float `json:"roots"`
-}

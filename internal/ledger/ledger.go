@@ -21,10 +21,13 @@ type (
 // LotMethod says which lots a disposal takes first.
 type LotMethod string
 
-// The lot methods of this release.
+// The lot methods. Portfolios keep to FIFO and Average; the others are for cases.
 const (
-	FIFO    LotMethod = "fifo"
-	Average LotMethod = "average"
+	FIFO     LotMethod = "fifo"
+	Average  LotMethod = "average"
+	LIFO     LotMethod = "lifo"     // newest first
+	HIFO     LotMethod = "hifo"     // dearest first
+	Specific LotMethod = "specific" // the disposal names them
 )
 
 // Portfolio is a set of accounts that is valued as one.

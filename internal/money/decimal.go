@@ -18,8 +18,8 @@ import (
 
 // Bounds of what may be read from outside, so that no input can make arithmetic slow.
 const (
-	integerDigitsMax  = 30 // digits before the point: more than any amount in any currency
-	fractionDigitsMax = 30 // digits after the point: finer than 1e-18 units of a token
+	integerDigitsMax  = 60 // digits before the point: more than any amount in any currency
+	fractionDigitsMax = 60 // digits after the point: room for quotients of 34 digits, far finer than 1e-18 units of a token
 	quotientDigits    = 34 // significant digits of a quotient: IEEE 754 decimal128
 	narrowDigits      = 18 // so many digits always fit into 63 bits
 )

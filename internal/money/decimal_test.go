@@ -148,7 +148,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q: %v, want ErrSyntax", bad, err)
 		}
 	}
-	for _, long := range []string{strings.Repeat("9", 31), "0." + strings.Repeat("1", 31), "-1" + strings.Repeat("0", 30)} {
+	for _, long := range []string{strings.Repeat("9", 61), "0." + strings.Repeat("1", 61), "-1" + strings.Repeat("0", 60)} {
 		if _, err := Parse(long); !errors.Is(err, ErrRange) {
 			t.Errorf("%q: %v, want ErrRange", long, err)
 		}

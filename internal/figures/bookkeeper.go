@@ -1,0 +1,552 @@
+package figures
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// Scope says whose lots a disposal takes.
+type Scope string
+
+// The scopes of lots.
+const (
+	ScopeAccount   Scope = "account"   // those of its own account
+	ScopePortfolio Scope = "portfolio" // those of all accounts
+)
+
+const everyAccount ledger.AccountID = "*" // the account of positions that all accounts share
+
+// rules say how activities turn into figures.
+type rules struct {
+	base       money.Currency
+	method     ledger.LotMethod
+	scope      Scope
+	feesInCost bool
+	tracked    bool // cash is tracked: there is a deposit or a withdrawal somewhere
+}
+
+// entry is one activity with what a case may say beyond what a portfolio's activities do.
+type entry struct {
+	*ledger.Activity
+	index int // in the input, for errors
+	extra extra
+}
+
+type extra struct {
+	toInstrument    market.InstrumentID
+	costShare       *money.Decimal
+	toCurrency      money.Currency
+	toCurrencyGiven bool
+	toAmount        *money.Decimal
+	chosen          []ledger.Choice
+}
+
+// place names a field of an activity, for errors.
+func (e entry) place(field string) string { return fmt.Sprintf("activities[%d].%s", e.index, field) }
+
+type positionKey struct {
+	instrument market.InstrumentID
+	account    ledger.AccountID
+}
+
+type cashKey struct {
+	account  ledger.AccountID
+	currency money.Currency
+}
+
+// position is one instrument in one account, or in all of them. Figures but the lots are of the period under review.
+type position struct {
+	positionKey
+	currency money.Currency
+	lots     ledger.Lots
+	realised money.Maybe // gains of disposals
+	income   money.Maybe // gross
+	fees     money.Maybe
+	taxes    money.Maybe
+	outside  money.Maybe // what of fees and taxes is not inside cost or proceeds
+	fxEffect money.Maybe // of disposals, since the lots were opened
+	started  money.Maybe // the part of realised that had arisen before the period
+	startFX  money.Maybe // the same of fxEffect
+	closed   market.Date // when the quantity last became 0
+}
+
+func (p *position) reset() {
+	nothing := money.Known(money.Zero)
+	p.realised, p.income, p.fees, p.taxes, p.outside = nothing, nothing, nothing, nothing, nothing
+	p.fxEffect, p.started, p.startFX = nothing, nothing, nothing
+}
+
+// bookkeeper takes activities in order and keeps what follows from them. One walk of it is every figure's source.
+type bookkeeper struct {
+	rules
+	rates    rateSource
+	prices   *priceBook
+	currency func(market.InstrumentID) money.Currency // of an instrument, empty where its first activity says
+
+	positions map[positionKey]*position
+	of        map[market.InstrumentID][]*position
+	held      map[positionKey]money.Decimal // per account, in scope portfolio only
+	cash      map[cashKey]money.Decimal
+	order     int64
+
+	// Of the period under review.
+	income    money.Maybe // not of an instrument
+	fees      money.Maybe
+	taxes     money.Maybe
+	moved     money.Maybe // worth of all cash movements in the base currency when they happened
+	cashStart money.Maybe // cash in the base currency when it began
+	disposals []Disposal
+
+	track    track
+	problems problems
+}
+
+func newBookkeeper(r rules, rates rateSource, prices *priceBook, currency func(market.InstrumentID) money.Currency) *bookkeeper {
+	k := &bookkeeper{
+		rules: r, rates: rates, prices: prices, currency: currency,
+		positions: map[positionKey]*position{}, of: map[market.InstrumentID][]*position{},
+		held: map[positionKey]money.Decimal{}, cash: map[cashKey]money.Decimal{},
+		track: newTrack(r.base),
+	}
+	k.reset()
+	return k
+}
+
+// reset begins a period: sums start from nothing, lots and cash stay.
+func (k *bookkeeper) reset() {
+	nothing := money.Known(money.Zero)
+	k.income, k.fees, k.taxes, k.moved, k.cashStart = nothing, nothing, nothing, nothing, nothing
+	k.disposals = nil
+	for _, p := range k.positions {
+		p.reset()
+	}
+}
+
+// begin opens the period under review with the holdings at the end of a day, and is their worth.
+func (k *bookkeeper) begin(dayBefore market.Date) (worth money.Maybe) {
+	k.reset()
+	k.cashStart = k.cashWorth(dayBefore)
+	worth = k.cashStart
+	for _, p := range k.sorted() {
+		quantity := p.lots.Quantity()
+		if quantity.IsZero() {
+			continue
+		}
+		price, _ := k.price(p.instrument, dayBefore)
+		rate := k.rateOn(p.currency, dayBefore)
+		worth = worth.Add(price.Times(quantity).Mul(rate))
+		p.lots.Change(func(lot ledger.Lot) ledger.Carried {
+			c := lot.Carried
+			c.Start = price.Times(lot.Quantity).Mul(rate).Sub(c.Base)
+			c.StartFX = c.Local.Mul(rate).Sub(c.Base)
+			return c
+		})
+	}
+	return worth
+}
+
+// price is an instrument's price on a day; a missing one is a problem.
+func (k *bookkeeper) price(id market.InstrumentID, on market.Date) (money.Maybe, market.Date) {
+	price, made := k.prices.at(id, on)
+	if !price.IsKnown() {
+		k.problems.add("prices."+string(id), "no price on or before %s", on)
+	}
+	return price, made
+}
+
+// rateOn is a currency's rate on a day; a missing one is a problem.
+func (k *bookkeeper) rateOn(currency money.Currency, on market.Date) money.Maybe {
+	rate := k.rates.rate(currency, on)
+	if !rate.IsKnown() {
+		k.problems.add("fx."+string(currency), "no rate on or before %s", on)
+	}
+	return rate
+}
+
+// cashWorth is all cash in the base currency at a day's rates.
+func (k *bookkeeper) cashWorth(on market.Date) money.Maybe {
+	worth := money.Known(money.Zero)
+	for key, amount := range k.cash {
+		if !amount.IsZero() {
+			worth = worth.Add(k.rateOn(key.currency, on).Times(amount))
+		}
+	}
+	return worth
+}
+
+// sorted is all positions by instrument and account.
+func (k *bookkeeper) sorted() []*position {
+	all := make([]*position, 0, len(k.positions))
+	for _, p := range k.positions {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *position) int {
+		return cmp.Or(cmp.Compare(a.instrument, b.instrument), cmp.Compare(a.account, b.account))
+	})
+	return all
+}
+
+// position is where an activity's lots lie; a new one takes its currency from the instrument, else from the activity.
+func (k *bookkeeper) position(id market.InstrumentID, account ledger.AccountID, currency money.Currency) *position {
+	key := positionKey{id, account}
+	if k.scope == ScopePortfolio {
+		key.account = everyAccount
+	}
+	if p := k.positions[key]; p != nil {
+		return p
+	}
+	if own := k.currency(id); own != "" {
+		currency = own
+	} else if others := k.of[id]; len(others) > 0 {
+		currency = others[0].currency
+	}
+	p := &position{positionKey: key, currency: currency, lots: ledger.NewLots(k.method), closed: market.NoDate}
+	p.reset()
+	k.positions[key] = p
+	k.of[id] = append(k.of[id], p)
+	return p
+}
+
+// affected is the positions that an action on an instrument touches: all, or those of the account that is named.
+func (k *bookkeeper) affected(e entry) []*position {
+	var all []*position
+	for _, p := range k.of[e.Instrument] {
+		if (e.Account == "" || k.scope == ScopePortfolio || p.account == e.Account) && !p.lots.Quantity().IsZero() {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// holds is how much of an instrument an account holds, below 0 where it is short.
+func (k *bookkeeper) holds(id market.InstrumentID, account ledger.AccountID) money.Decimal {
+	if k.scope == ScopePortfolio {
+		return k.held[positionKey{id, account}]
+	}
+	if p := k.positions[positionKey{id, account}]; p != nil {
+		return p.lots.Quantity()
+	}
+	return money.Zero
+}
+
+// hold notes what an account holds where positions don't say it.
+func (k *bookkeeper) hold(id market.InstrumentID, account ledger.AccountID, change money.Decimal) {
+	if k.scope == ScopePortfolio {
+		key := positionKey{id, account}
+		k.held[key] = k.held[key].Add(change)
+	}
+}
+
+// sums are an activity's amounts in its own currency.
+type sums struct {
+	gross, fee, tax money.Decimal
+	rate            money.Maybe // base units for 1 unit, as booked or of the day
+}
+
+func (k *bookkeeper) sums(e entry) sums {
+	s := sums{gross: gross(e.Activity), fee: e.Fee, tax: e.Tax}
+	switch {
+	case e.FXRate != nil:
+		s.rate = money.Known(*e.FXRate)
+	case s.gross.IsZero() && s.fee.IsZero() && s.tax.IsZero():
+		s.rate = money.Known(money.Zero) // nothing is nothing in every currency
+		if e.Currency == k.base {
+			s.rate = money.Known(money.One)
+		}
+	default:
+		s.rate = k.rateOn(e.Currency, e.Date)
+	}
+	return s
+}
+
+// gross is an activity's amount, where it isn't given price times quantity.
+func gross(a *ledger.Activity) money.Decimal {
+	switch {
+	case a.Amount != nil:
+		return *a.Amount
+	case a.Price != nil && a.Quantity != nil:
+		return a.Price.Mul(*a.Quantity)
+	}
+	return money.Zero
+}
+
+// pay moves cash, or where it isn't tracked is the flow that stands for it: what is spent is paid in that day, what comes in is
+// taken out.
+func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount money.Decimal, rate money.Maybe) {
+	worth := rate.Times(amount)
+	if amount.IsZero() {
+		return
+	}
+	if !k.tracked {
+		k.flow(e.Date, worth.Neg(), amount.Sign() < 0)
+		return
+	}
+	currency := e.Currency
+	if x, ok := worth.Get(); ok && e.FXRate != nil {
+		currency, amount = k.base, x
+	}
+	k.move(e.Date, account, currency, amount, worth)
+}
+
+// move changes an account's cash.
+func (k *bookkeeper) move(on market.Date, account ledger.AccountID, currency money.Currency, amount money.Decimal, worth money.Maybe) {
+	key := cashKey{account, currency}
+	k.cash[key] = k.cash[key].Add(amount)
+	k.moved = k.moved.Add(worth)
+	k.track.addCash(on, currency, amount)
+}
+
+// flow is money that comes from outside, above 0, or goes there, below.
+func (k *bookkeeper) flow(on market.Date, worth money.Maybe, in bool) {
+	if in {
+		k.track.addFlow(on, worth, money.Known(money.Zero))
+	} else {
+		k.track.addFlow(on, money.Known(money.Zero), worth.Neg())
+	}
+}
+
+// costs notes fees and taxes, of an instrument where there is one. Inside: they are part of cost or proceeds already.
+func (k *bookkeeper) costs(p *position, fee, tax money.Maybe, inside bool) {
+	if p == nil {
+		k.fees, k.taxes = k.fees.Add(fee), k.taxes.Add(tax)
+		return
+	}
+	p.fees, p.taxes = p.fees.Add(fee), p.taxes.Add(tax)
+	if !inside {
+		p.outside = p.outside.Add(fee).Add(tax)
+	}
+}
+
+// local turns an amount into a position's currency, over the base at the day's rates.
+func (k *bookkeeper) local(e entry, p *position, amount money.Decimal, rate money.Maybe) money.Maybe {
+	if e.Currency == p.currency || amount.IsZero() {
+		return money.Known(amount)
+	}
+	if p.currency == k.base {
+		return rate.Times(amount)
+	}
+	return rate.Times(amount).Quo(k.rateOn(p.currency, e.Date))
+}
+
+// apply takes the next activity. An error names its place; the bookkeeper is of no use after one.
+func (k *bookkeeper) apply(e entry) error {
+	k.order++
+	switch e.Type {
+	case ledger.Buy:
+		return k.buy(e)
+	case ledger.Sell:
+		return k.sell(e)
+	case ledger.DeliverIn:
+		return k.deliverIn(e)
+	case ledger.DeliverOut:
+		return k.deliverOut(e)
+	case ledger.Transfer:
+		return k.transfer(e)
+	case ledger.Deposit, ledger.Withdrawal:
+		k.cashFlow(e)
+	case ledger.Dividend:
+		return k.dividend(e)
+	case ledger.Interest:
+		k.interest(e)
+	case ledger.Fee, ledger.Tax:
+		k.charge(e)
+	case ledger.Split:
+		k.split(e)
+	default:
+		return k.applyAction(e)
+	}
+	return nil
+}
+
+func (k *bookkeeper) buy(e entry) error {
+	s := k.sums(e)
+	p := k.position(e.Instrument, e.Account, e.Currency)
+	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	k.pay(e, e.Account, s.gross.Add(s.fee).Add(s.tax).Neg(), s.rate)
+	cost := s.gross
+	if k.feesInCost {
+		cost = cost.Add(s.fee).Add(s.tax)
+	}
+	return k.acquire(e, p, *e.Quantity, cost, s.rate)
+}
+
+func (k *bookkeeper) sell(e entry) error {
+	s := k.sums(e)
+	p := k.position(e.Instrument, e.Account, e.Currency)
+	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	k.pay(e, e.Account, s.gross.Sub(s.fee).Sub(s.tax), s.rate)
+	proceeds := s.gross
+	if k.feesInCost {
+		proceeds = proceeds.Sub(s.fee).Sub(s.tax)
+	}
+	return k.release(e, p, *e.Quantity, proceeds, s.rate)
+}
+
+func (k *bookkeeper) deliverIn(e entry) error {
+	s := k.sums(e)
+	p := k.position(e.Instrument, e.Account, e.Currency)
+	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	k.flow(e.Date, s.rate.Times(s.gross.Add(s.fee).Add(s.tax)), true)
+	cost := s.gross
+	if k.feesInCost {
+		cost = cost.Add(s.fee).Add(s.tax)
+	}
+	return k.acquire(e, p, *e.Quantity, cost, s.rate)
+}
+
+func (k *bookkeeper) deliverOut(e entry) error {
+	if held := k.holds(e.Instrument, e.Account); e.Quantity.Cmp(held) > 0 {
+		return tooMuch(e, held)
+	}
+	s := k.sums(e)
+	p := k.position(e.Instrument, e.Account, e.Currency)
+	if e.Quantity.Cmp(p.lots.Quantity()) > 0 { // another account of the scope is short
+		return tooMuch(e, p.lots.Quantity())
+	}
+	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	net := s.gross.Sub(s.fee).Sub(s.tax)
+	k.flow(e.Date, s.rate.Times(net).Neg(), net.Sign() < 0)
+	proceeds := s.gross
+	if k.feesInCost {
+		proceeds = net
+	}
+	return k.release(e, p, *e.Quantity, proceeds, s.rate)
+}
+
+func tooMuch(e entry, held money.Decimal) error {
+	if held.Sign() < 0 {
+		held = money.Zero
+	}
+	return fault.At(e.place("quantity"), "%s of %s on %s, but only %s held", e.Quantity, e.Instrument, e.Date, held)
+}
+
+// acquire adds a quantity for a cost in the activity's currency: it covers a short position first, the rest is a new lot.
+func (k *bookkeeper) acquire(e entry, p *position, quantity, cost money.Decimal, rate money.Maybe) error {
+	k.hold(e.Instrument, e.Account, quantity)
+	base, local := rate.Times(cost), k.local(e, p, cost, rate)
+	if short := p.lots.Quantity(); short.Sign() < 0 {
+		part := quantity
+		if part.Cmp(short.Abs()) > 0 {
+			part = short.Abs()
+		}
+		paid := ledger.NewCarried(local, base).Share(part, quantity)
+		taken := p.lots.Take(part, nil)
+		k.dispose(e, p, part, paid, taken, true)
+		left := ledger.NewCarried(local, base).Sub(paid)
+		quantity, local, base = quantity.Sub(part), left.Local, left.Base
+	}
+	if quantity.Sign() > 0 {
+		p.lots.Open(ledger.Lot{ID: e.ID, Opened: e.Date, Order: k.order, Account: e.Account, Quantity: quantity, Carried: ledger.NewCarried(local, base)})
+	}
+	k.step(e.Date, p)
+	return nil
+}
+
+// release takes a quantity for proceeds in the activity's currency: from what is held first, the rest opens a short position.
+func (k *bookkeeper) release(e entry, p *position, quantity, proceeds money.Decimal, rate money.Maybe) error {
+	k.hold(e.Instrument, e.Account, quantity.Neg())
+	base, local := rate.Times(proceeds), k.local(e, p, proceeds, rate)
+	if long := p.lots.Quantity(); long.Sign() > 0 {
+		part := quantity
+		if part.Cmp(long) > 0 {
+			part = long
+		}
+		if err := k.checkChoice(e, p, part); err != nil {
+			return err
+		}
+		got := ledger.NewCarried(local, base).Share(part, quantity)
+		taken := p.lots.Take(part, e.extra.chosen)
+		k.dispose(e, p, part, got, taken, false)
+		left := ledger.NewCarried(local, base).Sub(got)
+		quantity, local, base = quantity.Sub(part), left.Local, left.Base
+	}
+	if quantity.Sign() > 0 {
+		p.lots.Open(ledger.Lot{
+			ID: e.ID, Opened: e.Date, Order: k.order, Account: e.Account,
+			Quantity: quantity.Neg(), Carried: ledger.NewCarried(local.Neg(), base.Neg()),
+		})
+	}
+	k.step(e.Date, p)
+	return nil
+}
+
+// step notes an instrument's quantity after a change.
+func (k *bookkeeper) step(on market.Date, p *position) {
+	if p.lots.Quantity().IsZero() {
+		p.closed = on
+	}
+	total := money.Zero
+	for _, one := range k.of[p.instrument] {
+		total = total.Add(one.lots.Quantity())
+	}
+	k.track.setQuantity(on, p.instrument, p.currency, total)
+}
+
+// dispose realises what lots were taken against an amount: the proceeds of a long position, the cost of a cover.
+func (k *bookkeeper) dispose(e entry, p *position, quantity money.Decimal, amount ledger.Carried, taken []ledger.Taken, cover bool) {
+	nothing := money.Known(money.Zero)
+	carried := ledger.NewCarried(nothing, nothing)
+	matched := make([]Match, len(taken))
+	for i, t := range taken {
+		carried = carried.Add(t.Carried)
+		matched[i] = Match{ID: string(t.ID), Opened: t.Opened, Quantity: t.Quantity.Abs(), Cost: t.Carried.Local}
+	}
+	d := Disposal{
+		Date: e.Date, Symbol: string(p.instrument), Account: string(e.Account), Quantity: quantity, Currency: p.currency, Matched: matched,
+		Proceeds: amount.Local, Cost: carried.Local, GainBase: amount.Base.Sub(carried.Base),
+	}
+	if cover { // what the lots carry is the opening sale's net proceeds, signed like a short position
+		d.Proceeds, d.Cost = carried.Local.Neg(), amount.Local
+		d.GainBase = carried.Base.Neg().Sub(amount.Base)
+		for i, t := range taken {
+			cost := ledger.Carried{Local: amount.Local}.Share(t.Quantity.Abs(), quantity)
+			matched[i].Cost = cost.Local
+		}
+	}
+	d.Gain = d.Proceeds.Sub(d.Cost)
+	k.realise(e, p, d.GainBase, carried)
+	k.disposals = append(k.disposals, d)
+}
+
+// realise books a gain on a position with the currency's part in it.
+func (k *bookkeeper) realise(e entry, p *position, gain money.Maybe, carried ledger.Carried) {
+	p.realised = p.realised.Add(gain)
+	rate := money.Known(money.One)
+	switch {
+	case p.currency == k.base:
+	case e.FXRate != nil && e.Currency == p.currency:
+		rate = money.Known(*e.FXRate)
+	default:
+		rate = k.rateOn(p.currency, e.Date)
+	}
+	p.fxEffect = p.fxEffect.Add(carried.Local.Mul(rate).Sub(carried.Base))
+	p.started, p.startFX = p.started.Add(carried.Start), p.startFX.Add(carried.StartFX)
+}
+
+// checkChoice sees that a disposal under specific lots names lots that are there and sum to it.
+func (k *bookkeeper) checkChoice(e entry, p *position, quantity money.Decimal) error {
+	if k.method != ledger.Specific {
+		return nil
+	}
+	if len(e.extra.chosen) == 0 {
+		return fault.At(e.place("lots"), "%s of %s on %s must name its lots", e.Type, e.Instrument, e.Date)
+	}
+	sum, wanted := money.Zero, map[ledger.ActivityID]money.Decimal{}
+	for _, choice := range e.extra.chosen {
+		wanted[choice.ID] = wanted[choice.ID].Add(choice.Quantity)
+		sum = sum.Add(choice.Quantity)
+		if held := p.lots.Held(choice.ID); wanted[choice.ID].Cmp(held) > 0 {
+			return fault.At(e.place("lots"), "%s of lot %q, but only %s of it held on %s", wanted[choice.ID], string(choice.ID), held, e.Date)
+		}
+	}
+	if !sum.Equal(quantity) {
+		return fault.At(e.place("lots"), "the lots sum to %s, not to %s", sum, quantity)
+	}
+	return nil
+}

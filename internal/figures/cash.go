@@ -1,0 +1,122 @@
+package figures
+
+import (
+	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
+	"folioscope/internal/money"
+)
+
+// transfer moves lots whole from account to account: no disposal, no flow. Its fee and tax are costs of their own.
+func (k *bookkeeper) transfer(e entry) error {
+	if held := k.holds(e.Instrument, e.Account); e.Quantity.Cmp(held) > 0 {
+		return tooMuch(e, held)
+	}
+	s := k.sums(e)
+	from := k.position(e.Instrument, e.Account, e.Currency)
+	k.costs(from, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.pay(e, e.Account, s.fee.Add(s.tax).Neg(), s.rate)
+	k.hold(e.Instrument, e.Account, e.Quantity.Neg())
+	k.hold(e.Instrument, e.ToAccount, *e.Quantity)
+	if k.scope == ScopePortfolio {
+		return nil // one position, the same lots
+	}
+	to := k.position(e.Instrument, e.ToAccount, e.Currency)
+	if to.lots.Quantity().Sign() < 0 {
+		return fault.At(e.place("to_account"), "the account %q is short of %s on %s", string(e.ToAccount), e.Instrument, e.Date)
+	}
+	if err := k.checkChoice(e, from, *e.Quantity); err != nil {
+		return err
+	}
+	for _, taken := range from.lots.Take(*e.Quantity, e.extra.chosen) {
+		lot := taken.Lot
+		lot.Account = e.ToAccount
+		to.lots.Open(lot)
+	}
+	k.step(e.Date, from)
+	k.step(e.Date, to)
+	return nil
+}
+
+// cashFlow is money that the investor pays in or takes out; it stays in its own currency.
+func (k *bookkeeper) cashFlow(e entry) {
+	s := k.sums(e)
+	amount := s.gross
+	k.flow(e.Date, s.rate.Times(signed(amount, e.Type == ledger.Withdrawal)), e.Type == ledger.Deposit)
+	k.costs(nil, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	amount = signed(amount, e.Type == ledger.Withdrawal).Sub(s.fee).Sub(s.tax)
+	k.move(e.Date, e.Account, e.Currency, amount, s.rate.Times(amount))
+}
+
+func signed(x money.Decimal, negative bool) money.Decimal {
+	if negative {
+		return x.Neg()
+	}
+	return x
+}
+
+// dividend is income, gross; the holder of a short position pays it. Reinvested, it buys for what is left of it.
+func (k *bookkeeper) dividend(e entry) error {
+	s := k.sums(e)
+	p := k.position(e.Instrument, e.Account, e.Currency)
+	amount := signed(s.gross, p.lots.Quantity().Sign() < 0)
+	p.income = p.income.Add(s.rate.Times(amount))
+	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	net := amount.Sub(s.fee).Sub(s.tax)
+	if !e.Reinvest {
+		k.pay(e, e.Account, net, s.rate)
+		return nil
+	}
+	if net.Sign() < 0 {
+		return fault.At(e.place("amount"), "nothing is left to reinvest after fee and tax")
+	}
+	return k.acquire(e, p, *e.Quantity, net, s.rate)
+}
+
+// interest is income, below 0 where it is paid.
+func (k *bookkeeper) interest(e entry) {
+	s := k.sums(e)
+	worth := s.rate.Times(s.gross)
+	var p *position
+	if e.Instrument != "" {
+		p = k.position(e.Instrument, e.Account, e.Currency)
+		p.income = p.income.Add(worth)
+	} else {
+		k.income = k.income.Add(worth)
+	}
+	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.pay(e, e.Account, s.gross.Sub(s.fee).Sub(s.tax), s.rate)
+}
+
+// charge is a fee or a tax not tied to a trade; a refund turns it round.
+func (k *bookkeeper) charge(e entry) {
+	s := k.sums(e)
+	amount := signed(s.gross, e.Refund)
+	fee, tax := s.fee, s.tax
+	if e.Type == ledger.Fee {
+		fee = fee.Add(amount)
+	} else {
+		tax = tax.Add(amount)
+	}
+	var p *position
+	if e.Instrument != "" {
+		p = k.position(e.Instrument, e.Account, e.Currency)
+	}
+	k.costs(p, s.rate.Times(fee), s.rate.Times(tax), false)
+	k.pay(e, e.Account, fee.Add(tax).Neg(), s.rate)
+}
+
+// split changes quantities and unit costs, and no cost.
+func (k *bookkeeper) split(e entry) {
+	for _, p := range k.affected(e) {
+		p.lots.Split(*e.Ratio)
+		k.step(e.Date, p)
+	}
+	if k.scope != ScopePortfolio {
+		return
+	}
+	for key, held := range k.held {
+		if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
+			k.held[key] = e.Ratio.Apply(held)
+		}
+	}
+}

@@ -1,0 +1,328 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// Carried is what a lot carries with it until it is gone, each in proportion to its quantity and signed like it. What can't be
+// known is unknown: a missing rate leaves Base open, never 0.
+type Carried struct {
+	Local   money.Maybe // cost in the position's currency
+	Base    money.Maybe // cost in the base currency, at the rates of when it was paid
+	Start   money.Maybe // unrealised gain in the base currency when the period under review began
+	StartFX money.Maybe // how much of Start came from the currency
+}
+
+// NewCarried is a cost that arises now, within any period under review.
+func NewCarried(local, base money.Maybe) Carried {
+	return Carried{Local: local, Base: base, Start: money.Known(money.Zero), StartFX: money.Known(money.Zero)}
+}
+
+// Add is the sum of both.
+func (c Carried) Add(o Carried) Carried {
+	return Carried{Local: c.Local.Add(o.Local), Base: c.Base.Add(o.Base), Start: c.Start.Add(o.Start), StartFX: c.StartFX.Add(o.StartFX)}
+}
+
+// Sub is what is left of c without o.
+func (c Carried) Sub(o Carried) Carried {
+	return Carried{Local: c.Local.Sub(o.Local), Base: c.Base.Sub(o.Base), Start: c.Start.Sub(o.Start), StartFX: c.StartFX.Sub(o.StartFX)}
+}
+
+// Share is c · part / whole to 34 digits, and c itself where part is the whole.
+func (c Carried) Share(part, whole money.Decimal) Carried {
+	if part.Equal(whole) {
+		return c
+	}
+	share := func(m money.Maybe) money.Maybe {
+		x, ok := m.Get()
+		if !ok || x.IsZero() {
+			return m
+		}
+		return money.Known(x.Mul(part).Quo(whole))
+	}
+	return Carried{Local: share(c.Local), Base: share(c.Base), Start: share(c.Start), StartFX: share(c.StartFX)}
+}
+
+// Lot is what was opened at once and is still there.
+type Lot struct {
+	ID       ActivityID
+	Opened   market.Date
+	Order    int64     // order of entry, breaks ties within a day
+	Account  AccountID // where it was opened, or moved to
+	Quantity money.Decimal
+	Carried  Carried // of this lot; under Average it is kept for the pool, see Lots.All
+}
+
+// Taken is what a disposal took of one lot; quantity and what it carries are signed like the lot.
+type Taken struct{ Lot }
+
+// Lots are the open lots of one position in the order of their opening: all long or all short. The zero value of everything
+// but Method is an empty position.
+type Lots struct {
+	Method   LotMethod
+	lots     []Lot
+	quantity money.Decimal
+	pool     Carried // of all lots together, under Average only
+}
+
+// NewLots is an empty position whose disposals take lots by a method.
+func NewLots(method LotMethod) Lots {
+	nothing := money.Known(money.Zero)
+	return Lots{Method: method, pool: NewCarried(nothing, nothing)}
+}
+
+// Quantity is the sum of all lots, below 0 for a short position.
+func (l *Lots) Quantity() money.Decimal { return l.quantity }
+
+// Len is the number of open lots.
+func (l *Lots) Len() int { return len(l.lots) }
+
+// Open puts a lot to the others, where its opening date and order say. Its sign must be that of the position.
+func (l *Lots) Open(lot Lot) {
+	if lot.Quantity.IsZero() {
+		return
+	}
+	if l.quantity.Sign()*lot.Quantity.Sign() < 0 {
+		panic("ledger: a lot of the other sign: " + lot.Quantity.String() + " to " + l.quantity.String()) // callers close first
+	}
+	l.quantity = l.quantity.Add(lot.Quantity)
+	if l.Method == Average {
+		l.pool = l.pool.Add(lot.Carried)
+		lot.Carried = Carried{}
+	}
+	at := len(l.lots)
+	for at > 0 && older(lot, l.lots[at-1]) < 0 { // nearly always the newest
+		at--
+	}
+	l.lots = slices.Insert(l.lots, at, lot)
+}
+
+// older orders lots by opening date, then by entry.
+func older(a, b Lot) int {
+	return cmp.Or(cmp.Compare(a.Opened, b.Opened), cmp.Compare(a.Order, b.Order))
+}
+
+// Total is what all lots carry.
+func (l *Lots) Total() Carried {
+	if l.Method == Average {
+		return l.pool
+	}
+	nothing := money.Known(money.Zero)
+	total := NewCarried(nothing, nothing)
+	for _, lot := range l.lots {
+		total = total.Add(lot.Carried)
+	}
+	return total
+}
+
+// All is a copy of the lots. Under Average each carries its share of the pool; the shares sum to the pool to the last digit.
+func (l *Lots) All() []Lot {
+	all := slices.Clone(l.lots)
+	if l.Method == Average {
+		spread(all, l.pool, l.quantity)
+	}
+	return all
+}
+
+// spread shares an amount over lots by quantity so that nothing is lost: each gets what is due up to it less what was given.
+func spread(lots []Lot, amount Carried, quantity money.Decimal) {
+	nothing := money.Known(money.Zero)
+	given, upTo := NewCarried(nothing, nothing), money.Zero
+	for i := range lots {
+		upTo = upTo.Add(lots[i].Quantity)
+		due := amount.Share(upTo, quantity)
+		lots[i].Carried = due.Sub(given)
+		given = due
+	}
+}
+
+// Choice names a part of a lot, for disposals that choose theirs.
+type Choice struct {
+	ID       ActivityID
+	Quantity money.Decimal // above 0
+}
+
+// Take closes a quantity above 0, of a long position by the method, of a short one the oldest first. It must not be more than
+// is there. chosen is only read under Specific, and then must sum to the quantity and be there: see Choose.
+func (l *Lots) Take(quantity money.Decimal, chosen []Choice) []Taken {
+	if quantity.Cmp(l.quantity.Abs()) > 0 {
+		panic("ledger: takes " + quantity.String() + " of " + l.quantity.String()) // callers compare first
+	}
+	if quantity.IsZero() {
+		return nil
+	}
+	if l.Method == Average {
+		return l.takeAverage(quantity)
+	}
+	if l.Method == Specific && l.quantity.Sign() > 0 {
+		return l.takeChosen(chosen)
+	}
+	var taken []Taken
+	emptied := 0
+	for left := quantity; left.Sign() > 0; {
+		i := l.next(emptied)
+		part := l.takeFrom(i, left)
+		taken = append(taken, part)
+		left = left.Sub(part.Quantity.Abs())
+		if l.lots[i].Quantity.IsZero() {
+			if i == emptied {
+				emptied++ // oldest first: cut off once, at the end
+			} else {
+				l.lots = slices.Delete(l.lots, i, i+1)
+			}
+		}
+	}
+	l.lots = l.lots[emptied:]
+	return taken
+}
+
+// takeFrom takes up to a quantity from the i-th lot; an emptied lot stays for the caller to remove.
+func (l *Lots) takeFrom(i int, quantity money.Decimal) Taken {
+	lot := &l.lots[i]
+	part := *lot
+	if quantity.Cmp(lot.Quantity.Abs()) < 0 {
+		part.Quantity = quantity
+		if lot.Quantity.Sign() < 0 {
+			part.Quantity = quantity.Neg()
+		}
+		part.Carried = lot.Carried.Share(part.Quantity, lot.Quantity)
+	}
+	lot.Quantity = lot.Quantity.Sub(part.Quantity)
+	lot.Carried = lot.Carried.Sub(part.Carried)
+	l.quantity = l.quantity.Sub(part.Quantity)
+	return Taken{part}
+}
+
+// next is the lot that is taken first, of those from an index on.
+func (l *Lots) next(from int) int {
+	if l.quantity.Sign() < 0 {
+		return from
+	}
+	switch l.Method {
+	case LIFO:
+		return len(l.lots) - 1
+	case HIFO:
+		best := from
+		for i := from + 1; i < len(l.lots); i++ {
+			if dearer(l.lots[i], l.lots[best]) {
+				best = i
+			}
+		}
+		return best
+	default:
+		return from
+	}
+}
+
+// dearer says whether a unit of a cost more than one of b, in the position's currency. An unknown cost is never dearer.
+func dearer(a, b Lot) bool {
+	x, ok := a.Carried.Local.Get()
+	if !ok {
+		return false
+	}
+	y, ok := b.Carried.Local.Get()
+	return !ok || x.Mul(b.Quantity).Cmp(y.Mul(a.Quantity)) > 0
+}
+
+func (l *Lots) takeAverage(quantity money.Decimal) []Taken {
+	var taken []Taken
+	whole, left, emptied := l.quantity, quantity, 0
+	for left.Sign() > 0 {
+		part := l.takeFrom(emptied, left)
+		taken = append(taken, part)
+		left = left.Sub(part.Quantity.Abs())
+		if l.lots[emptied].Quantity.IsZero() {
+			emptied++
+		}
+	}
+	l.lots = l.lots[emptied:]
+	closed := whole.Sub(l.quantity)
+	amount := l.pool.Share(closed, whole)
+	if l.pool = l.pool.Sub(amount); l.quantity.IsZero() { // forget what was unknown too
+		l.pool = NewLots(Average).pool
+	}
+	parts := make([]Lot, len(taken))
+	for i := range taken {
+		parts[i] = taken[i].Lot
+	}
+	spread(parts, amount, closed)
+	for i := range taken {
+		taken[i].Lot = parts[i]
+	}
+	return taken
+}
+
+func (l *Lots) takeChosen(chosen []Choice) []Taken {
+	var taken []Taken
+	for _, choice := range chosen {
+		left := choice.Quantity
+		for i := 0; i < len(l.lots) && left.Sign() > 0; i++ {
+			if l.lots[i].ID == choice.ID && !l.lots[i].Quantity.IsZero() {
+				part := l.takeFrom(i, left)
+				taken = append(taken, part)
+				left = left.Sub(part.Quantity)
+			}
+		}
+	}
+	l.lots = slices.DeleteFunc(l.lots, func(lot Lot) bool { return lot.Quantity.IsZero() })
+	return taken
+}
+
+// Held is how much of the lots opened under an id is there.
+func (l *Lots) Held(id ActivityID) money.Decimal {
+	var held money.Decimal
+	for _, lot := range l.lots {
+		if lot.ID == id {
+			held = held.Add(lot.Quantity)
+		}
+	}
+	return held
+}
+
+// Split multiplies quantities by new/old and leaves costs as they are. The whole is rounded once, to 34 digits, and the lots
+// share it so that they sum to it.
+func (l *Lots) Split(ratio Ratio) {
+	var before, after money.Decimal
+	for i := range l.lots {
+		before = before.Add(l.lots[i].Quantity)
+		upTo := ratio.Apply(before)
+		l.lots[i].Quantity = upTo.Sub(after)
+		after = upTo
+	}
+	l.quantity = after
+}
+
+// Apply is a quantity after a split: quantity · new / old to 34 digits.
+func (r Ratio) Apply(quantity money.Decimal) money.Decimal { return quantity.Mul(r.New).Quo(r.Old) }
+
+// Unapply is a price after a split: price · old / new to 34 digits.
+func (r Ratio) Unapply(price money.Decimal) money.Decimal { return price.Mul(r.Old).Quo(r.New) }
+
+// Change replaces what each lot carries; under Average the shares are changed and make up the new pool.
+func (l *Lots) Change(change func(Lot) Carried) {
+	all := l.All()
+	nothing := money.Known(money.Zero)
+	l.pool = NewCarried(nothing, nothing)
+	for i, lot := range all {
+		after := change(lot)
+		if l.Method == Average {
+			l.pool = l.pool.Add(after)
+			continue
+		}
+		l.lots[i].Carried = after
+	}
+}
+
+// Clear closes every lot and gives them back.
+func (l *Lots) Clear() []Lot {
+	all := l.All()
+	*l = NewLots(l.Method)
+	return all
+}
+
+// SetPool replaces what the lots carry together, under Average.
+func (l *Lots) SetPool(pool Carried) { l.pool = pool }
