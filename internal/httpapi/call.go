@@ -1,0 +1,70 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"folioscope/internal/access"
+	"folioscope/internal/audit"
+	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
+)
+
+// call is one request as it goes through the house. The middlewares fill it, handlers read it.
+type call struct {
+	id       string // request id
+	address  string // of the client
+	host     string // as the client asked for it
+	route    *route
+	token    string // the session cookie's value
+	session  identity.Session
+	sequence int64    // of the portfolio named in the path
+	once     *onceKey // nil where there is no Idempotency-Key
+}
+
+// onceKey is an Idempotency-Key with what was asked under it.
+type onceKey struct {
+	key      string
+	bodyHash [32]byte
+}
+
+type callKey struct{}
+
+var noCall = &call{route: &route{}} // read only; for errors outside any request
+
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return noCall
+}
+
+func (c *call) owner() ledger.OwnerID { return c.session.Owner }
+func (c *call) subject() access.Subject {
+	return access.Subject{Owner: c.session.Owner, Role: c.session.Role}
+}
+func (c *call) from() identity.Request { return identity.Request{ID: c.id, Address: c.address} }
+
+// entry is the audit row of what the caller does to their own things.
+func (c *call) entry(action audit.Action, object string) audit.Entry {
+	return audit.Entry{Actor: c.owner(), Owner: c.owner(), Action: action, Object: object, RequestID: c.id, Result: "ok"}
+}
+
+// write is what goes into the store with a change; answer is what the request will be answered with, for when it is repeated.
+func (c *call) write(entry audit.Entry, status int, answer any) audit.Write {
+	w := audit.Write{Audit: entry}
+	if c.once != nil {
+		w.Idempotency = &audit.Idempotency{Key: c.once.key, BodyHash: c.once.bodyHash, Status: status, Answer: marshal(answer)}
+	}
+	return w
+}
+
+// marshal is how every body is written, so that a repeated answer is the same bytes. Answers are made of texts, numbers and times only.
+func marshal(value any) []byte {
+	body, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("httpapi: %T can't be encoded: %v", value, err))
+	}
+	return append(body, '\n')
+}

@@ -1,0 +1,78 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"folioscope/internal/audit"
+	"folioscope/internal/figures"
+	"folioscope/internal/identity"
+	"folioscope/internal/journal"
+	"folioscope/internal/ledger"
+	"folioscope/internal/live"
+	"folioscope/internal/market"
+	"folioscope/internal/transfer"
+)
+
+// What this package wants of others, each as small as its use.
+
+// Identity is who somebody is; *identity.Service is one.
+type Identity interface {
+	SignIn(ctx context.Context, email, password string, from identity.Request) (identity.SignedIn, error)
+	Accept(ctx context.Context, token, name, password string, from identity.Request) (identity.SignedIn, error)
+	SignOut(ctx context.Context, session identity.Session, from identity.Request) error
+	Session(ctx context.Context, token string) (identity.Session, error)
+	SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (identity.Session, int64, error)
+	User(ctx context.Context, owner ledger.OwnerID) (identity.User, error)
+	Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from identity.Request) ([]identity.User, string, error)
+	Invite(ctx context.Context, actor ledger.OwnerID, user identity.NewUser, from identity.Request, write func(audit.Entry, identity.IssuedInvitation) (audit.Write, error)) (identity.IssuedInvitation, error)
+}
+
+// Store is the part of the store that routes use directly. Everything personal takes its owner.
+type Store interface {
+	Answer(ctx context.Context, owner ledger.OwnerID, key string) (*audit.Stored, error)
+	Portfolios(ctx context.Context, owner ledger.OwnerID) ([]ledger.Portfolio, error)
+	Portfolio(ctx context.Context, owner ledger.OwnerID, id ledger.PortfolioID) (ledger.Portfolio, error)
+	CreatePortfolio(ctx context.Context, portfolio ledger.Portfolio, write audit.Write) error
+	UpdatePortfolio(ctx context.Context, portfolio ledger.Portfolio, write audit.Write) (sequence int64, err error)
+	CreateAccount(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, account ledger.Account, write audit.Write) (sequence int64, err error)
+	UpdateAccount(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, account ledger.Account, write audit.Write) (sequence int64, err error)
+	// Activities are the newest versions, voided ones included, by date and entry.
+	Activities(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) ([]ledger.Activity, error)
+	FindInstruments(ctx context.Context, text string, limit int) ([]market.Instrument, error)
+	Instrument(ctx context.Context, id market.InstrumentID) (market.Instrument, error)
+	InstrumentBySymbol(ctx context.Context, symbol, mic string) ([]market.Instrument, error)
+	InstrumentByISIN(ctx context.Context, isin string) ([]market.Instrument, error)
+	CreateInstrument(ctx context.Context, instrument market.Instrument, write audit.Write) error
+	Ping(ctx context.Context) error
+}
+
+// Journal records activities and holds books.
+type Journal interface {
+	// Record applies changes to a portfolio; expectedSequence insists on one (fault.Stale where it is another).
+	Record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
+		changes ledger.Changes, write func(journal.Recorded) journal.Write) (journal.Recorded, error)
+	// Book is a portfolio's book at a sequence or a later one. It is shared: nobody changes it.
+	Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*ledger.Book, error)
+	// Market is the closes and rates that a book's figures need; Series those of one instrument.
+	Market(ctx context.Context, book *ledger.Book) (*figures.Market, error)
+	Series(ctx context.Context, id market.InstrumentID) (*market.Series, error)
+	// Announce tells every node that a portfolio has reached a sequence, for changes that Record didn't make.
+	Announce(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, sequence int64)
+}
+
+// Live knows what portfolios are worth now.
+type Live interface {
+	Document(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Rendered, error)
+	// Value is what the document is made from.
+	Value(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Valued, error)
+	// ServeStream writes events until the request's context ends. The caller may see all of these portfolios.
+	ServeStream(w http.ResponseWriter, r *http.Request, owner ledger.OwnerID, portfolios []ledger.PortfolioID, lastEventID string)
+}
+
+// Importer reads files of activities; *transfer.Service is one.
+type Importer interface {
+	Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, file io.Reader, dryRun bool,
+		write func(transfer.Result) journal.Write) (transfer.Result, error)
+}

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"folioscope/internal/access"
+	"folioscope/internal/fault"
+)
+
+// readyDeadline bounds how long dependencies are asked; a load balancer waits little longer.
+const readyDeadline = 2 * time.Second
+
+func (s *Server) addHealthRoutes() {
+	const tag = "Health"
+	text := func(description string) huma.Operation {
+		return huma.Operation{Responses: map[string]*huma.Response{"200": {Description: description, Content: map[string]*huma.MediaType{"text/plain": {}}}}}
+	}
+	s.written(route{method: "GET", path: "/healthz", action: access.ReadHealth, tag: tag, summary: "Whether the process answers"}, text("ok"),
+		func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			_, _ = io.WriteString(w, "ok\n") // a prober that has gone is no trouble
+		})
+	schema := s.schemaOf(Readiness{})
+	ready := map[string]*huma.Response{
+		"200": {Description: "Ready", Content: jsonContent(schema)},
+		"503": {Description: "Not ready, with reasons", Content: jsonContent(schema)},
+	}
+	s.written(route{method: "GET", path: "/readyz", action: access.ReadHealth, tag: tag, summary: "Whether this node takes requests"}, huma.Operation{Responses: ready}, s.serveReadiness)
+	s.written(route{method: "GET", path: "/metrics", action: access.ReadHealth, tag: tag, summary: "Measurements for Prometheus"}, text("Prometheus text format"),
+		func(w http.ResponseWriter, r *http.Request) {
+			if s.options.Metrics == nil {
+				s.fail(w, r, fault.New(fault.NotFound, "There is nothing at this address."))
+				return
+			}
+			s.options.Metrics.ServeHTTP(w, r)
+		})
+}
+
+func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)
+	defer cancel()
+	answer := Readiness{Reasons: []string{}}
+	if s.draining.Load() {
+		answer.Reasons = append(answer.Reasons, "stopping")
+	}
+	if err := s.store.Ping(ctx); err != nil {
+		answer.Reasons = append(answer.Reasons, "the database doesn't answer")
+	}
+	if s.options.Ready != nil {
+		answer.Reasons = append(answer.Reasons, s.options.Ready(ctx)...)
+	}
+	answer.Ready = len(answer.Reasons) == 0
+	status := http.StatusOK
+	if !answer.Ready {
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", strconv.Itoa(retrySeconds))
+	}
+	s.answer(w, status, answer)
+}
+
+// answer writes a body as JSON, for handlers written by hand.
+func (s *Server) answer(w http.ResponseWriter, status int, value any) {
+	body := marshal(value)
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h["Cache-Control"] = noStoreHeader
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may have gone; there is nobody to tell
+}

@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"mime"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"folioscope/internal/access"
+	"folioscope/internal/audit"
+	"folioscope/internal/fault"
+	"folioscope/internal/journal"
+	"folioscope/internal/transfer"
+)
+
+func (s *Server) addImportRoutes() {
+	describe := huma.Operation{
+		Description: "With dry_run=true nothing is stored and the answer says what would be: 200. Otherwise all rows are stored or none, and the same file twice adds nothing.",
+		Parameters: []*huma.Param{
+			{Name: "format", In: "query", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{transfer.FormatCSV}}},
+			{Name: "dry_run", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}},
+		},
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}}},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "What the import would do", Content: jsonContent(s.schemaOf(ImportPreview{}))},
+			"201": {Description: "What the import did", Content: jsonContent(s.schemaOf(ImportResult{}))},
+		},
+	}
+	r := route{
+		method: "POST", path: portfolioPrefix + "/imports", action: access.WriteActivities, bodyBytesMax: csvBytesMax, creates: true, dryRun: true,
+		tag: "Activities", summary: "Import a file of activities",
+	}
+	s.written(r, describe, s.serveImport)
+}
+
+func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
+	c, query := callOf(r.Context()), r.URL.Query()
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err != nil || kind != "text/csv":
+		p := newProblem(fault.Invalid, "The body has to be text/csv.")
+		p.Status, p.Title = http.StatusUnsupportedMediaType, http.StatusText(http.StatusUnsupportedMediaType)
+		s.fail(w, r, p)
+		return
+	case query.Get("format") != transfer.FormatCSV:
+		s.fail(w, r, fault.At("format", "The format is %s.", transfer.FormatCSV))
+		return
+	}
+	dryRun := query.Get("dry_run") == "true"
+	result, err := s.importer.Import(r.Context(), c.owner(), portfolioID(r), r.Body, dryRun, func(done transfer.Result) journal.Write {
+		return c.write(c.entry(audit.ActivitiesImported, string(portfolioID(r))), http.StatusCreated, importResultOf(done))
+	})
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case dryRun:
+		s.answer(w, http.StatusOK, importPreviewOf(result))
+	default:
+		s.answer(w, http.StatusCreated, importResultOf(result))
+	}
+}
+
+func importResultOf(r transfer.Result) ImportResult {
+	return ImportResult{Sequence: r.Sequence, Added: r.New, Duplicates: r.Duplicates}
+}
+
+func importPreviewOf(r transfer.Result) ImportPreview {
+	out := ImportPreview{Rows: r.Rows, New: r.New, Duplicates: r.Duplicates, Errors: []ImportError{}, Preview: []ImportRow{}}
+	for _, e := range r.Errors {
+		out.Errors = append(out.Errors, ImportError(e))
+	}
+	for _, row := range r.Preview {
+		e := row.Entry
+		out.Preview = append(out.Preview, ImportRow{
+			Row: row.Line, Status: string(row.Status), Date: given(e.Date), Type: given(e.Type), Account: given(e.Account), Symbol: given(e.Symbol),
+			Quantity: given(e.Quantity), Price: given(e.Price), Amount: given(e.Amount), Currency: given(e.Currency),
+		})
+	}
+	return out
+}

@@ -1,0 +1,258 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"folioscope/internal/fault"
+)
+
+// Headers of every answer.
+const (
+	contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+		"manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+		"require-trusted-types-for 'script'; trusted-types svelte-trusted-html app-sw"
+	permissionsPolicy = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), usb=()"
+	transportPolicy   = "max-age=31536000"
+	requestIDHeader   = "X-Request-Id"
+)
+
+// fixedHeaders are the same on every answer; the values are shared, so nobody may append to them.
+var fixedHeaders = map[string][]string{
+	"Content-Security-Policy":      {contentPolicy},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Permissions-Policy":           {permissionsPolicy},
+	"Referrer-Policy":              {"no-referrer"},
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+}
+
+var (
+	transportHeader = []string{transportPolicy}
+	noStoreHeader   = []string{"no-store"}
+)
+
+// middlewares is the way every request takes before the routes.
+func (s *Server) middlewares() (http.Handler, error) {
+	crossOrigin := http.NewCrossOriginProtection()
+	if s.options.PublicURL != "" {
+		if err := crossOrigin.AddTrustedOrigin(s.options.PublicURL); err != nil {
+			return nil, fmt.Errorf("public URL: %w", err)
+		}
+	}
+	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, fault.New(fault.Denied, "This request comes from another site."))
+	}))
+	return s.observed(crossOrigin.Handler(http.HandlerFunc(s.enter))), nil
+}
+
+// enter refuses what no handler should have to think about, then goes to the routes.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
+	c := callOf(r.Context())
+	switch {
+	case !plainPath(r):
+		s.fail(w, r, fault.New(fault.NotFound, "There is nothing at this address."))
+		return
+	case isHealth(r.URL.Path):
+	default:
+		if wait, ok := s.perAddress.allow(c.address, s.now()); !ok {
+			s.fail(w, r, limitedProblem(wait))
+			return
+		}
+	}
+	if s.options.RedirectLoopback && s.redirectLoopback(w, r) {
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+func isHealth(path string) bool { return path == "/healthz" || path == "/readyz" || path == "/metrics" }
+
+func limitedProblem(wait time.Duration) *Problem {
+	p := newProblem(fault.Limited, "Too many requests. Wait a moment.")
+	p.retryAfter = wait
+	return p
+}
+
+// plainPath says whether a path is written the one way that guard and routes can't read differently: nothing escaped that needn't be,
+// no empty, dot or semicolon parts.
+func plainPath(r *http.Request) bool {
+	path := r.URL.Path
+	if !strings.HasPrefix(path, "/") || r.URL.RawPath != "" || strings.ContainsAny(path, "\\;\x00") {
+		return false
+	}
+	if strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") {
+		return false
+	}
+	return !strings.HasSuffix(path, "/.") && !strings.HasSuffix(path, "/..")
+}
+
+// redirectLoopback moves pages from 127.0.0.1 to localhost, where browsers allow passkeys; never the API or health.
+func (s *Server) redirectLoopback(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/api/") || isHealth(r.URL.Path) || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return false
+	}
+	host, port := r.Host, ""
+	if h, p, err := net.SplitHostPort(r.Host); err == nil {
+		host, port = h, ":"+p
+	}
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil || !address.IsLoopback() {
+		return false
+	}
+	http.Redirect(w, r, "http://localhost"+port+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	return true
+}
+
+// observed gives every request its id and headers, logs how it went, and outlives a handler that panics.
+func (s *Server) observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{id: rand.Text(), address: s.clientAddress(r), host: r.Host, route: noCall.route}
+		h := w.Header()
+		for name, value := range fixedHeaders {
+			h[name] = value
+		}
+		if s.options.Secure {
+			h["Strict-Transport-Security"] = transportHeader
+		}
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			h["Cache-Control"] = noStoreHeader
+		}
+		h[requestIDHeader] = []string{c.id}
+		recorded := &recorder{ResponseWriter: w}
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		began := s.now()
+		defer func() {
+			if cause := recover(); cause != nil {
+				s.panicked(recorded, r, cause)
+			}
+			s.logAccess(r.Context(), r, recorded, s.now().Sub(began))
+		}()
+		next.ServeHTTP(recorded, r)
+	})
+}
+
+func (s *Server) panicked(w *recorder, r *http.Request, cause any) {
+	if cause == http.ErrAbortHandler {
+		panic(cause) // net/http's own way to cut a connection
+	}
+	s.log.ErrorContext(r.Context(), "panic", "request_id", callOf(r.Context()).id, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if w.status == 0 {
+		s.fail(w, r, newProblem(fault.Internal, internalDetail))
+		return
+	}
+	panic(http.ErrAbortHandler) // the answer had begun: the client must not take it for whole
+}
+
+// logAccess writes one line per request: routes, never paths or addresses, which are personal.
+func (s *Server) logAccess(ctx context.Context, r *http.Request, w *recorder, took time.Duration) {
+	c := callOf(ctx)
+	level := slog.LevelDebug
+	switch {
+	case w.status >= http.StatusInternalServerError:
+		level = slog.LevelWarn
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		level = slog.LevelInfo
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	route := c.route.path
+	if route == "" {
+		route = "-"
+	}
+	s.log.LogAttrs(ctx, level, "request", slog.String("request_id", c.id), slog.String("method", shortened(r.Method)), slog.String("route", route),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took))
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *recorder) Write(body []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(body)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Flush implements http.Flusher.
+func (w *recorder) Flush() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	if f, ok := w.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// clientAddress is the peer's address, or what a trusted proxy says it is: the last of X-Forwarded-For that no trusted proxy added.
+func (s *Server) clientAddress(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	address := peer.Addr().Unmap().WithZone("")
+	if !s.trusted(address) {
+		return networkOf(address)
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		if address = hop.Unmap().WithZone(""); !s.trusted(address) {
+			break
+		}
+	}
+	return networkOf(address)
+}
+
+func (s *Server) trusted(address netip.Addr) bool {
+	for _, prefix := range s.options.TrustedProxies {
+		if prefix.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// networkOf is what is counted as one client: an IPv4 address, or the /64 that one IPv6 customer has.
+func networkOf(address netip.Addr) string {
+	const customerBits = 64
+	if address.Is4() {
+		return address.String()
+	}
+	prefix, err := address.Prefix(customerBits)
+	if err != nil {
+		return address.String()
+	}
+	return prefix.String()
+}

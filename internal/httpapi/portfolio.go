@@ -1,0 +1,317 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"folioscope/internal/access"
+	"folioscope/internal/audit"
+	"folioscope/internal/fault"
+	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
+	"folioscope/internal/money"
+)
+
+const nameRunesMax = 120 // of portfolios and accounts
+
+// PortfolioPath names a portfolio.
+type PortfolioPath struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func portfolioID(r *http.Request) ledger.PortfolioID { return ledger.PortfolioID(r.PathValue("id")) }
+
+type createPortfolioInput struct {
+	Body struct {
+		Name         string `json:"name" minLength:"1" maxLength:"480"`
+		BaseCurrency string `json:"base_currency" pattern:"^[A-Z]{3}$"`
+		LotMethod    string `json:"lot_method,omitempty" enum:"fifo,average" doc:"fifo where left out"`
+		AllowShort   bool   `json:"allow_short,omitempty"`
+	}
+}
+
+type changePortfolioInput struct {
+	PortfolioPath
+	Body struct {
+		Name       *string `json:"name,omitempty" minLength:"1" maxLength:"480"`
+		LotMethod  *string `json:"lot_method,omitempty" enum:"fifo,average"`
+		AllowShort *bool   `json:"allow_short,omitempty"`
+		Closed     *bool   `json:"closed,omitempty"`
+	}
+}
+
+type createAccountInput struct {
+	PortfolioPath
+	Body struct {
+		Name     string `json:"name" minLength:"1" maxLength:"480"`
+		Currency string `json:"currency" pattern:"^[A-Z]{3}$"`
+	}
+}
+
+type changeAccountInput struct {
+	PortfolioPath
+	Account string `path:"account" maxLength:"64"`
+	Body    struct {
+		Name   *string `json:"name,omitempty" minLength:"1" maxLength:"480"`
+		Closed *bool   `json:"closed,omitempty"`
+	}
+}
+
+func (s *Server) addPortfolioRoutes() {
+	const tag = "Portfolios"
+	typed(s, route{method: "GET", path: "/api/v1/portfolios", action: access.ListPortfolios, tag: tag, summary: "One's own portfolios"}, http.StatusOK, s.listPortfolios)
+	typed(s, route{method: "POST", path: "/api/v1/portfolios", action: access.CreatePortfolio, creates: true, tag: tag, summary: "Create a portfolio"}, http.StatusCreated, s.createPortfolio)
+	document := huma.Operation{
+		Description: "What the portfolio is worth now and why it moved. The ETag changes with the portfolio, with prices and with the minute.",
+		Parameters: []*huma.Param{
+			{Name: "sequence", In: "query", Schema: &huma.Schema{Type: huma.TypeInteger}, Description: "Never answer from an older state than this"},
+			{Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString}},
+		},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The portfolio", Content: jsonContent(s.schemaOf(PortfolioDocument{})), Headers: map[string]*huma.Header{"ETag": {Schema: &huma.Schema{Type: huma.TypeString}}}},
+			"304": {Description: "Nothing has changed"},
+		},
+	}
+	s.written(route{method: "GET", path: portfolioPrefix, action: access.ReadPortfolio, tag: tag, summary: "A portfolio at current prices"}, document, s.serveDocument)
+	typed(s, route{method: "PATCH", path: portfolioPrefix, action: access.ChangePortfolio, tag: tag, summary: "Rename, close or set up a portfolio"}, http.StatusOK, s.changePortfolio)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/accounts", action: access.ReadPortfolio, tag: tag, summary: "A portfolio's accounts"}, http.StatusOK, s.listAccounts)
+	typed(s, route{method: "POST", path: portfolioPrefix + "/accounts", action: access.ChangePortfolio, creates: true, tag: tag, summary: "Create an account"}, http.StatusCreated, s.createAccount)
+	typed(s, route{method: "PATCH", path: portfolioPrefix + "/accounts/{account}", action: access.ChangePortfolio, tag: tag, summary: "Rename or close an account"}, http.StatusOK, s.changeAccount)
+}
+
+func (s *Server) listPortfolios(ctx context.Context, _ *none) (*answer[Portfolios], error) {
+	all, err := s.store.Portfolios(ctx, callOf(ctx).owner())
+	if err != nil {
+		return nil, err
+	}
+	out := Portfolios{Items: make([]Portfolio, 0, len(all))}
+	for _, p := range all {
+		out.Items = append(out.Items, portfolioOf(p))
+	}
+	return &answer[Portfolios]{out}, nil
+}
+
+func (s *Server) createPortfolio(ctx context.Context, in *createPortfolioInput) (*answer[Portfolio], error) {
+	c := callOf(ctx)
+	name, err := cleanName(in.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	base, err := money.ParseCurrency(in.Body.BaseCurrency)
+	if err != nil {
+		return nil, fault.At("base_currency", "This is not a currency.")
+	}
+	id, err := identity.NewID(s.random)
+	if err != nil {
+		return nil, err
+	}
+	p := ledger.Portfolio{
+		ID: ledger.PortfolioID(id), Owner: c.owner(), Name: name, BaseCurrency: base, LotMethod: ledger.FIFO, AllowShort: in.Body.AllowShort, CreatedAt: s.now(),
+	}
+	if in.Body.LotMethod != "" {
+		p.LotMethod = ledger.LotMethod(in.Body.LotMethod)
+	}
+	out := portfolioOf(p)
+	w := c.write(c.entry(audit.PortfolioCreated, id), http.StatusCreated, out)
+	if err := s.store.CreatePortfolio(ctx, p, w); err != nil {
+		return nil, err
+	}
+	return &answer[Portfolio]{out}, nil
+}
+
+func (s *Server) changePortfolio(ctx context.Context, in *changePortfolioInput) (*answer[Portfolio], error) {
+	c := callOf(ctx)
+	p, err := s.store.Portfolio(ctx, c.owner(), ledger.PortfolioID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	if in.Body.Name != nil {
+		if p.Name, err = cleanName(*in.Body.Name); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.LotMethod != nil {
+		p.LotMethod = ledger.LotMethod(*in.Body.LotMethod)
+	}
+	if in.Body.AllowShort != nil {
+		p.AllowShort = *in.Body.AllowShort
+	}
+	if in.Body.Closed != nil {
+		p.Closed = *in.Body.Closed
+	}
+	if p.Sequence, err = s.store.UpdatePortfolio(ctx, p, audit.Write{Audit: c.entry(audit.PortfolioChanged, in.ID)}); err != nil {
+		return nil, err
+	}
+	s.journal.Announce(ctx, c.owner(), p.ID, p.Sequence)
+	return &answer[Portfolio]{portfolioOf(p)}, nil
+}
+
+// accounts is a portfolio's accounts at the sequence that the caller's session was checked at.
+func (s *Server) accounts(ctx context.Context, portfolio string) ([]ledger.Account, error) {
+	c := callOf(ctx)
+	book, err := s.journal.Book(ctx, c.owner(), ledger.PortfolioID(portfolio), c.sequence)
+	if err != nil {
+		return nil, err
+	}
+	return book.Accounts, nil
+}
+
+func (s *Server) listAccounts(ctx context.Context, in *PortfolioPath) (*answer[Accounts], error) {
+	all, err := s.accounts(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := Accounts{Items: make([]Account, 0, len(all))}
+	for _, a := range all {
+		out.Items = append(out.Items, accountOf(a))
+	}
+	return &answer[Accounts]{out}, nil
+}
+
+func (s *Server) createAccount(ctx context.Context, in *createAccountInput) (*answer[Account], error) {
+	c := callOf(ctx)
+	name, err := cleanName(in.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	currency, err := money.ParseCurrency(in.Body.Currency)
+	if err != nil {
+		return nil, fault.At("currency", "This is not a currency.")
+	}
+	all, err := s.accounts(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := accountNameFree(all, "", name); err != nil {
+		return nil, err
+	}
+	id, err := identity.NewID(s.random)
+	if err != nil {
+		return nil, err
+	}
+	a := ledger.Account{ID: ledger.AccountID(id), Name: name, Currency: currency}
+	w := c.write(c.entry(audit.AccountCreated, id), http.StatusCreated, accountOf(a))
+	sequence, err := s.store.CreateAccount(ctx, c.owner(), ledger.PortfolioID(in.ID), a, w)
+	if err != nil {
+		return nil, err
+	}
+	s.journal.Announce(ctx, c.owner(), ledger.PortfolioID(in.ID), sequence)
+	return &answer[Account]{accountOf(a)}, nil
+}
+
+func (s *Server) changeAccount(ctx context.Context, in *changeAccountInput) (*answer[Account], error) {
+	c := callOf(ctx)
+	all, err := s.accounts(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		if string(a.ID) != in.Account {
+			continue
+		}
+		if in.Body.Name != nil {
+			if a.Name, err = cleanName(*in.Body.Name); err != nil {
+				return nil, err
+			}
+			if err := accountNameFree(all, a.ID, a.Name); err != nil {
+				return nil, err
+			}
+		}
+		if in.Body.Closed != nil {
+			a.Closed = *in.Body.Closed
+		}
+		sequence, err := s.store.UpdateAccount(ctx, c.owner(), ledger.PortfolioID(in.ID), a, audit.Write{Audit: c.entry(audit.AccountChanged, in.Account)})
+		if err != nil {
+			return nil, err
+		}
+		s.journal.Announce(ctx, c.owner(), ledger.PortfolioID(in.ID), sequence)
+		return &answer[Account]{accountOf(a)}, nil
+	}
+	return nil, fault.New(fault.NotFound, "There is no such account.")
+}
+
+func accountNameFree(all []ledger.Account, self ledger.AccountID, name string) error {
+	for _, a := range all {
+		if a.Name == name && a.ID != self {
+			return fault.At("name", "Another account of this portfolio has this name.")
+		}
+	}
+	return nil
+}
+
+// cleanName is a name as it is kept: trimmed, one line, not too long. What it says is the owner's business; screens show it as text.
+func cleanName(text string) (string, error) {
+	name, err := identity.CleanName(text)
+	if err != nil {
+		return "", err
+	}
+	if utf8.RuneCountInString(name) > nameRunesMax {
+		return "", fault.At("name", "The name may have at most %d characters.", nameRunesMax)
+	}
+	return name, nil
+}
+
+// serveDocument is the hot path: session and sequence in one query, the rest from memory.
+func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
+	c := callOf(r.Context())
+	least := c.sequence
+	if r.URL.RawQuery != "" {
+		asked, err := askedSequence(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		least = max(least, asked)
+	}
+	doc, err := s.live.Document(r.Context(), c.owner(), portfolioID(r), least)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	h["Etag"] = []string{doc.ETag}
+	h["Cache-Control"] = revalidateHeader
+	if match := r.Header.Get("If-None-Match"); match != "" && etagMatches(match, doc.ETag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h["Content-Type"] = jsonHeader
+	h["Content-Length"] = []string{strconv.Itoa(len(doc.JSON))}
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = w.Write(doc.JSON) // the client may have gone; there is nobody to tell
+}
+
+var (
+	jsonHeader       = []string{"application/json"}
+	revalidateHeader = []string{"private, no-cache"}
+)
+
+func askedSequence(r *http.Request) (int64, error) {
+	text := r.URL.Query().Get("sequence")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fault.At("sequence", "This is not a sequence number.")
+	}
+	return n, nil
+}
+
+// etagMatches says whether an If-None-Match header names a tag; weak ones compare like strong ones.
+func etagMatches(header, tag string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		part = strings.TrimPrefix(strings.TrimSpace(part), "W/")
+		if part == tag || part == "*" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,233 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"folioscope/internal/access"
+	"folioscope/internal/fault"
+)
+
+// Bounds of request bodies.
+const (
+	jsonBytesMax = 1 << 20  // a batch of thousands of activities
+	csvBytesMax  = 10 << 20 // a lifetime's export
+)
+
+const portfolioPrefix = "/api/v1/portfolios/{id}"
+
+// route is one entry of the table of routes: what is served, and the policy that guards it.
+type route struct {
+	method, path string
+	action       access.Action
+	bodyBytesMax int64 // 0: jsonBytesMax
+	creates      bool  // takes an Idempotency-Key
+	dryRun       bool  // with ?dry_run=true it creates nothing and needs no key
+	endless      bool  // a stream: no deadline
+	summary      string
+	tag          string
+}
+
+func (r *route) pattern() string { return r.method + " " + r.path }
+
+// ofPortfolio says whether the path names a portfolio, whose owner the caller has to be.
+func (r *route) ofPortfolio() bool { return strings.HasPrefix(r.path, portfolioPrefix) }
+
+func (r *route) onceOptional(req *http.Request) bool {
+	return r.dryRun && req.URL.Query().Get("dry_run") == "true"
+}
+
+// handle adds a route with its guard. A route whose action has no rule is a mistake of ours, found when the server is made.
+func (s *Server) handle(r route, next http.HandlerFunc) {
+	if r.bodyBytesMax == 0 {
+		r.bodyBytesMax = jsonBytesMax
+	}
+	if !access.Known(r.action) {
+		s.mistakes = append(s.mistakes, fmt.Errorf("route %s has no policy", r.pattern()))
+		return
+	}
+	s.routes = append(s.routes, &r)
+	s.mux.HandleFunc(r.pattern(), func(w http.ResponseWriter, req *http.Request) { s.guard(w, req, &r, next) })
+}
+
+// guard lets a request through to its handler: body bounded, caller known, not too often, allowed, not done before.
+func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next http.HandlerFunc) {
+	c := callOf(req.Context())
+	c.route = r
+	if req.Body != nil && req.Body != http.NoBody {
+		req.Body = http.MaxBytesReader(w, req.Body, r.bodyBytesMax)
+	}
+	if !r.endless {
+		ctx, cancel := context.WithTimeout(req.Context(), handlerDeadline)
+		defer cancel()
+		req = req.WithContext(ctx)
+	}
+	if err := s.admit(req, c, r); err != nil {
+		s.fail(w, req, err)
+		return
+	}
+	if r.creates && !access.Open(r.action) {
+		s.once(w, req, c, next)
+		return
+	}
+	next(w, req)
+}
+
+// admit finds out who asks and whether they may.
+func (s *Server) admit(req *http.Request, c *call, r *route) error {
+	if !access.Open(r.action) {
+		if err := s.authenticate(req, c, r); err != nil {
+			return err
+		}
+		if wait, ok := s.perUser.allow(string(c.owner()), s.now()); !ok {
+			return limitedProblem(wait)
+		}
+	}
+	// Whose it is: every query below carries the caller as owner, so what they reach is their own or isn't found.
+	decision := access.May(c.subject(), r.action, access.Resource{Owner: c.owner()})
+	switch {
+	case decision.Allowed:
+		return nil
+	case decision.SignIn:
+		return fault.New(fault.Unauthenticated, "Sign in first.")
+	}
+	return fault.New(fault.Denied, "You may not do this.")
+}
+
+func (s *Server) authenticate(req *http.Request, c *call, r *route) error {
+	cookie, err := req.Cookie(s.cookieName())
+	if err != nil {
+		return fault.New(fault.Unauthenticated, "Sign in first.")
+	}
+	c.token = cookie.Value
+	if r.ofPortfolio() {
+		c.session, c.sequence, err = s.sessionAndSequence(req.Context(), c.token, portfolioID(req))
+	} else {
+		c.session, err = s.identity.Session(req.Context(), c.token)
+	}
+	return err
+}
+
+// pass is the adapter through which the validator registers its routes in our table.
+type pass struct{ s *Server }
+
+// Handle implements huma.Adapter.
+func (p pass) Handle(op *huma.Operation, handler func(huma.Context)) {
+	r, ok := op.Metadata[routeMetadata].(route)
+	if !ok {
+		p.s.mistakes = append(p.s.mistakes, fmt.Errorf("route %s %s has no policy", op.Method, op.Path))
+		return
+	}
+	p.s.handle(r, func(w http.ResponseWriter, req *http.Request) { handler(humago.NewContext(op, req, w)) })
+}
+
+// ServeHTTP implements huma.Adapter.
+func (p pass) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.s.mux.ServeHTTP(w, r) }
+
+const routeMetadata = "route"
+
+// typed adds a route whose input is validated against its type and whose output is encoded from it.
+func typed[I, O any](s *Server, r route, status int, handler func(context.Context, *I) (*O, error)) {
+	op := s.operation(r)
+	op.DefaultStatus = status
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, s.problemOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// written adds a route with a handler of its own, and its description.
+func (s *Server) written(r route, op huma.Operation, handler http.HandlerFunc) {
+	full := s.operation(r)
+	full.Parameters = append(full.Parameters, op.Parameters...)
+	full.RequestBody, full.Description = op.RequestBody, op.Description
+	for status, response := range op.Responses {
+		full.Responses[status] = response
+	}
+	for name := range pathNames(r.path) {
+		full.Parameters = append(full.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+	}
+	s.api.OpenAPI().AddOperation(&full)
+	s.handle(r, handler)
+}
+
+func (s *Server) operation(r route) huma.Operation {
+	op := huma.Operation{
+		Method: r.method, Path: r.path, OperationID: operationID(r), Summary: r.summary, Tags: []string{r.tag},
+		MaxBodyBytes:    -1, // the guard bounds bodies
+		BodyReadTimeout: -1, // and the server's read timeout their time
+		Metadata:        map[string]any{routeMetadata: r},
+		Responses:       map[string]*huma.Response{"default": s.problemResponse()},
+	}
+	if !access.Open(r.action) {
+		op.Security = []map[string][]string{{sessionScheme: {}}}
+	}
+	if r.creates && !access.Open(r.action) {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: onceHeader, In: "header", Required: !r.dryRun, Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused.",
+		})
+	}
+	return op
+}
+
+func (s *Server) problemResponse() *huma.Response {
+	schema := s.api.OpenAPI().Components.Schemas.Schema(problemSchemaType, true, "Problem")
+	return &huma.Response{Description: "Problem", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schema}}}
+}
+
+// operationID names an operation after its route: GET /api/v1/portfolios/{id}/accounts is get-portfolios-id-accounts.
+func operationID(r route) string {
+	path := strings.TrimPrefix(strings.TrimPrefix(r.path, "/api/v1"), "/api")
+	words := strings.FieldsFunc(path, func(c rune) bool { return strings.ContainsRune("/{}.", c) })
+	return strings.ToLower(r.method) + "-" + strings.Join(words, "-")
+}
+
+func pathNames(path string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, part := range strings.Split(path, "/") {
+			if name, ok := strings.CutPrefix(part, "{"); ok && !yield(strings.TrimSuffix(name, "}")) {
+				return
+			}
+		}
+	}
+}
+
+// methods that a path answers to, for 405.
+func (s *Server) allowedMethods(req *http.Request) []string {
+	var allowed []string
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		probe := &http.Request{Method: method, URL: req.URL, Host: req.Host, Body: io.NopCloser(strings.NewReader(""))}
+		if _, pattern := s.mux.Handler(probe); strings.HasPrefix(pattern, method+" /api/") {
+			allowed = append(allowed, method)
+		}
+	}
+	return slices.Compact(allowed)
+}
+
+// unknownPath answers what no route serves.
+func (s *Server) unknownPath(w http.ResponseWriter, req *http.Request) {
+	if allowed := s.allowedMethods(req); len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		p := newProblem(fault.Invalid, "This address doesn't take "+shortened(req.Method)+".")
+		p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+		s.fail(w, req, p)
+		return
+	}
+	s.fail(w, req, fault.New(fault.NotFound, "There is nothing at this address."))
+}
+
+func shortened(text string) string {
+	const shownMax = 20
+	return text[:min(len(text), shownMax)]
+}

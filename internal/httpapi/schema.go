@@ -1,0 +1,317 @@
+package httpapi
+
+import (
+	"time"
+
+	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// The shapes of answers. Amounts, quantities, prices and rates are decimal strings; what is unknown is null.
+
+// User is who is signed in.
+type User struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+	Role  string `json:"role" enum:"user,adviser,auditor,admin"`
+}
+
+func userOf(u identity.User) User {
+	return User{ID: string(u.ID), Name: u.Name, Email: u.Email, Role: string(u.Role)}
+}
+
+// SignedIn answers a sign-in.
+type SignedIn struct {
+	User User `json:"user"`
+}
+
+// Portfolio is a portfolio without what is in it.
+type Portfolio struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	BaseCurrency string `json:"base_currency"`
+	Sequence     int64  `json:"sequence" doc:"Grows by 1 with every change"`
+	Role         string `json:"role" enum:"owner"`
+	LotMethod    string `json:"lot_method" enum:"fifo,average"`
+	AllowShort   bool   `json:"allow_short"`
+	Closed       bool   `json:"closed"`
+}
+
+func portfolioOf(p ledger.Portfolio) Portfolio {
+	return Portfolio{
+		ID: string(p.ID), Name: p.Name, BaseCurrency: string(p.BaseCurrency), Sequence: p.Sequence, Role: "owner",
+		LotMethod: string(p.LotMethod), AllowShort: p.AllowShort, Closed: p.Closed,
+	}
+}
+
+// Portfolios is a list of them.
+type Portfolios struct {
+	Items []Portfolio `json:"items" nullable:"false"`
+}
+
+// Account is where securities and cash lie.
+type Account struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Currency string `json:"currency"`
+	Closed   bool   `json:"closed"`
+}
+
+func accountOf(a ledger.Account) Account {
+	return Account{ID: string(a.ID), Name: a.Name, Currency: string(a.Currency), Closed: a.Closed}
+}
+
+// Accounts is a list of them.
+type Accounts struct {
+	Items []Account `json:"items" nullable:"false"`
+}
+
+// Activity is one thing that happened.
+type Activity struct {
+	ID           string  `json:"id"`
+	Date         string  `json:"date"`
+	Type         string  `json:"type"`
+	Account      *string `json:"account"`
+	AccountName  *string `json:"account_name"`
+	InstrumentID *string `json:"instrument_id"`
+	Symbol       *string `json:"symbol"`
+	Name         *string `json:"name"`
+	Quantity     *string `json:"quantity"`
+	Price        *string `json:"price"`
+	Amount       *string `json:"amount"`
+	Currency     string  `json:"currency"`
+	Fee          *string `json:"fee"`
+	Tax          *string `json:"tax"`
+	FXRate       *string `json:"fx_rate"`
+	ToAccount    *string `json:"to_account"`
+	Ratio        *string `json:"ratio"`
+	Reinvest     bool    `json:"reinvest"`
+	Refund       bool    `json:"refund"`
+	Note         *string `json:"note"`
+	Voided       bool    `json:"voided"`
+	Version      int     `json:"version"`
+}
+
+func activityOf(a ledger.Activity, accounts map[ledger.AccountID]ledger.Account, instruments map[market.InstrumentID]market.Instrument) Activity {
+	out := Activity{
+		ID: string(a.ID), Date: a.Date.String(), Type: string(a.Type), Account: given(string(a.Account)), Quantity: decimal(a.Quantity),
+		Price: decimal(a.Price), Amount: decimal(a.Amount), Currency: string(a.Currency), FXRate: decimal(a.FXRate), ToAccount: given(string(a.ToAccount)),
+		Reinvest: a.Reinvest, Refund: a.Refund, Note: given(a.Note), Voided: a.Voided, Version: a.Version, InstrumentID: given(string(a.Instrument)),
+	}
+	if account, ok := accounts[a.Account]; ok {
+		out.AccountName = &account.Name
+	}
+	if instrument, ok := instruments[a.Instrument]; ok {
+		out.Symbol, out.Name = &instrument.Symbol, &instrument.Name
+	}
+	if !a.Fee.IsZero() {
+		out.Fee = decimal(&a.Fee)
+	}
+	if !a.Tax.IsZero() {
+		out.Tax = decimal(&a.Tax)
+	}
+	if a.Ratio != nil {
+		ratio := a.Ratio.New.String() + ":" + a.Ratio.Old.String()
+		out.Ratio = &ratio
+	}
+	return out
+}
+
+// ActivityPage is a page of activities, newest first.
+type ActivityPage struct {
+	Items      []Activity `json:"items" nullable:"false"`
+	NextCursor *string    `json:"next_cursor"`
+	Sequence   int64      `json:"sequence"`
+}
+
+// Instrument is something that has a price.
+type Instrument struct {
+	ID         string            `json:"id"`
+	Symbol     string            `json:"symbol"`
+	MIC        *string           `json:"mic"`
+	ISIN       *string           `json:"isin"`
+	Name       string            `json:"name"`
+	Currency   string            `json:"currency"`
+	AssetClass string            `json:"asset_class"`
+	Sector     *string           `json:"sector"`
+	Country    *string           `json:"country"`
+	Names      map[string]string `json:"names,omitempty" doc:"What providers call it"`
+}
+
+func instrumentOf(i market.Instrument) Instrument {
+	return Instrument{
+		ID: string(i.ID), Symbol: i.Symbol, MIC: given(i.MIC), ISIN: given(i.ISIN), Name: i.Name, Currency: string(i.Currency),
+		AssetClass: string(i.Class), Sector: given(i.Sector), Country: given(i.Country),
+	}
+}
+
+func instrumentsOf(all []market.Instrument) []Instrument {
+	out := make([]Instrument, 0, len(all))
+	for _, i := range all {
+		out = append(out, instrumentOf(i))
+	}
+	return out
+}
+
+// Instruments is a list of them.
+type Instruments struct {
+	Items []Instrument `json:"items" nullable:"false"`
+}
+
+// Split is a split within a list of bars.
+type Split struct {
+	Date  string `json:"date"`
+	Ratio string `json:"ratio" doc:"new:old, such as 2:1"`
+}
+
+// Bars are an instrument's daily closes as they were traded, never adjusted.
+type Bars struct {
+	InstrumentID string     `json:"instrument_id"`
+	Currency     string     `json:"currency"`
+	Bars         [][]string `json:"bars" nullable:"false" doc:"Pairs of date and close"`
+	Splits       []Split    `json:"splits" nullable:"false"`
+}
+
+// HeldBack is a price that waits for confirmation.
+type HeldBack struct {
+	Amount string `json:"amount"`
+	Reason string `json:"reason"`
+}
+
+// Price is a price with where it is from and how good it is.
+type Price struct {
+	Amount        *string    `json:"amount"`
+	Currency      *string    `json:"currency"`
+	Source        *string    `json:"source"`
+	ObservedAt    *time.Time `json:"observed_at"`
+	MarketTime    *time.Time `json:"market_time"`
+	State         string     `json:"state" enum:"live,delayed,closed,nav,manual,fallback,stale,quarantined,none"`
+	PreviousClose *string    `json:"previous_close"`
+	PreviousDate  *string    `json:"previous_date"`
+	HeldBack      *HeldBack  `json:"held_back,omitempty"`
+}
+
+// Holding is an open position.
+type Holding struct {
+	InstrumentID     string   `json:"instrument_id"`
+	Symbol           string   `json:"symbol"`
+	MIC              *string  `json:"mic"`
+	Name             string   `json:"name"`
+	AssetClass       string   `json:"asset_class"`
+	Currency         string   `json:"currency"`
+	Sector           *string  `json:"sector"`
+	Country          *string  `json:"country"`
+	Quantity         string   `json:"quantity"`
+	Price            Price    `json:"price"`
+	Value            *string  `json:"value" doc:"In the price's currency"`
+	ValueBase        *string  `json:"value_base"`
+	Weight           *string  `json:"weight" doc:"A fraction"`
+	DayChangeBase    *string  `json:"day_change_base"`
+	DayChangePercent *string  `json:"day_change_percent" doc:"Of the price, in its own currency"`
+	CostBase         *string  `json:"cost_base"`
+	UnrealisedBase   *string  `json:"unrealised_base"`
+	RealisedBase     *string  `json:"realised_base"`
+	IncomeBase       *string  `json:"income_base"`
+	ProfitBase       *string  `json:"profit_base"`
+	Accounts         []string `json:"accounts" nullable:"false"`
+}
+
+// Contribution is a part of the day's change; they sum to it exactly.
+type Contribution struct {
+	Kind         string  `json:"kind" enum:"price,currency,cash"`
+	InstrumentID *string `json:"instrument_id,omitempty"`
+	Currency     *string `json:"currency,omitempty"`
+	Label        *string `json:"label,omitempty"`
+	Amount       string  `json:"amount"`
+	Percent      *string `json:"percent,omitempty"`
+}
+
+// Market is a market of something held.
+type Market struct {
+	MIC   string     `json:"mic"`
+	Name  string     `json:"name"`
+	State string     `json:"state" enum:"open,closed"`
+	Until *time.Time `json:"until"`
+}
+
+// Rate is base units for 1 unit of a currency.
+type Rate struct {
+	Currency string    `json:"currency"`
+	Rate     string    `json:"rate"`
+	AsOf     time.Time `json:"as_of"`
+	Source   string    `json:"source"`
+}
+
+// Trouble is something that couldn't be worked out, and why.
+type Trouble struct {
+	Where string `json:"where"`
+	What  string `json:"what"`
+}
+
+// PortfolioDocument is what a portfolio is worth now and why it moved; also the payload of the stream's snapshot.
+type PortfolioDocument struct {
+	ID               string         `json:"id"`
+	Name             string         `json:"name"`
+	Sequence         int64          `json:"sequence"`
+	BaseCurrency     string         `json:"base_currency"`
+	Value            *string        `json:"value"`
+	Cash             string         `json:"cash"`
+	CashTracked      bool           `json:"cash_tracked"`
+	DayChange        *string        `json:"day_change"`
+	DayChangePercent *string        `json:"day_change_percent"`
+	State            string         `json:"state" enum:"live,delayed,closed,nav,manual,fallback,stale,quarantined,none"`
+	StaleShare       string         `json:"stale_share"`
+	AsOf             time.Time      `json:"as_of"`
+	Simulated        bool           `json:"simulated"`
+	Holdings         []Holding      `json:"holdings" nullable:"false"`
+	Contributions    []Contribution `json:"contributions" nullable:"false"`
+	Markets          []Market       `json:"markets" nullable:"false"`
+	Rates            []Rate         `json:"rates" nullable:"false"`
+	Problems         []Trouble      `json:"problems" nullable:"false"`
+}
+
+// PortfolioDelta is what has changed since the last event of a stream.
+type PortfolioDelta struct {
+	ID               string         `json:"id"`
+	Sequence         int64          `json:"sequence"`
+	Value            *string        `json:"value"`
+	Cash             string         `json:"cash"`
+	DayChange        *string        `json:"day_change"`
+	DayChangePercent *string        `json:"day_change_percent"`
+	State            string         `json:"state"`
+	StaleShare       string         `json:"stale_share"`
+	AsOf             time.Time      `json:"as_of"`
+	Holdings         []Holding      `json:"holdings" nullable:"false" doc:"The ones that changed, whole"`
+	Contributions    []Contribution `json:"contributions" nullable:"false"`
+	Markets          []Market       `json:"markets,omitempty" nullable:"false"`
+	Rates            []Rate         `json:"rates,omitempty" nullable:"false"`
+}
+
+// StreamStatus is how well the service itself is connected to the market.
+type StreamStatus struct {
+	ID         string    `json:"id"`
+	Connection string    `json:"connection" enum:"live,delayed,stale,closed,simulated"`
+	State      string    `json:"state"`
+	StaleShare string    `json:"stale_share"`
+	AsOf       time.Time `json:"as_of"`
+	Detail     *string   `json:"detail,omitempty"`
+}
+
+// given is a text, or nil where it is empty.
+func given(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func decimal(x *money.Decimal) *string {
+	if x == nil {
+		return nil
+	}
+	text := x.String()
+	return &text
+}

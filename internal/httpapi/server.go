@@ -1,0 +1,135 @@
+// Package httpapi is the service as HTTP shows it: routes with their policies, the one table from kinds of error to status codes, the
+// OpenAPI description, the event stream's door, the dashboard's files, and how connections are listened for.
+//
+// It decides nothing about money and holds no state that matters: who somebody is, what they own and what it is worth it asks others.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"folioscope/internal/ledger"
+)
+
+// handlerDeadline is how long any answer but a stream may take; shorter than clients wait.
+const handlerDeadline = 20 * time.Second
+
+// Options are what a Server is made of.
+type Options struct {
+	Identity Identity
+	Store    Store
+	Journal  Journal
+	Live     Live
+	Importer Importer
+
+	Site    fs.FS                              // the built dashboard, index.html at its root; without one pages answer 501
+	Metrics http.Handler                       // Prometheus; nil: the route answers 404
+	Ready   func(ctx context.Context) []string // why this node isn't ready yet; nil or empty: it is
+
+	Secure           bool           // browsers reach us over HTTPS, here or at a trusted proxy
+	RedirectLoopback bool           // plain loopback: pages at 127.0.0.1 and [::1] move to localhost
+	PublicURL        string         // the origin that browsers see, for links; empty: as requested
+	TrustedProxies   []netip.Prefix // whose X-Forwarded-For counts
+	Limits           Limits
+	SessionCache     time.Duration // how long a session is believed without asking, 0 … 1 s; the sequence is always asked for
+	// Sequence is a portfolio's sequence alone, for when the session is cached; fault.NotFound where it isn't the owner's.
+	Sequence func(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (int64, error)
+
+	Random io.Reader
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+const sessionCacheMax = time.Second
+
+// Server answers HTTP. It is safe for concurrent use.
+type Server struct {
+	identity Identity
+	store    Store
+	journal  Journal
+	live     Live
+	importer Importer
+	options  Options
+	random   io.Reader
+	now      func() time.Time
+	log      *slog.Logger
+
+	mux      *http.ServeMux
+	api      huma.API
+	handler  http.Handler
+	routes   []*route
+	mistakes []error
+	openapi  func() []byte
+
+	site       *site
+	perUser    *limiter
+	perAddress *limiter
+	streams    *gauge
+	open       *openStreams
+	flights    inFlight
+	sessions   *sessionCache
+	draining   atomic.Bool
+}
+
+// New makes a Server. It fails where a route has no policy or the dashboard can't be read.
+func New(o Options) (*Server, error) {
+	limits := o.Limits.withDefaults()
+	s := &Server{
+		identity: o.Identity, store: o.Store, journal: o.Journal, live: o.Live, importer: o.Importer,
+		options: o, random: o.Random, now: o.Now, log: o.Log,
+		mux:        http.NewServeMux(),
+		perUser:    newLimiter(limits.PerUser, limits.PerUserBurst, limiterKeysMax),
+		perAddress: newLimiter(limits.PerAddress, limits.PerAddrBurst, limiterKeysMax),
+		streams:    newGauge(limits.StreamsUser, limits.StreamsNode),
+		open:       newOpenStreams(),
+		sessions:   newSessionCache(min(o.SessionCache, sessionCacheMax)),
+	}
+	s.options.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
+	var err error
+	if s.site, err = loadSite(o.Site); err != nil {
+		return nil, err
+	}
+	s.api = newAPI(s)
+	s.addRoutes()
+	s.mux.HandleFunc("/api/", s.unknownPath)
+	s.mux.HandleFunc("/", s.servePage)
+	s.openapi = sync.OnceValue(s.describe)
+	if len(s.mistakes) > 0 {
+		return nil, errors.Join(s.mistakes...)
+	}
+	s.handler, err = s.middlewares()
+	return s, err
+}
+
+func (s *Server) addRoutes() {
+	s.addHealthRoutes()
+	s.addSessionRoutes()
+	s.addPortfolioRoutes()
+	s.addActivityRoutes()
+	s.addImportRoutes()
+	s.addFigureRoutes()
+	s.addInstrumentRoutes()
+	s.addAdminRoutes()
+	s.addStreamRoute()
+	s.addDescriptionRoutes()
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Drain makes /readyz say no, so that nobody sends new requests here, and ends the open streams, whose clients go elsewhere.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.open.endAll()
+}

@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"folioscope/internal/access"
+	"folioscope/internal/fault"
+	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
+)
+
+// The cookie. The prefix makes browsers insist on HTTPS and this host; on plain loopback some browsers would drop such a cookie.
+const (
+	secureCookie = "__Host-folioscope"
+	plainCookie  = "folioscope"
+)
+
+func (s *Server) cookieName() string {
+	if s.options.Secure {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+func (s *Server) cookie(token string, maxAge time.Duration) http.Cookie {
+	seconds := int(maxAge.Seconds())
+	if token == "" {
+		seconds = -1
+	}
+	return http.Cookie{
+		Name: s.cookieName(), Value: token, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: s.options.Secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+type signInInput struct {
+	Body struct {
+		Email    string `json:"email" maxLength:"254" minLength:"1"`
+		Password string `json:"password" maxLength:"1024" minLength:"1"`
+		TOTP     string `json:"totp,omitempty" maxLength:"16" doc:"Not asked for in this release"`
+	}
+}
+
+type acceptInput struct {
+	Body struct {
+		Token    string `json:"token" maxLength:"200" minLength:"1"`
+		Name     string `json:"name,omitempty" maxLength:"480"`
+		Password string `json:"password" maxLength:"1024"`
+	}
+}
+
+type signedInOutput struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      SignedIn
+}
+
+type signedOutOutput struct {
+	SetCookie     http.Cookie `header:"Set-Cookie"`
+	ClearSiteData string      `header:"Clear-Site-Data"`
+}
+
+type none struct{}
+
+type answer[T any] struct{ Body T }
+
+func (s *Server) addSessionRoutes() {
+	const tag = "Session"
+	typed(s, route{method: "POST", path: "/api/v1/session", action: access.SignIn, tag: tag, summary: "Sign in"}, http.StatusOK,
+		func(ctx context.Context, in *signInInput) (*signedInOutput, error) {
+			signed, err := s.identity.SignIn(ctx, in.Body.Email, in.Body.Password, callOf(ctx).from())
+			return s.signedIn(signed, err)
+		})
+	typed(s, route{method: "DELETE", path: "/api/v1/session", action: access.SignOut, tag: tag, summary: "Sign out"}, http.StatusNoContent,
+		func(ctx context.Context, _ *none) (*signedOutOutput, error) {
+			c := callOf(ctx)
+			if err := s.identity.SignOut(ctx, c.session, c.from()); err != nil {
+				return nil, err
+			}
+			s.sessions.forget(c.token)
+			s.open.end(c.token)
+			return &signedOutOutput{SetCookie: s.cookie("", 0), ClearSiteData: `"cache", "storage"`}, nil
+		})
+	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, tag: tag, summary: "Who is signed in"}, http.StatusOK,
+		func(ctx context.Context, _ *none) (*answer[User], error) {
+			user, err := s.identity.User(ctx, callOf(ctx).owner())
+			if err != nil {
+				return nil, err
+			}
+			return &answer[User]{userOf(user)}, nil
+		})
+	typed(s, route{method: "POST", path: "/api/v1/invitations/accept", action: access.AcceptInvitation, tag: tag, summary: "Accept an invitation and sign in"}, http.StatusOK,
+		func(ctx context.Context, in *acceptInput) (*signedInOutput, error) {
+			signed, err := s.identity.Accept(ctx, in.Body.Token, in.Body.Name, in.Body.Password, callOf(ctx).from())
+			return s.signedIn(signed, err)
+		})
+}
+
+func (s *Server) signedIn(in identity.SignedIn, err error) (*signedInOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &signedInOutput{SetCookie: s.cookie(in.Token, identity.SessionAgeMax), Body: SignedIn{User: userOf(in.User)}}, nil
+}
+
+// sessionAndSequence asks for both in one query; while the session is cached, for the sequence alone.
+func (s *Server) sessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (identity.Session, int64, error) {
+	now := s.now()
+	if session, ok := s.sessions.get(token, now); ok && s.options.Sequence != nil {
+		sequence, err := s.options.Sequence(ctx, session.Owner, portfolio)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.NotFound, "There is no such portfolio.")
+		}
+		return session, sequence, err
+	}
+	session, sequence, err := s.identity.SessionAndSequence(ctx, token, portfolio)
+	if err == nil {
+		s.sessions.put(token, session, now)
+	}
+	return session, sequence, err
+}
+
+// sessionCache believes a session for a moment, so that a burst of reads asks once. A sign-out here forgets it at once, one on another
+// node within the moment.
+type sessionCache struct {
+	age time.Duration
+
+	mu     sync.Mutex
+	byName map[string]cachedSession
+}
+
+type cachedSession struct {
+	session identity.Session
+	until   time.Time
+}
+
+const cachedSessionsMax = 10000 // more start over
+
+func newSessionCache(age time.Duration) *sessionCache {
+	return &sessionCache{age: age, byName: map[string]cachedSession{}}
+}
+
+func (c *sessionCache) get(token string, now time.Time) (identity.Session, bool) {
+	if c.age <= 0 {
+		return identity.Session{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, ok := c.byName[token]
+	return cached.session, ok && now.Before(cached.until)
+}
+
+func (c *sessionCache) put(token string, session identity.Session, now time.Time) {
+	if c.age <= 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.byName) >= cachedSessionsMax {
+		clear(c.byName)
+	}
+	c.byName[token] = cachedSession{session, now.Add(c.age)}
+}
+
+func (c *sessionCache) forget(token string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.byName, token)
+}

@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"folioscope/internal/access"
+	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
+)
+
+const (
+	streamPortfoliosMax = 20               // in one stream: one browser watches what it shows
+	streamSessionCheck  = 15 * time.Second // how long a stream outlives a session that ended on another node
+	lastEventBytesMax   = 200
+)
+
+func (s *Server) addStreamRoute() {
+	schemas := map[string]any{"snapshot": s.schemaOf(PortfolioDocument{}), "delta": s.schemaOf(PortfolioDelta{}), "status": s.schemaOf(StreamStatus{})}
+	describe := huma.Operation{
+		Description: "Server-sent events: a snapshot of each portfolio, then deltas, and a status whenever the connection to the market changes. " +
+			"Every event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.",
+		Parameters: []*huma.Param{
+			{Name: "portfolio", In: "query", Required: true, Schema: &huma.Schema{Type: huma.TypeString}, Description: "Ids of portfolios, separated by commas"},
+			{Name: "after", In: "query", Schema: &huma.Schema{Type: huma.TypeString}, Description: "The id of the last event that was seen"},
+			{Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: huma.TypeString}},
+		},
+		Responses: map[string]*huma.Response{"200": {
+			Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"x-events": schemas}}}},
+		}},
+	}
+	s.written(route{method: "GET", path: "/api/v1/stream", action: access.ReadPortfolio, endless: true, tag: "Portfolios", summary: "Prices and values as they change"}, describe, s.serveStream)
+}
+
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
+	c := callOf(r.Context())
+	portfolios, err := s.watched(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if s.draining.Load() {
+		s.fail(w, r, fault.New(fault.Unavailable, "This node is stopping. Connect again."))
+		return
+	}
+	if !s.streams.enter(string(c.owner())) {
+		s.fail(w, r, limitedProblem(streamSessionCheck))
+		return
+	}
+	defer s.streams.leave(string(c.owner()))
+	last := r.Header.Get("Last-Event-ID")
+	if last == "" {
+		last = r.URL.Query().Get("after")
+	}
+	if len(last) > lastEventBytesMax {
+		last = ""
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer s.open.add(c.token, cancel)()
+	var group sync.WaitGroup
+	group.Go(func() { s.whileSignedIn(ctx, c.token, cancel) })
+	defer group.Wait()
+	defer cancel()
+	s.live.ServeStream(w, r.WithContext(ctx), c.owner(), portfolios, last)
+}
+
+// watched is the portfolios of a stream, each of which has to be the caller's.
+func (s *Server) watched(r *http.Request) ([]ledger.PortfolioID, error) {
+	c := callOf(r.Context())
+	names := strings.Split(r.URL.Query().Get("portfolio"), ",")
+	if len(names) > streamPortfoliosMax {
+		return nil, fault.At("portfolio", "At most %d portfolios go into one stream.", streamPortfoliosMax)
+	}
+	portfolios := make([]ledger.PortfolioID, 0, len(names))
+	for _, name := range names {
+		if name == "" {
+			return nil, fault.At("portfolio", "The ids of portfolios are needed, separated by commas.")
+		}
+		if _, err := s.store.Portfolio(r.Context(), c.owner(), ledger.PortfolioID(name)); err != nil {
+			return nil, err
+		}
+		portfolios = append(portfolios, ledger.PortfolioID(name))
+	}
+	return portfolios, nil
+}
+
+// whileSignedIn ends a stream when its session has ended; an open stream counts as its use.
+func (s *Server) whileSignedIn(ctx context.Context, token string, end func()) {
+	ticker := time.NewTicker(streamSessionCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, err := s.identity.Session(ctx, token); fault.Is(err, fault.Unauthenticated) {
+			end()
+			return
+		}
+	}
+}
+
+// openStreams are the streams of this node by session, so that signing out ends them at once.
+type openStreams struct {
+	mu     sync.Mutex
+	last   int
+	byName map[string]map[int]func()
+}
+
+func newOpenStreams() *openStreams { return &openStreams{byName: map[string]map[int]func(){}} }
+
+// add notes a stream; the function it gives forgets it.
+func (o *openStreams) add(token string, end func()) (forget func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last++
+	id := o.last
+	if o.byName[token] == nil {
+		o.byName[token] = map[int]func(){}
+	}
+	o.byName[token][id] = end
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if delete(o.byName[token], id); len(o.byName[token]) == 0 {
+			delete(o.byName, token)
+		}
+	}
+}
+
+func (o *openStreams) end(token string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, end := range o.byName[token] {
+		end()
+	}
+}
+
+func (o *openStreams) endAll() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, streams := range o.byName {
+		for _, end := range streams {
+			end()
+		}
+	}
+}

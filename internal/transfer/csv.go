@@ -1,0 +1,245 @@
+package transfer
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"folioscope/internal/fault"
+)
+
+// FormatCSV is the name of the format: one activity a line, columns named after the fields of an activity.
+const FormatCSV = "folioscope-csv"
+
+// Bounds of a file.
+const (
+	FileBytesMax = 10 << 20 // a lifetime of activities is a tenth of that
+	RowsMax      = 100_000
+	cellBytesMax = 64 << 10
+	columnsMax   = 40
+	errorsMax    = 1000 // shown; the rest is counted by nobody
+)
+
+// Row is one line of a file that could be read.
+type Row struct {
+	Line  int // of the file, the header being 1
+	Entry Entry
+}
+
+// RowError is one mistake in a file.
+type RowError struct {
+	Row     int    // line of the file, 0 where it is the file as a whole
+	Column  string // empty where it is the line as a whole
+	Message string
+}
+
+// Place is where the mistake is, in words.
+func (e RowError) Place() string {
+	if e.Column == "" {
+		return "row " + strconv.Itoa(e.Row)
+	}
+	return "row " + strconv.Itoa(e.Row) + ", " + e.Column
+}
+
+// columns are what a header may name, and where a cell goes. The id of a row is allowed and not used: ours are new.
+var columns = map[string]func(*Entry, string){
+	"id":         func(*Entry, string) {},
+	"date":       func(e *Entry, cell string) { e.Date = cell },
+	"type":       func(e *Entry, cell string) { e.Type = cell },
+	"account":    func(e *Entry, cell string) { e.Account = cell },
+	"symbol":     func(e *Entry, cell string) { e.Symbol = cell },
+	"mic":        func(e *Entry, cell string) { e.MIC = cell },
+	"quantity":   func(e *Entry, cell string) { e.Quantity = cell },
+	"price":      func(e *Entry, cell string) { e.Price = cell },
+	"amount":     func(e *Entry, cell string) { e.Amount = cell },
+	"currency":   func(e *Entry, cell string) { e.Currency = cell },
+	"fee":        func(e *Entry, cell string) { e.Fee = cell },
+	"tax":        func(e *Entry, cell string) { e.Tax = cell },
+	"fx_rate":    func(e *Entry, cell string) { e.FXRate = cell },
+	"to_account": func(e *Entry, cell string) { e.ToAccount = cell },
+	"ratio":      func(e *Entry, cell string) { e.Ratio = cell },
+	"note":       func(e *Entry, cell string) { e.Note = cell },
+	"reinvest":   nil, // flags are read apart, since they can be wrong
+	"refund":     nil,
+}
+
+var neededColumns = []string{"date", "type"}
+
+const byteOrderMark = "\ufeff"
+
+// ParseCSV reads a file. Lines that can't be read are in the errors; a file that can't be read at all is fault.Invalid, one that is too
+// large fault.TooLarge.
+func ParseCSV(file io.Reader) (rows []Row, mistakes []RowError, err error) {
+	data, err := io.ReadAll(io.LimitReader(file, FileBytesMax+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read file: %w", err)
+	}
+	if len(data) > FileBytesMax {
+		return nil, nil, fault.New(fault.TooLarge, "The file is larger than %d MiB. Split it.", FileBytesMax>>20)
+	}
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	if at := invalidLine(data); at > 0 {
+		return nil, nil, fault.At("row "+strconv.Itoa(at), "The file is not UTF-8 text here. Save it as UTF-8.")
+	}
+	in := csv.NewReader(bytes.NewReader(data))
+	in.Comma, in.FieldsPerRecord, in.ReuseRecord = delimiterOf(data), -1, true
+	header, err := in.Read()
+	if err != nil {
+		return nil, nil, fault.At("row 1", "The file has no header line.")
+	}
+	names, err := readHeader(header)
+	if err != nil {
+		return nil, nil, err
+	}
+	for {
+		cells, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, mistakes, nil
+		}
+		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
+			return nil, nil, fault.At("row "+strconv.Itoa(broken.StartLine), "The quotes of this line don't match.")
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("read file: %w", err)
+		}
+		line, _ := in.FieldPos(0)
+		if blank(cells) {
+			continue
+		}
+		if len(rows)+len(mistakes) >= RowsMax {
+			return nil, nil, fault.New(fault.TooLarge, "The file has more than %d rows. Split it.", RowsMax)
+		}
+		entry, wrong := readRow(names, cells, line)
+		if len(wrong) > 0 {
+			mistakes = append(mistakes, wrong[:min(len(wrong), max(errorsMax-len(mistakes), 0))]...)
+			if len(mistakes) >= errorsMax {
+				return rows, mistakes, nil
+			}
+			continue
+		}
+		rows = append(rows, Row{Line: line, Entry: entry})
+	}
+}
+
+// delimiterOf is what separates the cells of the first line: comma, semicolon or tab, whichever there are most of.
+func delimiterOf(data []byte) rune {
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	best, most := ',', 0
+	for _, delimiter := range []rune{',', ';', '\t'} {
+		if n := bytes.Count(line, []byte(string(delimiter))); n > most {
+			best, most = delimiter, n
+		}
+	}
+	return best
+}
+
+func readHeader(header []string) ([]string, error) {
+	if len(header) > columnsMax {
+		return nil, fault.At("row 1", "The header names %d columns; at most %d are known.", len(header), len(columns))
+	}
+	names := make([]string, 0, len(header))
+	for _, cell := range header {
+		name := strings.ToLower(strings.TrimSpace(cell))
+		if _, ok := columns[name]; !ok {
+			return nil, fault.At("row 1, "+shown(name), "Unknown column %s. Known are %s.", quoted(name), strings.Join(columnNames(), ", "))
+		}
+		if slices.Contains(names, name) {
+			return nil, fault.At("row 1, "+name, "The column is named twice.")
+		}
+		names = append(names, name)
+	}
+	for _, name := range neededColumns {
+		if !slices.Contains(names, name) {
+			return nil, fault.At("row 1, "+name, "The column %s is missing from the header.", name)
+		}
+	}
+	return names, nil
+}
+
+func shown(name string) string {
+	if text := strings.Trim(quoted(name), `"`); text != "" {
+		return text
+	}
+	return "empty column"
+}
+
+func columnNames() []string {
+	names := make([]string, 0, len(columns))
+	for name := range columns {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func readRow(names, cells []string, line int) (e Entry, mistakes []RowError) {
+	if len(cells) > len(names) && !blank(cells[len(names):]) || len(cells) < len(names) {
+		return e, []RowError{{Row: line, Message: fmt.Sprintf("%d cells, but the header names %d columns", len(cells), len(names))}}
+	}
+	for i, name := range names {
+		cell := strings.TrimSpace(cells[i])
+		if len(cell) > cellBytesMax {
+			mistakes = append(mistakes, RowError{line, name, "the cell is too long"})
+			continue
+		}
+		switch name {
+		case "reinvest", "refund":
+			flag, ok := readFlag(cell)
+			if !ok {
+				mistakes = append(mistakes, RowError{line, name, "not true or false: " + quoted(cell)})
+			}
+			if name == "reinvest" {
+				e.Reinvest = flag
+			} else {
+				e.Refund = flag
+			}
+		default:
+			columns[name](&e, strings.Clone(cell))
+		}
+	}
+	return e, mistakes
+}
+
+func readFlag(cell string) (flag, ok bool) {
+	switch strings.ToLower(cell) {
+	case "true":
+		return true, true
+	case "false", "":
+		return false, true
+	}
+	return false, false
+}
+
+func blank(cells []string) bool {
+	for _, cell := range cells {
+		if strings.TrimSpace(cell) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// invalidLine is the line on which a text stops being UTF-8, 0 where it doesn't.
+func invalidLine(data []byte) int {
+	if utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 {
+		return 0
+	}
+	line := 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == 0 || r == utf8.RuneError && size == 1 {
+			return line
+		}
+		if r == '\n' {
+			line++
+		}
+		data = data[size:]
+	}
+	return line
+}

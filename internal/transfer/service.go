@@ -1,0 +1,268 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/journal"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// Journal is what an import wants of the journal.
+type Journal interface {
+	Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*ledger.Book, error)
+	Record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
+		changes ledger.Changes, write func(journal.Recorded) journal.Write) (journal.Recorded, error)
+}
+
+// Options are what a Service is made of.
+type Options struct {
+	Journal     Journal
+	Instruments Instruments
+	Now         func() time.Time
+}
+
+// Service imports files. It is safe for concurrent use.
+type Service struct{ o Options }
+
+// NewService makes a Service.
+func NewService(o Options) *Service { return &Service{o} }
+
+// Status is what an import does with a row.
+type Status string
+
+// The statuses.
+const (
+	StatusNew       Status = "new"
+	StatusDuplicate Status = "duplicate"
+	StatusError     Status = "error"
+)
+
+// previewRowsMax is how many rows a preview shows.
+const previewRowsMax = 100
+
+// PreviewRow is a row with what an import would do with it.
+type PreviewRow struct {
+	Row
+	Status Status
+}
+
+// Result is what an import did, or on a dry run would do. With errors nothing was stored.
+type Result struct {
+	Rows       int
+	New        int
+	Duplicates int
+	Errors     []RowError
+	Preview    []PreviewRow // on a dry run, the first hundred rows
+	Sequence   int64        // of the portfolio, afterwards
+}
+
+// attemptsMax is how often an import starts over because the portfolio changed under it.
+const attemptsMax = 4
+
+// Import reads a folioscope-csv file into a portfolio, all of it or nothing. A row whose content the portfolio has already is a duplicate
+// and skipped, as often as the portfolio has it: two equal trades in one file are two trades, the same file again adds none.
+// On a dry run mistakes are in the result and nothing is stored; otherwise they are fault.Invalid with a place for each.
+// Write is asked for what goes into the store with the change.
+func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, file io.Reader, dryRun bool,
+	write func(Result) journal.Write,
+) (Result, error) {
+	rows, mistakes, err := ParseCSV(file)
+	if err != nil {
+		return Result{}, err
+	}
+	for attempt := 1; ; attempt++ {
+		result, err := s.attempt(ctx, owner, portfolio, rows, mistakes, dryRun, write)
+		if !fault.Is(err, fault.Stale) || attempt == attemptsMax {
+			return result, err
+		}
+	}
+}
+
+func (s *Service) attempt(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, rows []Row, mistakes []RowError, dryRun bool,
+	write func(Result) journal.Write,
+) (Result, error) {
+	book, err := s.o.Journal.Book(ctx, owner, portfolio, 0)
+	if err != nil {
+		return Result{}, fmt.Errorf("read portfolio: %w", err)
+	}
+	plan, err := s.plan(ctx, book, rows, mistakes)
+	if err != nil {
+		return Result{}, err
+	}
+	result := plan.result(book.Portfolio.Sequence)
+	switch {
+	case dryRun:
+		result.Preview = plan.preview(rows)
+		return result, nil
+	case len(plan.mistakes) > 0:
+		return Result{}, refusal(plan.mistakes)
+	case len(plan.added) == 0:
+		return result, nil
+	}
+	expected := book.Portfolio.Sequence
+	recorded, err := s.o.Journal.Record(ctx, owner, portfolio, &expected, ledger.Changes{Added: plan.added},
+		func(recorded journal.Recorded) journal.Write {
+			done := result
+			done.Sequence = recorded.Sequence
+			return write(done)
+		})
+	if err != nil {
+		if mistake, ok := plan.mistakeOf(err); ok {
+			return Result{}, refusal([]RowError{mistake})
+		}
+		return Result{}, fmt.Errorf("record import: %w", err)
+	}
+	result.Sequence = recorded.Sequence
+	return result, nil
+}
+
+// plan is what an import of a file into a book comes to.
+type plan struct {
+	rows       int
+	added      []ledger.Activity
+	lines      []int // of added
+	status     map[int]Status
+	duplicates int
+	mistakes   []RowError
+}
+
+func (s *Service) plan(ctx context.Context, book *ledger.Book, rows []Row, mistakes []RowError) (*plan, error) {
+	p := &plan{rows: len(rows), status: make(map[int]Status, len(rows)), mistakes: append([]RowError(nil), mistakes...)}
+	for i, m := range mistakes {
+		if i == 0 || mistakes[i-1].Row != m.Row {
+			p.rows++
+		}
+	}
+	reader := NewReader(book.Portfolio.BaseCurrency, book.Accounts, s.o.Instruments)
+	had := make(map[string]int, len(book.Activities))
+	for _, a := range book.Activities {
+		had[contentOf(a)]++
+	}
+	for _, row := range rows {
+		if len(p.mistakes) >= errorsMax {
+			return p, nil
+		}
+		a, err := reader.Activity(ctx, row.Entry, func(field string) string { return field })
+		if wrong, ok := errors.AsType[*fault.Error](err); ok && wrong.Kind == fault.Invalid {
+			p.status[row.Line] = StatusError
+			for _, place := range wrong.Places {
+				p.mistakes = append(p.mistakes, RowError{row.Line, place.Location, place.Message})
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		content := contentOf(a)
+		if had[content] > 0 {
+			had[content]--
+			p.duplicates++
+			p.status[row.Line] = StatusDuplicate
+			continue
+		}
+		p.status[row.Line] = StatusNew
+		p.added, p.lines = append(p.added, a), append(p.lines, row.Line)
+	}
+	if len(p.mistakes) > 0 || len(p.added) == 0 {
+		return p, nil
+	}
+	if _, err := ledger.Apply(*book, ledger.Changes{Added: p.added}, market.DateOf(s.o.Now().UTC())); err != nil {
+		mistake, ok := p.mistakeOf(err)
+		if !ok {
+			return nil, fmt.Errorf("check activities: %w", err)
+		}
+		p.status[mistake.Row] = StatusError
+		p.mistakes = append(p.mistakes, mistake)
+	}
+	return p, nil
+}
+
+// ledgerPlace is how the ledger names a place: an index into what was added, and a field.
+var ledgerPlace = regexp.MustCompile(`^activities\[(\d+)\](?:\.(\w+))?$`)
+
+// mistakeOf turns what the ledger refuses into a row of the file.
+func (p *plan) mistakeOf(err error) (RowError, bool) {
+	wrong, ok := errors.AsType[*fault.Error](err)
+	if !ok || wrong.Kind != fault.Invalid {
+		return RowError{}, false
+	}
+	mistake := RowError{Message: wrong.Message}
+	for _, place := range wrong.Places {
+		parts := ledgerPlace.FindStringSubmatch(place.Location)
+		if parts == nil {
+			continue
+		}
+		if i, err := strconv.Atoi(parts[1]); err == nil && i < len(p.lines) {
+			return RowError{Row: p.lines[i], Column: parts[2], Message: place.Message}, true
+		}
+	}
+	return mistake, true
+}
+
+func (p *plan) result(sequence int64) Result {
+	return Result{Rows: p.rows, New: len(p.added), Duplicates: p.duplicates, Errors: p.mistakes, Sequence: sequence}
+}
+
+func (p *plan) preview(rows []Row) []PreviewRow {
+	shown := make([]PreviewRow, 0, min(len(rows), previewRowsMax))
+	for _, row := range rows[:min(len(rows), previewRowsMax)] {
+		status, ok := p.status[row.Line]
+		if !ok {
+			status = StatusError // not looked at: too many mistakes before it
+		}
+		shown = append(shown, PreviewRow{Row: row, Status: status})
+	}
+	return shown
+}
+
+// refusal is the error of a file with mistakes.
+func refusal(mistakes []RowError) error {
+	places := make([]fault.Place, 0, min(len(mistakes), placesMax))
+	for _, m := range mistakes[:min(len(mistakes), placesMax)] {
+		places = append(places, fault.Place{Location: m.Place(), Message: m.Message})
+	}
+	return &fault.Error{Kind: fault.Invalid, Message: places[0].Location + ": " + places[0].Message, Places: places}
+}
+
+// contentOf is what makes two activities the same trade. Notes and ids don't; the way an amount was written doesn't either.
+func contentOf(a ledger.Activity) string {
+	var b strings.Builder
+	part := func(text string) {
+		b.WriteString(text)
+		b.WriteByte(0)
+	}
+	number := func(x *money.Decimal) {
+		if x == nil {
+			part("")
+			return
+		}
+		part(x.Reduced().String())
+	}
+	gross := a.Amount
+	if gross == nil && a.Price != nil && a.Quantity != nil {
+		product := a.Price.Mul(*a.Quantity)
+		gross = &product
+	}
+	for _, text := range []string{a.Date.String(), string(a.Type), string(a.Account), string(a.Instrument), string(a.Currency), string(a.ToAccount)} {
+		part(text)
+	}
+	for _, x := range []*money.Decimal{a.Quantity, gross, &a.Fee, &a.Tax, a.FXRate} {
+		number(x)
+	}
+	if a.Ratio != nil {
+		number(&a.Ratio.New)
+		number(&a.Ratio.Old)
+	}
+	part(strconv.FormatBool(a.Reinvest) + strconv.FormatBool(a.Refund))
+	return b.String()
+}
