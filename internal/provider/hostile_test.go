@@ -205,6 +205,7 @@ func TestHostileBodies(t *testing.T) {
 		{Yahoo, "time beyond all", strings.Replace(chart(`"currency":"USD","regularMarketPrice":1`), "1795035600", "9223372036854775807", 1), Empty},
 		{Yahoo, "a list", `[]`, SchemaDrift},
 		{Yahoo, "nothing", ``, Transient},
+		{Yahoo, "closes without times", strings.Replace(chart(`"currency":"USD"`), "}}]}}", `},"timestamp":[1795012200],"indicators":{"quote":[{"close":[1,2]}]}}]}}`, 1), Empty},
 		{Yahoo, "quota at 200", "Edge: Too Many Requests", RateHour},
 		{ECB, "page", html, Transient},
 		{ECB, "deep and never closed", deepXML, Transient},
@@ -221,6 +222,9 @@ func TestHostileBodies(t *testing.T) {
 		{AMFI, "other columns", "Code;NAV;Date\n101001;1;18-Nov-2026\n", SchemaDrift},
 		{AMFI, "a column twice", "Scheme Code;Net Asset Value;Date;Date\n", SchemaDrift},
 		{AMFI, "a column more than the header", "Scheme Code;Net Asset Value;Date\n101001;x;1;18-Nov-2026\n", SchemaDrift},
+		{AMFI, "most rows in another layout", nav("1", "18-Nov-2026") + "101002;x;1;18-Nov-2026\n101003;x;1;18-Nov-2026\n", SchemaDrift},
+		{AMFI, "cut before the name", "Scheme Code;Net Asset Value;Date\n101009;1;18-Nov-2026\n1010", Transient},
+		{AMFI, "not there", "Scheme Code;Net Asset Value;Date\n101009;1;18-Nov-2026\n", UnknownSymbol},
 		{AMFI, "N.A.", nav("N.A.", "18-Nov-2026"), Empty},
 		{AMFI, "dash", nav("-", "18-Nov-2026"), Empty},
 		{AMFI, "zero", nav("0.0000", "18-Nov-2026"), Empty},
@@ -318,7 +322,9 @@ func TestTroubleOnTheWire(t *testing.T) {
 			for _, source := range all {
 				o := Options{BaseURL: server.URL, RequestsPerMinute: unpaced, Key: "SECRETKEY"}
 				p := open(t, source, o)
-				setDeadline(p, 200*time.Millisecond)
+				if strings.HasPrefix(test.name, "hangs") || test.name == "drips" {
+					setDeadline(p, 100*time.Millisecond)
+				}
 				_, err := p.Latest(t.Context(), asked[source][:1], now)
 				batchErr, _ := errors.AsType[*Error](err)
 				if batchErr == nil {
@@ -378,7 +384,6 @@ func TestModesOfTheStandIn(t *testing.T) {
 		for _, source := range all {
 			replay.SetMode(source, mode)
 			p := open(t, source, Options{BaseURL: server.URL + "/" + source, RequestsPerMinute: unpaced})
-			setDeadline(p, 2*time.Second)
 			if mode == replaytest.Hanging {
 				setDeadline(p, 50*time.Millisecond)
 			}
@@ -392,6 +397,58 @@ func TestModesOfTheStandIn(t *testing.T) {
 			}
 			if got := OutcomeOf(err); got != want {
 				t.Errorf("%s in mode %s: got %v, want %s", source, mode, err, want)
+			}
+		}
+	}
+}
+
+// Closes that don't fit their days are no history.
+func TestUnevenHistory(t *testing.T) {
+	text := `{"chart":{"result":[{"meta":{"symbol":"AAPL","currency":"USD"},"timestamp":[1795012200],"indicators":{"quote":[{"close":[1,2]}]}}]}}`
+	p := open(t, Yahoo, options(Yahoo, body(http.StatusOK, "", text)))
+	bars, _, err := p.(Historian).History(t.Context(), "AAPL", 0, market.DateOf(now))
+	if OutcomeOf(err) != SchemaDrift || len(bars) > 0 {
+		t.Errorf("got %v, %v", bars, err)
+	}
+}
+
+// A redirect from https to http is not followed, whoever listens there.
+func TestRedirectKeepsItsScheme(t *testing.T) {
+	followed := false
+	open := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed = true }))
+	defer open.Close()
+	sealed := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, open.URL, http.StatusFound)
+	}))
+	defer sealed.Close()
+	p, err := NewECB(Options{BaseURL: sealed.URL, HTTP: sealed.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Latest(t.Context(), []string{"USD"}, now); OutcomeOf(err) != Transient || followed {
+		t.Errorf("followed: %v, %v", followed, err)
+	}
+}
+
+// Once the source itself fails, the names that are left aren't asked for.
+func TestTheRestIsLeftAlone(t *testing.T) {
+	for _, source := range []string{Yahoo, MFAPI} {
+		server, _ := standin(t, source)
+		requests := 0
+		p := open(t, source, options(source, transport(func(r *http.Request) (*http.Response, error) {
+			if requests++; requests > 1 {
+				server.SetMode(source, replaytest.Limited)
+			}
+			return serve(server)(r)
+		})))
+		names := []string{asked[source][0], "100001", "100002", "100003"}
+		batch, err := p.Latest(t.Context(), names, now)
+		if err != nil || len(batch.Quotes) != 1 || len(batch.Failed) != 3 || requests != 2 {
+			t.Errorf("%s: %v, %v after %d requests", source, lines(batch), err, requests)
+		}
+		for name, failed := range batch.Failed {
+			if !failed.Outcome.RateLimited() || failed.Symbol != name {
+				t.Errorf("%s: %v for %s", source, failed, name)
 			}
 		}
 	}

@@ -47,7 +47,7 @@ func (m *MFAPISource) Latest(ctx context.Context, names []string, now time.Time)
 	var stop *Error
 	for i, name := range names {
 		if stop != nil {
-			batch.Failed[name] = stop
+			batch.Failed[name] = stop.of(name)
 			continue
 		}
 		bars, unit, err := m.values(ctx, name, "/latest", nil)

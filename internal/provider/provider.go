@@ -81,6 +81,13 @@ func OutcomeOf(err error) Outcome {
 	return Transient
 }
 
+// of is the same failure of another name: the source failed before that one was asked for.
+func (e *Error) of(symbol string) *Error {
+	other := *e
+	other.Symbol = symbol
+	return &other
+}
+
 // Quote is one price as a source gave it. Price and PreviousClose are above 0 and in Unit, not yet in its major currency.
 type Quote struct {
 	Name          string // the source's name for the instrument, exactly as it was asked for

@@ -83,7 +83,7 @@ func (y *YahooSource) Latest(ctx context.Context, names []string, now time.Time)
 	for i, name := range others {
 		switch {
 		case stop != nil:
-			batch.Failed[name] = stop
+			batch.Failed[name] = stop.of(name)
 		case !plainName(name):
 			batch.Failed[name] = y.fail(UnknownSymbol, "", "no name of this source")
 		default:
