@@ -12,10 +12,11 @@ import (
 
 // Bounds of the search for history.
 const (
-	backfilledMax   = 20 // instruments in one run: what sources bear in the ten minutes until the next
+	backfilledMax   = 20 // instruments in one run: what sources that want to be asked slowly bear
 	historyDays     = 20 * 365
 	gapDaysMax      = 5 // days without a bar that are no gap: a weekend with holidays
 	searchedAgain   = 24 * time.Hour
+	failedAgain     = time.Hour // where a source failed rather than had nothing
 	historyDeadline = 60 * time.Second
 )
 
@@ -52,6 +53,8 @@ func (g *Ingest) Backfill(ctx context.Context) error {
 		}
 		if done {
 			g.searched.set(i.ID, time.Now())
+		} else {
+			g.searched.set(i.ID, time.Now().Add(failedAgain-searchedAgain))
 		}
 	}
 	return nil

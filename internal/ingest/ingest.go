@@ -94,9 +94,10 @@ type Ingest struct {
 	Options
 	frankfurt *time.Location
 	circuits  map[string]*circuit
-	polling   map[string]*sync.Mutex // by chain: a poll that takes longer than the interval isn't doubled
+	polling   map[string]*turnstile // by chain
 
 	asked    *times // when each instrument was last settled by a source on this node
+	tried    *times // when it was last asked for, whatever came of it
 	searched *times // when its history was last looked for
 
 	settling sync.Mutex // one batch is judged and stored at a time, so that two don't judge by the same past
@@ -109,6 +110,12 @@ type Ingest struct {
 	}
 }
 
+// turnstile lets one poll of a chain through at a time: one that takes longer than the interval isn't doubled.
+type turnstile struct {
+	full sync.Mutex // held by a poll of all that is due
+	any  sync.Mutex // held by whoever asks
+}
+
 // New makes an Ingest that does nothing until its jobs run or prices are offered.
 func New(options Options) (*Ingest, error) {
 	frankfurt, err := time.LoadLocation("Europe/Berlin")
@@ -116,14 +123,14 @@ func New(options Options) (*Ingest, error) {
 		return nil, fmt.Errorf("load the zone of the ECB: %w", err)
 	}
 	g := &Ingest{
-		Options: options, frankfurt: frankfurt, circuits: map[string]*circuit{}, polling: map[string]*sync.Mutex{},
-		asked: newTimes(), searched: newTimes(), book: newBook(),
+		Options: options, frankfurt: frankfurt, circuits: map[string]*circuit{}, polling: map[string]*turnstile{},
+		asked: newTimes(), tried: newTimes(), searched: newTimes(), book: newBook(),
 	}
 	for name, chain := range options.Chains {
 		if !slices.Contains(ChainNames(), name) {
 			return nil, fmt.Errorf("no chain is called %q", name)
 		}
-		g.polling[name] = &sync.Mutex{}
+		g.polling[name] = &turnstile{}
 		for _, source := range chain {
 			if g.circuits[source.Name()] == nil {
 				g.circuits[source.Name()] = newCircuit()
@@ -138,12 +145,12 @@ const (
 	pollTimeout     = 5 * time.Minute
 	backfillTimeout = 5 * time.Minute
 	upkeepTimeout   = 10 * time.Minute
-	backfillEvery   = 10 * time.Minute
+	newcomersEvery  = time.Minute // somebody who enters a first purchase waits for its price and its chart
 	upkeepEvery     = 24 * time.Hour
 	quotesKeptFor   = 7 * 24 * time.Hour
 )
 
-// Kinds are the jobs of this package: a poll of each chain in every slot, the search for missing history, and daily upkeep.
+// Kinds are the jobs of this package: a poll of each chain in every slot, a look at what is new, and daily upkeep.
 func (g *Ingest) Kinds() []jobs.Kind {
 	var kinds []jobs.Kind
 	for _, chain := range ChainNames() {
@@ -153,7 +160,9 @@ func (g *Ingest) Kinds() []jobs.Kind {
 		})
 	}
 	kinds = append(kinds,
-		jobs.Kind{Name: "history.backfill", Every: backfillEvery, Timeout: backfillTimeout,
+		jobs.Kind{Name: "poll.new", Every: min(newcomersEvery, g.Interval), Timeout: pollTimeout,
+			Work: func(ctx context.Context, _ jobs.Job) error { return g.PollNew(ctx) }},
+		jobs.Kind{Name: "history.backfill", Every: newcomersEvery, Timeout: backfillTimeout,
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.Backfill(ctx) }},
 		jobs.Kind{Name: "history.fold", Every: upkeepEvery, Timeout: upkeepTimeout,
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.Fold(ctx) }},

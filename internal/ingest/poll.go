@@ -37,22 +37,44 @@ type heldOffer struct {
 
 // Poll asks the sources of a chain for what is due. Sources that fail are no error of the poll: Status tells of them. An error
 // means that the store failed.
-func (g *Ingest) Poll(ctx context.Context, chain string) error {
+func (g *Ingest) Poll(ctx context.Context, chain string) error { return g.poll(ctx, chain, false) }
+
+// PollNew asks for what never had a price, so that nobody waits for the next slot; what no source knows isn't asked for more
+// often than in a poll.
+func (g *Ingest) PollNew(ctx context.Context) error {
+	for _, chain := range ChainNames() {
+		if err := g.poll(ctx, chain, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Ingest) poll(ctx context.Context, chain string, onlyNew bool) error {
 	polling := g.polling[chain]
 	if polling == nil {
 		return nil // no source is switched on for it
 	}
-	if !polling.TryLock() {
-		g.Log.Debug("poll left out: the last one still runs", "chain", chain)
-		return nil
+	if !onlyNew {
+		if !polling.full.TryLock() {
+			g.Log.Debug("poll left out: the last one still runs", "chain", chain)
+			return nil
+		}
+		defer polling.full.Unlock()
+		polling.any.Lock() // what is new is asked for quickly
+	} else if !polling.any.TryLock() {
+		return nil // the next minute is soon enough
 	}
-	defer polling.Unlock()
+	defer polling.any.Unlock()
 
-	r, err := g.newRound(ctx, chain)
+	r, err := g.newRound(ctx, chain, onlyNew)
 	if err != nil {
 		return fmt.Errorf("poll %s: %w", chain, err)
 	}
 	due := len(r.pending)
+	for _, i := range r.pending {
+		g.tried.set(i.ID, r.now)
+	}
 	for _, source := range g.Chains[chain] {
 		if len(r.pending) == 0 || ctx.Err() != nil {
 			break
@@ -71,7 +93,7 @@ func (g *Ingest) Poll(ctx context.Context, chain string) error {
 }
 
 // newRound finds what is wanted and due, what was asked for longest ago first.
-func (g *Ingest) newRound(ctx context.Context, chain string) (*round, error) {
+func (g *Ingest) newRound(ctx context.Context, chain string, onlyNew bool) (*round, error) {
 	wanted, err := g.Store.Wanted(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read what is wanted: %w", err)
@@ -93,6 +115,9 @@ func (g *Ingest) newRound(ctx context.Context, chain string) (*round, error) {
 		}
 		mark, asked := g.book.mark(i.ID), g.asked.get(i.ID)
 		if r.first[i.ID] == "" || !g.due(i, mark, asked, r.now) {
+			continue
+		}
+		if onlyNew && (mark != nil || r.now.Sub(g.tried.get(i.ID)) < g.Interval) {
 			continue
 		}
 		if seen[i.ID] = asked; mark != nil {

@@ -395,10 +395,38 @@ func TestKindsAreOneForEachChainAndTheUpkeep(t *testing.T) {
 			t.Error(kind.Name, err)
 		}
 	}
-	if want := []string{"poll.stock", "poll.fund", "poll.fx", "poll.crypto", "history.backfill", "history.fold", "upkeep.answers"}; !slices.Equal(names, want) || ran != 1 {
+	if want := []string{"poll.stock", "poll.fund", "poll.fx", "poll.crypto", "poll.new", "history.backfill", "history.fold", "upkeep.answers"}; !slices.Equal(names, want) || ran != 1 {
 		t.Errorf("kinds %v", names)
 	}
 	if age := time.Since(w.store.folded); age < 7*24*time.Hour || age > 8*24*time.Hour {
 		t.Errorf("folded what is older than %s", age)
 	}
+}
+
+// A first purchase gets its price without waiting for the slot, and what no source knows isn't asked for each minute.
+func TestNewcomersDontWaitForTheSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := (&source{name: "first", batch: 10}).says("10")
+		w := newWorld(t, []market.Instrument{stock("A", "OPEN")}, first)
+		w.poll(t, ChainStock)
+		w.store.wanted = append(w.store.wanted, stock("B", "SHUT"))
+		time.Sleep(time.Minute)
+		if err := w.PollNew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := first.calls; w.store.mark(t, "B").Price.String() != "10" || len(got) != 2 || !slices.Equal(got[1].names, []string{"B"}) {
+			t.Fatalf("calls %+v", got)
+		}
+		first.latest = func([]string, time.Time) (provider.Batch, error) { return provider.Batch{}, nil }
+		w.store.wanted = append(w.store.wanted, stock("C", "OPEN"))
+		for range 10 {
+			if err := w.PollNew(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if got := len(first.calls); got != 3 {
+			t.Errorf("%d calls", got)
+		}
+	})
 }
