@@ -147,6 +147,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	entry, found := pick(entries, mode, "/"+rest, r)
+	if whole, latest := strings.CutSuffix(rest, "/latest"); latest && !found {
+		entry, found = pick(entries, mode, "/"+whole, r) // a scheme's history begins with its latest value
+	}
 	switch mode {
 	case Failing:
 		http.Error(w, "Internal Server Error", http.StatusInternalServerError)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/fstest"
 	"time"
 	_ "time/tzdata"
 
@@ -110,6 +111,28 @@ func TestSecondRoundOfYahoo(t *testing.T) {
 	}
 	if replay.Requests("yahoo") != 3 {
 		t.Errorf("%d requests, want 2 charts and a spark", replay.Requests("yahoo"))
+	}
+}
+
+// A set may hold a fund's history only: its latest value is the first of it.
+func TestLatestFromHistory(t *testing.T) {
+	root := fstest.MapFS{
+		"mfapi/manifest.json": {Data: []byte(`{"entries":[{"file":"a.json","path":"/mf/123456","status":200}]}`)},
+		"mfapi/a.json":        {Data: []byte(`{"meta":{"scheme_code":123456},"data":[{"date":"18-11-2026","nav":"2"},{"date":"17-11-2026","nav":"1"}],"status":"SUCCESS"}`)},
+	}
+	replay, err := replaytest.New(root, nil, "mfapi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(replay)
+	defer server.Close()
+	mfapi, err := provider.NewMFAPI(provider.Options{BaseURL: server.URL + "/mfapi"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := mfapi.Latest(t.Context(), []string{"123456"}, time.Date(2026, 11, 18, 22, 0, 0, 0, time.UTC))
+	if err != nil || len(batch.Quotes) != 1 || batch.Quotes[0].Price.String() != "2" {
+		t.Errorf("%+v, %v", batch, err)
 	}
 }
 
