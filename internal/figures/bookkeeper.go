@@ -104,7 +104,26 @@ type bookkeeper struct {
 	disposals []Disposal
 
 	track    track
+	day      dayBook
 	problems problems
+}
+
+// dayBook is what happened on the last day that anything did: what live day changes are net of.
+type dayBook struct {
+	date  market.Date
+	paid  map[market.InstrumentID]paid
+	moved map[money.Currency]paid
+}
+
+// paid is what was paid less what was received: in a position's or cash's currency, and in the base currency as booked.
+type paid struct{ local, base money.Maybe }
+
+// addPaid adds to a sum that may not be there yet.
+func addPaid[K comparable](sums map[K]paid, key K, local, base money.Maybe) {
+	if sum, ok := sums[key]; ok {
+		local, base = sum.local.Add(local), sum.base.Add(base)
+	}
+	sums[key] = paid{local, base}
 }
 
 func newBookkeeper(r rules, rates rateSource, prices *priceBook, currency func(market.InstrumentID) money.Currency) *bookkeeper {
@@ -283,6 +302,7 @@ func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount money.Decimal
 	if amount.IsZero() {
 		return
 	}
+	k.spend(e, amount.Neg(), rate)
 	if !k.tracked {
 		k.flow(e.Date, worth.Neg(), amount.Sign() < 0)
 		return
@@ -294,11 +314,21 @@ func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount money.Decimal
 	k.move(e.Date, account, currency, amount, worth)
 }
 
+// spend notes what was paid for an instrument on the day, or below 0 received.
+func (k *bookkeeper) spend(e entry, amount money.Decimal, rate money.Maybe) {
+	if e.Instrument == "" {
+		return
+	}
+	p := k.position(e.Instrument, e.Account, e.Currency)
+	addPaid(k.day.paid, e.Instrument, k.local(e, p, amount, rate), rate.Times(amount))
+}
+
 // move changes an account's cash.
 func (k *bookkeeper) move(on market.Date, account ledger.AccountID, currency money.Currency, amount money.Decimal, worth money.Maybe) {
 	key := cashKey{account, currency}
 	k.cash[key] = k.cash[key].Add(amount)
 	k.moved = k.moved.Add(worth)
+	addPaid(k.day.moved, currency, money.Known(amount), worth)
 	k.track.addCash(on, currency, amount)
 }
 
@@ -337,6 +367,9 @@ func (k *bookkeeper) local(e entry, p *position, amount money.Decimal, rate mone
 // apply takes the next activity. An error names its place; the bookkeeper is of no use after one.
 func (k *bookkeeper) apply(e entry) error {
 	k.order++
+	if k.day.date != e.Date || k.day.paid == nil {
+		k.day = dayBook{date: e.Date, paid: map[market.InstrumentID]paid{}, moved: map[money.Currency]paid{}}
+	}
 	switch e.Type {
 	case ledger.Buy:
 		return k.buy(e)
@@ -392,7 +425,9 @@ func (k *bookkeeper) deliverIn(e entry) error {
 	s := k.sums(e)
 	p := k.position(e.Instrument, e.Account, e.Currency)
 	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
-	k.flow(e.Date, s.rate.Times(s.gross.Add(s.fee).Add(s.tax)), true)
+	whole := s.gross.Add(s.fee).Add(s.tax)
+	k.flow(e.Date, s.rate.Times(whole), true)
+	k.spend(e, whole, s.rate)
 	cost := s.gross
 	if k.feesInCost {
 		cost = cost.Add(s.fee).Add(s.tax)
@@ -412,6 +447,7 @@ func (k *bookkeeper) deliverOut(e entry) error {
 	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
 	net := s.gross.Sub(s.fee).Sub(s.tax)
 	k.flow(e.Date, s.rate.Times(net).Neg(), net.Sign() < 0)
+	k.spend(e, net.Neg(), s.rate)
 	proceeds := s.gross
 	if k.feesInCost {
 		proceeds = net

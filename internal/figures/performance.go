@@ -1,0 +1,120 @@
+package figures
+
+import (
+	"fmt"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// periodDaysMax bounds what a period may span: more than any portfolio's life.
+const periodDaysMax = 300 * 366
+
+// checkPeriod gives a portfolio's period its default start, the day of the first activity.
+func checkPeriod(book ledger.Book, from, to market.Date) (market.Date, error) {
+	if from == market.NoDate {
+		from = to
+		if len(book.Activities) > 0 {
+			from = min(from, book.Activities[0].Date)
+		}
+	}
+	switch {
+	case to < from:
+		return from, fault.At("to", "%s is before from, %s", to, from)
+	case int(to-from) >= periodDaysMax:
+		return from, fault.At("from", "more than %d days before to", periodDaysMax)
+	}
+	return from, nil
+}
+
+// Performance is evaluate's figures of a portfolio for a period, both days whole. market.NoDate as from begins with the first
+// activity; an empty method is the portfolio's own. Symbols are the instruments' symbols, accounts their ids.
+func Performance(book ledger.Book, m *Market, from, to market.Date, method ledger.LotMethod) (Output, error) {
+	from, err := checkPeriod(book, from, to)
+	if err != nil {
+		return Output{}, err
+	}
+	switch method {
+	case "", ledger.FIFO, ledger.Average, ledger.LIFO, ledger.HIFO:
+	default:
+		return Output{}, fault.At("lot_method", "%.40q is none of fifo, average, lifo, hifo", string(method))
+	}
+	out, err := bookEvaluation(book, m, method).run(period{from: from, to: to})
+	if err != nil {
+		return Output{}, fmt.Errorf("work out performance: %w", err)
+	}
+	symbol := func(text *string, id *market.InstrumentID) {
+		*id = market.InstrumentID(*text)
+		if i, ok := book.Instruments[*id]; ok && i.Symbol != "" {
+			*text = i.Symbol
+		}
+	}
+	for i := range out.Positions {
+		symbol(&out.Positions[i].Symbol, &out.Positions[i].Instrument)
+	}
+	for i := range out.Disposals {
+		symbol(&out.Disposals[i].Symbol, &out.Disposals[i].Instrument)
+	}
+	return out, nil
+}
+
+// Daily is the daily series of a portfolio, every calendar day of a period.
+type Daily struct {
+	Problems []Problem
+
+	start money.Maybe // value at the end of the day before
+	paid  money.Maybe // net paid in before
+	days  []Day
+}
+
+// Len is the number of days.
+func (d *Daily) Len() int { return len(d.days) }
+
+// Day is the i-th day.
+func (d *Daily) Day(i int) Day { return d.days[i] }
+
+// History is the daily series from a day to a day, both included; market.NoDate as from begins with the first activity.
+func History(book ledger.Book, m *Market, from, to market.Date) (*Daily, error) {
+	from, err := checkPeriod(book, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return historyExact(bookEvaluation(book, m, ""), from, to)
+}
+
+// historyExact works the series out in decimals.
+func historyExact(v evaluation, from, to market.Date) (*Daily, error) {
+	k := newBookkeeper(v.rules, v.rates, v.prices, v.currency)
+	i := 0
+	for ; i < len(v.entries) && v.entries[i].Date < from; i++ {
+		if err := k.apply(v.entries[i]); err != nil {
+			return nil, fmt.Errorf("work out history: %w", err)
+		}
+	}
+	d := &Daily{start: k.begin(from - 1), paid: money.Known(money.Zero)}
+	for _, f := range k.track.flows {
+		d.paid = d.paid.Add(f.in).Sub(f.out)
+	}
+	for ; i < len(v.entries) && v.entries[i].Date <= to; i++ {
+		if err := k.apply(v.entries[i]); err != nil {
+			return nil, fmt.Errorf("work out history: %w", err)
+		}
+	}
+	days := daily(&k.track, k.prices, k.rates, from, to, &k.problems)
+	links := chain(d.start, days, &k.problems)
+	falls := drawdowns(links, from)
+	paid := d.paid
+	d.days = make([]Day, len(days))
+	for i, day := range days {
+		paid = paid.Add(day.in).Sub(day.out)
+		d.days[i] = Day{Date: day.date, Value: day.value, PaidIn: day.in, TakenOut: day.out, NetPaidIn: paid}
+		if !links[i].unknown {
+			rate, fall := links[i].index-1, falls.daily[i]
+			d.days[i].TWR, d.days[i].Drawdown = &rate, &fall
+		}
+	}
+	d.Problems = k.problems.list
+	return d, nil
+}
