@@ -114,6 +114,7 @@ func TestInterestIsCountedAndCountedAgain(t *testing.T) {
 		b.appended("anna", "p1", begin)
 		b.appended("berta", "p2", begin)
 		b.appended("berta", "p2", begin) // said twice, counted once
+		b.appended("anna", "p1", Change{Interest: map[market.InstrumentID]int{"aapl": 1, "tsla": 1}})
 		if a, m := b.holders("aapl"), b.holders("msft"); a != 2 || m != 2 {
 			t.Errorf("aapl %d, msft %d", a, m)
 		}
@@ -380,6 +381,7 @@ func TestOldQuotesBecomeBars(t *testing.T) {
 		for _, m := range []market.Mark{
 			hour("us", 14, "10"), hour("us", 20, "11"), hour("known", 20, "5"), hour("nz", 20, "20"),
 			hour("nz", 23, "21"), // the 3rd, there
+			hour("us", 23, "11.5"),
 			hour("us", 24+14, "12"), hour("nz", 24+3, "22"), hour("us", 24+20, "13"), hour("us", 48+20, "14"),
 		} {
 			_, accepted, err := b.Accept(t.Context(), []market.Mark{m})
@@ -393,7 +395,7 @@ func TestOldQuotesBecomeBars(t *testing.T) {
 			s, err := b.Series(t.Context(), id, market.NoDate, market.MustDate("2030-01-01"))
 			b.ok(err)
 			for i := range s.Len() {
-				out = append(out, s.Dates[i].String()+" "+s.Close(i).String())
+				out = append(out, s.Dates[i].String()+" "+s.Close(i).Reduced().String())
 			}
 			return out
 		}
@@ -407,14 +409,14 @@ func TestOldQuotesBecomeBars(t *testing.T) {
 		if err != nil || n != 4 {
 			t.Errorf("folded %d, %v", n, err)
 		}
-		check("us", "2026-03-02 11")
+		check("us", "2026-03-02 11.5")
 		check("nz", "2026-03-02 20") // the 3rd is under way
 		check("known", "2026-03-02 5.5")
 		n, err = b.FoldQuotes(t.Context(), time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC))
-		if err != nil || n != 4 {
+		if err != nil || n != 5 {
 			t.Errorf("folded %d, %v", n, err)
 		}
-		check("us", "2026-03-02 11", "2026-03-03 13")
+		check("us", "2026-03-02 11.5", "2026-03-03 13")
 		check("nz", "2026-03-02 20", "2026-03-03 22")
 		if n, err := b.FoldQuotes(t.Context(), time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)); n != 0 || err != nil || b.quotes() != 1 {
 			t.Errorf("again: %d, %v; %d quotes", n, err, b.quotes())
