@@ -15,7 +15,7 @@ type Document struct {
 	Sequence         int64              `json:"sequence"` // of the portfolio's journal
 	BaseCurrency     money.Currency     `json:"base_currency"`
 	Value            *money.Decimal     `json:"value"`
-	Cash             money.Decimal      `json:"cash"` // 0 where cash is not tracked
+	Cash             *money.Decimal     `json:"cash"` // 0 where cash is not tracked
 	CashTracked      bool               `json:"cash_tracked"`
 	DayChange        *money.Decimal     `json:"day_change"`
 	DayChangePercent *money.Decimal     `json:"day_change_percent"` // percent points
@@ -122,7 +122,7 @@ type Delta struct {
 	ID               ledger.PortfolioID `json:"id"`
 	Sequence         int64              `json:"sequence"`
 	Value            *money.Decimal     `json:"value"`
-	Cash             money.Decimal      `json:"cash"`
+	Cash             *money.Decimal     `json:"cash"`
 	DayChange        *money.Decimal     `json:"day_change"`
 	DayChangePercent *money.Decimal     `json:"day_change_percent"`
 	State            market.State       `json:"state"`

@@ -52,7 +52,7 @@ func sampleHolding() Holding {
 
 func sampleDocument() *Document {
 	return &Document{
-		ID: "pf_1", Name: "Pension \u2028 \x01", Sequence: 17, BaseCurrency: "EUR", Value: optional("1957.78"), Cash: money.MustParse("241.69885"), CashTracked: true,
+		ID: "pf_1", Name: "Pension \u2028 \x01", Sequence: 17, BaseCurrency: "EUR", Value: optional("1957.78"), Cash: optional("241.69885"), CashTracked: true,
 		DayChange: optional("11.34"), DayChangePercent: optional("0.58260000"), State: market.StateQuarantined, StaleShare: money.MustParse("0.04"),
 		AsOf: at("2026-03-02T15:00:03.25Z"), Simulated: true,
 		Holdings: []Holding{sampleHolding(), {InstrumentID: "inst_x", Symbol: "X", Name: "Ünknown", AssetClass: market.Other, Currency: "INR",
@@ -276,7 +276,7 @@ func anyText(t *rapid.T) string {
 
 func anyDocument(t *rapid.T) *Document {
 	d := sampleDocument()
-	d.Name, d.Value, d.Cash, d.AsOf = anyText(t), anyOptional(t), anyDecimal(t), anyTime(t)
+	d.Name, d.Value, d.Cash, d.AsOf = anyText(t), anyOptional(t), anyOptional(t), anyTime(t)
 	d.Holdings = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Holding {
 		h := sampleHolding()
 		h.Name, h.MIC, h.Sector = anyText(t), Text(anyText(t)), Text(anyText(t))

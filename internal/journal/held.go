@@ -19,7 +19,7 @@ import (
 type Held struct {
 	Portfolio   ledger.Portfolio
 	Accounts    []ledger.Account
-	Instruments map[market.InstrumentID]market.Instrument // of open positions
+	Instruments map[market.InstrumentID]market.Instrument // of the whole book
 	Holdings    *figures.Holdings
 	Needs       []market.InstrumentID // whose marks it is valued with: open positions, then rates; rising in each
 
@@ -86,11 +86,8 @@ func (j *Journal) hold(ctx context.Context, book ledger.Book) (*Held, error) {
 	open := holdings.Instruments()
 	held := &Held{
 		Portfolio: book.Portfolio, Accounts: book.Accounts, Holdings: holdings,
-		Instruments: make(map[market.InstrumentID]market.Instrument, len(open)),
+		Instruments: book.Instruments,
 		Needs:       slices.Concat(open, neededRates(holdings.Currencies(), book.Portfolio.BaseCurrency)),
-	}
-	for _, id := range open {
-		held.Instruments[id] = book.Instruments[id]
 	}
 	held.bytes = heldBytes(held, len(book.Activities))
 	if ratesMissing(book, rates) {

@@ -43,9 +43,6 @@ const (
 	hintTimeout      = time.Second
 )
 
-// Write is what travels with every change, in its transaction.
-type Write = audit.Write
-
 // Change is one append.
 type Change struct {
 	Added     []ledger.Activity
@@ -60,7 +57,7 @@ type Store interface {
 	// Book is one consistent read; fault.NotFound also where it is somebody else's.
 	Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (ledger.Book, error)
 	// Append gives the new sequence, expected + 1, or fault.Stale where the portfolio is at another.
-	Append(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, change Change, write Write) (int64, error)
+	Append(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, change Change, write audit.Write) (int64, error)
 	// Instruments leaves out what it doesn't know.
 	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
 	// Series are raw closes; without any it is empty, not an error.
@@ -126,7 +123,7 @@ type Recorded struct {
 // is asked for once its sequence and ids are known, and again if the append has to be tried again.
 // A change that the ledger refuses is fault.Invalid with places as in ledger.Apply.
 func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
-	changes ledger.Changes, write func(Recorded) Write,
+	changes ledger.Changes, write func(Recorded) audit.Write,
 ) (Recorded, error) {
 	changes.Added = slices.Clone(changes.Added)
 	result := Recorded{IDs: make([]ledger.ActivityID, len(changes.Added))}

@@ -1,0 +1,337 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/journal"
+	"folioscope/internal/ledger"
+)
+
+// Bounds and times of one stream.
+const (
+	streamPortfoliosMax = 16               // of one stream: more than anybody shows at once
+	streamsPerUserMax   = 20               // of one user: a browser has one, whatever its tabs
+	streamsMax          = 20_000           // of one node
+	heartbeatInterval   = 12 * time.Second // of nothing else to say; clients count on 15 s
+	writeTimeout        = 10 * time.Second // for a viewer that takes no bytes
+	streamAgeMin        = 30 * time.Minute // then the client comes back, perhaps to another node
+	streamAgeSpread     = 30 * time.Minute
+	aliveInterval       = 5 * time.Minute // between two looks at the session
+	retryMillis         = 2000            // what clients wait before they come back
+	idPartBytesMax      = 64              // of an event id, for each portfolio
+)
+
+// StreamRequest is who wants to see what.
+type StreamRequest struct {
+	Owner      ledger.OwnerID
+	Portfolios []ledger.PortfolioID
+	After      string // id of the last event that the client got, of Last-Event-ID or ?after; anything unusable is as if empty
+	// Alive is called every five minutes of the stream, since an open stream counts as use of a session;
+	// where it gives fault.Unauthenticated, fault.Denied or fault.NotFound, the stream ends. It may be nil.
+	Alive func(context.Context) error
+}
+
+// viewer is one open stream.
+type viewer struct {
+	owner   ledger.OwnerID
+	wake    chan struct{} // holds one
+	revoked atomic.Bool
+	slots   []*slot
+	seen    []resumePoint // of each slot, for the ids; the stream's goroutine's own
+}
+
+func (v *viewer) notify() {
+	select {
+	case v.wake <- struct{}{}:
+	default: // told already
+	}
+}
+
+func (v *viewer) revoke() {
+	v.revoked.Store(true)
+	v.notify()
+}
+
+// Stream writes the events of portfolios until the client leaves, the server has it come back, or its session ends. An error
+// means that nothing was written: fault.NotFound where a portfolio is not the owner's, fault.Limited over the bounds,
+// fault.Unavailable while prices are not loaded.
+func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamRequest) error {
+	ctx := r.Context()
+	held, err := h.admit(ctx, &request)
+	if err != nil {
+		return err
+	}
+	v := &viewer{owner: request.Owner, wake: make(chan struct{}, 1), seen: parseID(request.After, len(request.Portfolios))}
+	if err := h.enter(v); err != nil {
+		return err
+	}
+	defer h.exit(v)
+	for i, id := range request.Portfolios {
+		s, err := h.watch(Key{request.Owner, id}, held[i], v, v.seen[i])
+		if err != nil {
+			return err
+		}
+		v.slots = append(v.slots, s)
+	}
+	o := &output{w: w, control: http.NewResponseController(w), now: h.now}
+	if err := o.open(); err != nil {
+		return nil // gone before the first byte
+	}
+	h.serve(ctx, v, o, request.Alive)
+	return nil
+}
+
+// admit checks a request and loads what it asks for: who asks for somebody else's portfolio learns that there is none.
+func (h *Hub) admit(ctx context.Context, request *StreamRequest) ([]*journal.Held, error) {
+	if n := len(request.Portfolios); n == 0 || n > streamPortfoliosMax {
+		return nil, fault.At("portfolio", "name 1 to %d portfolios", streamPortfoliosMax)
+	}
+	keys := make([]Key, 0, len(request.Portfolios))
+	for _, id := range request.Portfolios {
+		if k := (Key{request.Owner, id}); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) < len(request.Portfolios) {
+		return nil, fault.At("portfolio", "a portfolio is named twice")
+	}
+	sequences, err := h.store.Sequences(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("find portfolios: %w", err)
+	}
+	held := make([]*journal.Held, len(keys))
+	for i, k := range keys {
+		sequence, ok := sequences[k]
+		if !ok {
+			return nil, fault.New(fault.NotFound, "there is no such portfolio")
+		}
+		if held[i], err = h.portfolios.Holdings(ctx, k.Owner, k.Portfolio, sequence); err != nil {
+			return nil, err
+		}
+	}
+	if !h.loaded.Load() {
+		return nil, fault.New(fault.Unavailable, "prices are still being loaded")
+	}
+	return held, nil
+}
+
+func (h *Hub) enter(v *viewer) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.life.Err() != nil:
+		return fault.New(fault.Unavailable, "the service is about to stop")
+	case len(h.viewers[v.owner]) >= streamsPerUserMax:
+		return fault.New(fault.Limited, "at most %d event streams at once", streamsPerUserMax)
+	case h.streams >= streamsMax:
+		return fault.New(fault.Limited, "too many event streams on this node")
+	}
+	if h.viewers[v.owner] == nil {
+		h.viewers[v.owner] = make(map[*viewer]struct{})
+	}
+	h.viewers[v.owner][v] = struct{}{}
+	h.streams++
+	return nil
+}
+
+func (h *Hub) exit(v *viewer) {
+	for _, s := range v.slots {
+		h.unwatch(s)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.viewers[v.owner], v)
+	if len(h.viewers[v.owner]) == 0 {
+		delete(h.viewers, v.owner)
+	}
+	h.streams--
+}
+
+// serve writes what is put before the viewer. One timer does for heartbeats, the look at the session and the end.
+func (h *Hub) serve(ctx context.Context, v *viewer, o *output, alive func(context.Context) error) {
+	start := h.now()
+	end := start.Add(streamAgeMin + time.Duration(h.random()*float64(streamAgeSpread)))
+	look := start.Add(aliveInterval)
+	heartbeat := start.Add(heartbeatInterval)
+	timer := time.NewTimer(heartbeatInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.life.Done():
+			return
+		case <-v.wake:
+			if v.revoked.Load() {
+				return
+			}
+			wrote, err := v.write(o)
+			if err != nil {
+				return
+			}
+			if wrote {
+				heartbeat = o.now().Add(heartbeatInterval) // the timer finds out when it fires
+			}
+			continue
+		case <-timer.C:
+		}
+		now := o.now()
+		if !now.Before(end) {
+			return
+		}
+		if !now.Before(look) {
+			if alive != nil && over(alive(ctx)) {
+				return
+			}
+			look = now.Add(aliveInterval)
+		}
+		if !now.Before(heartbeat) {
+			if o.write(nil, heartbeatBytes) != nil || o.flush() != nil {
+				return
+			}
+			heartbeat = now.Add(heartbeatInterval)
+		}
+		timer.Reset(earliest(heartbeat, look, end).Sub(now))
+	}
+}
+
+var heartbeatBytes = []byte(":\n\n")
+
+func earliest(a, b, c time.Time) time.Time {
+	if b.Before(a) {
+		a = b
+	}
+	if c.Before(a) {
+		a = c
+	}
+	return a
+}
+
+// over says whether a session ended; a store that can't be asked ends nothing.
+func over(err error) bool {
+	return fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Denied) || fault.Is(err, fault.NotFound)
+}
+
+// write writes what is pending.
+func (v *viewer) write(o *output) (wrote bool, err error) {
+	for i, s := range v.slots {
+		f := s.take()
+		if f == nil || len(f.bytes) == 0 {
+			continue
+		}
+		v.seen[i] = resumePoint{quotes: f.quotes, sequence: f.sequence, epoch: s.watch.epoch, frame: f.number}
+		var id []byte
+		if f.named {
+			id = v.appendID(o.id[:0])
+			o.id = id
+		}
+		if err := o.write(id, f.bytes); err != nil {
+			return wrote, err
+		}
+		wrote = true
+	}
+	if !wrote {
+		return false, nil
+	}
+	return true, o.flush()
+}
+
+// output is the response.
+type output struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	now     func() time.Time
+	id      []byte // reused
+}
+
+func (o *output) open() error {
+	header := o.w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // for proxies that would collect
+	o.w.WriteHeader(http.StatusOK)
+	if err := o.write(nil, []byte("retry: "+strconv.Itoa(retryMillis)+"\n\n")); err != nil {
+		return err
+	}
+	return o.flush()
+}
+
+// write hands bytes to the response; a viewer that takes none for long is let go.
+func (o *output) write(id, events []byte) error {
+	// Writers without deadlines, as tests have them, are written to as they are.
+	if err := o.control.SetWriteDeadline(o.now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if len(id) > 0 {
+		if _, err := o.w.Write(id); err != nil {
+			return err
+		}
+	}
+	_, err := o.w.Write(events)
+	return err
+}
+
+func (o *output) flush() error { return o.control.Flush() }
+
+// resumePoint is what a client says it has of one portfolio.
+type resumePoint struct {
+	quotes   int64
+	sequence int64
+	epoch    uint32
+	frame    uint64
+}
+
+// appendID appends the id line: q<quotes>.p<sequence>-<epoch>-<frame>, the part from p on for each portfolio of the stream.
+// Quotes and sequence are what the client has seen; epoch and frame let the same node send only what came after.
+func (v *viewer) appendID(dst []byte) []byte {
+	var quotes int64
+	for i := range v.seen {
+		quotes = max(quotes, v.seen[i].quotes)
+	}
+	dst = strconv.AppendInt(append(dst, "id: q"...), quotes, 10)
+	separator := byte('.')
+	for i := range v.seen {
+		dst = strconv.AppendInt(append(dst, separator, 'p'), v.seen[i].sequence, 10)
+		dst = strconv.AppendUint(append(dst, '-'), uint64(v.seen[i].epoch), 36)
+		dst = strconv.AppendUint(append(dst, '-'), v.seen[i].frame, 36)
+		separator = ','
+	}
+	return append(dst, '\n')
+}
+
+// parseID reads an id for so many portfolios. What can't be read is as if nothing had been seen.
+func parseID(id string, portfolios int) []resumePoint {
+	points := make([]resumePoint, portfolios)
+	if len(id) > idPartBytesMax*(portfolios+1) {
+		return points
+	}
+	quotesText, rest, ok := strings.Cut(strings.TrimPrefix(id, "q"), ".")
+	quotes, err := strconv.ParseInt(quotesText, 10, 64)
+	parts := strings.Split(rest, ",")
+	if !ok || err != nil || len(parts) != portfolios {
+		return points
+	}
+	for i, part := range parts {
+		fields := strings.Split(strings.TrimPrefix(part, "p"), "-")
+		if len(fields) != 3 {
+			continue
+		}
+		sequence, err1 := strconv.ParseInt(fields[0], 10, 64)
+		epoch, err2 := strconv.ParseUint(fields[1], 36, 32)
+		frame, err3 := strconv.ParseUint(fields[2], 36, 64)
+		if err1 != nil || err2 != nil || err3 != nil {
+			continue
+		}
+		points[i] = resumePoint{quotes: quotes, sequence: sequence, epoch: uint32(epoch), frame: frame}
+	}
+	return points
+}
