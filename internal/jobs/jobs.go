@@ -27,7 +27,7 @@ import (
 	"folioscope/internal/fault"
 )
 
-// Settings of the queue, as they were tried: see docs/decisions.
+// Settings of the queue.
 const (
 	fetchCooldown     = 20 * time.Millisecond // how often a node may look for work: the delay of a job on a quiet machine
 	jobTimeout        = 60 * time.Second      // of a kind that names none
@@ -50,7 +50,8 @@ type Database struct {
 	SQLite *sql.DB       // SQLite, or nil
 }
 
-// Kind is one kind of work.
+// Kind is one kind of work. Slots longer than an hour may be worked on again by a node that starts later in the slot, since jobs
+// that are done are kept no longer: such work must bear being done twice.
 type Kind struct {
 	Name        string        // such as "poll.stock"
 	Every       time.Duration // one job for each slot of this length, counted in UTC, at least a second; 0: only when enqueued

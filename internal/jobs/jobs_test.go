@@ -105,26 +105,34 @@ func only(t *testing.T, j *Jobs, states ...State) []Job {
 func TestOneRunForEachSlotWithTwoNodes(t *testing.T) {
 	onBoth(t, func(t *testing.T, database Database) {
 		var mutex sync.Mutex
-		runs := map[time.Time]int{}
-		kind := Kind{Name: "tick", Every: time.Second, Work: func(_ context.Context, job Job) error {
-			mutex.Lock()
-			defer mutex.Unlock()
-			runs[job.Due.Truncate(time.Second)]++
-			return nil
-		}}
-		slots := func() int { mutex.Lock(); defer mutex.Unlock(); return len(runs) }
-		first, second := newJobs(t, database, "a", kind), newJobs(t, database, "b", kind)
+		runs := map[string]map[time.Time]int{"tick": {}, "daily": {}}
+		kind := func(name string, every time.Duration) Kind {
+			return Kind{Name: name, Every: every, Work: func(_ context.Context, job Job) error {
+				mutex.Lock()
+				defer mutex.Unlock()
+				runs[name][job.Due.Truncate(every)]++
+				return nil
+			}}
+		}
+		ticks := func() int { mutex.Lock(); defer mutex.Unlock(); return len(runs["tick"]) }
+		kinds := []Kind{kind("tick", time.Second), kind("daily", 24*time.Hour)}
+		first, second := newJobs(t, database, "a", kinds...), newJobs(t, database, "b", kinds...)
 		stopFirst := start(t, first)
+		until(t, "three slots", func() bool { return ticks() >= 3 })
 		start(t, second)
-		until(t, "three slots", func() bool { return slots() >= 3 })
-		stopFirst() // whichever leads, the other goes on
-		until(t, "two more slots", func() bool { return slots() >= 5 })
+		stopFirst() // the other leads now, and finds the day's slot worked on
+		until(t, "three more slots", func() bool { return ticks() >= 6 })
 		mutex.Lock()
 		defer mutex.Unlock()
-		for slot, n := range runs {
-			if n != 1 {
-				t.Errorf("slot %s ran %d times", slot, n)
+		for name, slots := range runs {
+			for slot, n := range slots {
+				if n != 1 {
+					t.Errorf("%s: slot %s ran %d times", name, slot, n)
+				}
 			}
+		}
+		if len(runs["daily"]) == 0 {
+			t.Error("the slot that was under way at the start was left out")
 		}
 	})
 }
