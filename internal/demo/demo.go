@@ -26,6 +26,11 @@ type Person struct {
 	Activities []ledger.Activity // by date
 }
 
+// Book is what the person's figures are worked out from.
+func (p Person) Book(instruments map[market.InstrumentID]market.Instrument) ledger.Book {
+	return ledger.Book{Portfolio: p.Portfolio, Accounts: p.Accounts, Activities: p.Activities, Instruments: instruments}
+}
+
 // World is the made-up installation.
 type World struct {
 	Instruments []market.Instrument

@@ -93,3 +93,6 @@ func (Exchanges) Name(mic string) string {
 	}
 	return mic
 }
+
+// Simulated marks trading hours that are made up, so that a node knows to say so.
+func (Exchanges) Simulated() {}

@@ -191,3 +191,26 @@ func (m *Market) tick(i int, at time.Time) Tick {
 	l := &m.all[i]
 	return Tick{Instrument: l.ID, Price: l.exactPrice(m.prices[i]), Currency: l.Currency, MarketTime: at}
 }
+
+// CatchUp gives every instrument the price it would have, had the market not been asleep: of now where it trades, of the last
+// close where it doesn't, of the last evening for funds.
+func (m *Market) CatchUp(now time.Time) []Tick {
+	ticks := make([]Tick, 0, len(m.all))
+	for i := range m.all {
+		l := &m.all[i]
+		session := Exchanges{}.At(l.MIC, now)
+		at := now
+		switch {
+		case l.Class == market.Fund:
+			at = now.UTC().Truncate(day).Add(navHour * time.Hour)
+			if at.After(now) {
+				at = at.Add(-day)
+			}
+			m.navs[i] = market.DateOf(at)
+		case !session.Open:
+			at = session.LastClose
+		}
+		ticks = append(ticks, m.tick(i, at))
+	}
+	return ticks
+}

@@ -127,7 +127,7 @@ func (s *Server) appendActivities(ctx context.Context, in *appendInput) (*answer
 	if err != nil {
 		return nil, offering(err)
 	}
-	recorded, err := s.journal.Record(ctx, c.owner(), id, nil, ledger.Changes{Added: added}, func(r journal.Recorded) journal.Write {
+	recorded, err := s.journal.Record(ctx, c.owner(), id, nil, ledger.Changes{Added: added}, func(r journal.Recorded) audit.Write {
 		return c.write(c.entry(audit.ActivitiesAdded, in.ID), http.StatusCreated, recordedOf(r))
 	})
 	if err != nil {
@@ -189,8 +189,8 @@ func (s *Server) correctActivity(ctx context.Context, in *correctInput) (*answer
 		return nil, offering(err)
 	}
 	corrected.ID = ledger.ActivityID(in.Activity)
-	recorded, err := s.journal.Record(ctx, c.owner(), id, expected, ledger.Changes{Corrected: []ledger.Activity{corrected}}, func(journal.Recorded) journal.Write {
-		return journal.Write{Audit: c.entry(audit.ActivityCorrected, in.Activity)}
+	recorded, err := s.journal.Record(ctx, c.owner(), id, expected, ledger.Changes{Corrected: []ledger.Activity{corrected}}, func(journal.Recorded) audit.Write {
+		return audit.Write{Audit: c.entry(audit.ActivityCorrected, in.Activity)}
 	})
 	if err != nil {
 		return nil, single(err)
@@ -205,8 +205,8 @@ func (s *Server) voidActivity(ctx context.Context, in *voidInput) (*answer[Voide
 		return nil, err
 	}
 	changes := ledger.Changes{Voided: []ledger.ActivityID{ledger.ActivityID(in.Activity)}}
-	recorded, err := s.journal.Record(ctx, c.owner(), ledger.PortfolioID(in.ID), expected, changes, func(journal.Recorded) journal.Write {
-		return journal.Write{Audit: c.entry(audit.ActivityVoided, in.Activity)}
+	recorded, err := s.journal.Record(ctx, c.owner(), ledger.PortfolioID(in.ID), expected, changes, func(journal.Recorded) audit.Write {
+		return audit.Write{Audit: c.entry(audit.ActivityVoided, in.Activity)}
 	})
 	if err != nil {
 		return nil, single(err)

@@ -52,7 +52,7 @@ type Store interface {
 type Journal interface {
 	// Record applies changes to a portfolio; expectedSequence insists on one (fault.Stale where it is another).
 	Record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
-		changes ledger.Changes, write func(journal.Recorded) journal.Write) (journal.Recorded, error)
+		changes ledger.Changes, write func(journal.Recorded) audit.Write) (journal.Recorded, error)
 	// Book is a portfolio's book at a sequence or a later one. It is shared: nobody changes it.
 	Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*ledger.Book, error)
 	// Market is the closes and rates that a book's figures need; Series those of one instrument.
@@ -67,12 +67,12 @@ type Live interface {
 	Document(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Rendered, error)
 	// Value is what the document is made from.
 	Value(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Valued, error)
-	// ServeStream writes events until the request's context ends. The caller may see all of these portfolios.
-	ServeStream(w http.ResponseWriter, r *http.Request, owner ledger.OwnerID, portfolios []ledger.PortfolioID, lastEventID string)
+	// Stream writes events until the client leaves or the session ends; an error means that nothing was written.
+	Stream(w http.ResponseWriter, r *http.Request, request live.StreamRequest) error
 }
 
 // Importer reads files of activities; *transfer.Service is one.
 type Importer interface {
 	Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, file io.Reader, dryRun bool,
-		write func(transfer.Result) journal.Write) (transfer.Result, error)
+		write func(transfer.Result) audit.Write) (transfer.Result, error)
 }

@@ -9,7 +9,6 @@ import (
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
 	"folioscope/internal/fault"
-	"folioscope/internal/journal"
 	"folioscope/internal/transfer"
 )
 
@@ -47,7 +46,7 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	dryRun := query.Get("dry_run") == "true"
-	result, err := s.importer.Import(r.Context(), c.owner(), portfolioID(r), r.Body, dryRun, func(done transfer.Result) journal.Write {
+	result, err := s.importer.Import(r.Context(), c.owner(), portfolioID(r), r.Body, dryRun, func(done transfer.Result) audit.Write {
 		return c.write(c.entry(audit.ActivitiesImported, string(portfolioID(r))), http.StatusCreated, importResultOf(done))
 	})
 	switch {

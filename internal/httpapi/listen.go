@@ -213,3 +213,6 @@ func ParseProxies(texts []string) ([]netip.Prefix, error) {
 	}
 	return all, nil
 }
+
+// Proxies are those who may say who the client is.
+func (l *Listening) Proxies() []netip.Prefix { return l.serving.TrustedProxies }

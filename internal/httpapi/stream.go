@@ -12,11 +12,12 @@ import (
 	"folioscope/internal/access"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
+	"folioscope/internal/live"
 )
 
 const (
 	streamPortfoliosMax = 20               // in one stream: one browser watches what it shows
-	streamSessionCheck  = 15 * time.Second // how long a stream outlives a session that ended on another node
+	streamRetryAfter    = 15 * time.Second // for somebody who has too many open
 	lastEventBytesMax   = 200
 )
 
@@ -49,7 +50,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.streams.enter(string(c.owner())) {
-		s.fail(w, r, limitedProblem(streamSessionCheck))
+		s.fail(w, r, limitedProblem(streamRetryAfter))
 		return
 	}
 	defer s.streams.leave(string(c.owner()))
@@ -63,11 +64,16 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer s.open.add(c.token, cancel)()
-	var group sync.WaitGroup
-	group.Go(func() { s.whileSignedIn(ctx, c.token, cancel) })
-	defer group.Wait()
-	defer cancel()
-	s.live.ServeStream(w, r.WithContext(ctx), c.owner(), portfolios, last)
+	err = s.live.Stream(w, r.WithContext(ctx), live.StreamRequest{
+		Owner: c.owner(), Portfolios: portfolios, After: last,
+		Alive: func(ctx context.Context) error {
+			_, err := s.identity.Session(ctx, c.token)
+			return err
+		},
+	})
+	if err != nil {
+		s.fail(w, r, err)
+	}
 }
 
 // watched is the portfolios of a stream, each of which has to be the caller's.
@@ -88,23 +94,6 @@ func (s *Server) watched(r *http.Request) ([]ledger.PortfolioID, error) {
 		portfolios = append(portfolios, ledger.PortfolioID(name))
 	}
 	return portfolios, nil
-}
-
-// whileSignedIn ends a stream when its session has ended; an open stream counts as its use.
-func (s *Server) whileSignedIn(ctx context.Context, token string, end func()) {
-	ticker := time.NewTicker(streamSessionCheck)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if _, err := s.identity.Session(ctx, token); fault.Is(err, fault.Unauthenticated) {
-			end()
-			return
-		}
-	}
 }
 
 // openStreams are the streams of this node by session, so that signing out ends them at once.

@@ -22,6 +22,8 @@ const (
 	sqlSetPortfolio = `UPDATE portfolios SET body = $3 WHERE owner = $1 AND id = $2`
 	sqlSequence     = `SELECT sequence FROM portfolios WHERE owner = $1 AND id = $2`
 
+	sqlSweepOwnerOf = `SELECT owner FROM portfolios WHERE id = $1`
+
 	sqlNewAccount = `INSERT INTO accounts (owner, portfolio, id, position, body) VALUES `
 	sqlAccounts   = `SELECT id, body FROM accounts WHERE owner = $1 AND portfolio = $2 ORDER BY position, id`
 	sqlAccount    = `SELECT body FROM accounts WHERE owner = $1 AND portfolio = $2 AND id = $3`
@@ -185,6 +187,29 @@ func scanPortfolio(owner ledger.OwnerID, row scanner) (p ledger.Portfolio, body 
 func (s *Store) Portfolio(ctx context.Context, owner ledger.OwnerID, id ledger.PortfolioID) (ledger.Portfolio, error) {
 	p, _, err := s.readPortfolio(ctx, s.db, owner, id)
 	return p, s.explain("read portfolio", err)
+}
+
+// OwnerOf says whose a portfolio is. It is for operators at the machine itself, who name a portfolio by its id alone; no
+// request of a user ever reaches it.
+func (s *Store) OwnerOf(ctx context.Context, id ledger.PortfolioID) (owner ledger.OwnerID, err error) {
+	ctx, cancel := bounded(ctx, operationWaitMax)
+	defer cancel()
+	var found []string
+	err = s.db.each(ctx, sqlSweepOwnerOf, []any{string(id)}, func(row scanner) error {
+		var one string
+		err := row.Scan(&one)
+		found = append(found, one)
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", s.explain("find the owner of a portfolio", err)
+	case len(found) == 0:
+		return "", fault.New(fault.NotFound, "there is no portfolio %q", id)
+	case len(found) > 1:
+		return "", fault.New(fault.Conflict, "several people have a portfolio %q", id)
+	}
+	return ledger.OwnerID(found[0]), nil
 }
 
 func (s *Store) readPortfolio(ctx context.Context, q queries, owner ledger.OwnerID, id ledger.PortfolioID) (ledger.Portfolio, *seal.Key, error) {

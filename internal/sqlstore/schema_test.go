@@ -165,7 +165,7 @@ var (
 // Constants named sqlSweep… cross owners on purpose; there may be only the known ones.
 func TestEveryStatementNamesTheOwner(t *testing.T) {
 	personal := personalTables(t)
-	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests"}
+	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {

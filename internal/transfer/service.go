@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"folioscope/internal/audit"
 	"folioscope/internal/fault"
 	"folioscope/internal/journal"
 	"folioscope/internal/ledger"
@@ -21,7 +22,7 @@ import (
 type Journal interface {
 	Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*ledger.Book, error)
 	Record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
-		changes ledger.Changes, write func(journal.Recorded) journal.Write) (journal.Recorded, error)
+		changes ledger.Changes, write func(journal.Recorded) audit.Write) (journal.Recorded, error)
 }
 
 // Options are what a Service is made of.
@@ -74,7 +75,7 @@ const attemptsMax = 4
 // On a dry run mistakes are in the result and nothing is stored; otherwise they are fault.Invalid with a place for each.
 // Write is asked for what goes into the store with the change.
 func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, file io.Reader, dryRun bool,
-	write func(Result) journal.Write,
+	write func(Result) audit.Write,
 ) (Result, error) {
 	rows, mistakes, err := ParseCSV(file)
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio le
 }
 
 func (s *Service) attempt(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, rows []Row, mistakes []RowError, dryRun bool,
-	write func(Result) journal.Write,
+	write func(Result) audit.Write,
 ) (Result, error) {
 	book, err := s.o.Journal.Book(ctx, owner, portfolio, 0)
 	if err != nil {
@@ -111,7 +112,7 @@ func (s *Service) attempt(ctx context.Context, owner ledger.OwnerID, portfolio l
 	}
 	expected := book.Portfolio.Sequence
 	recorded, err := s.o.Journal.Record(ctx, owner, portfolio, &expected, ledger.Changes{Added: plan.added},
-		func(recorded journal.Recorded) journal.Write {
+		func(recorded journal.Recorded) audit.Write {
 			done := result
 			done.Sequence = recorded.Sequence
 			return write(done)

@@ -1,0 +1,237 @@
+// Package app puts the pieces together: it opens what a node stands on, builds its parts and runs them until it is told to stop.
+//
+// It alone knows every other package and the settings. It decides nothing by itself.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"folioscope/internal/config"
+	"folioscope/internal/httpapi"
+	"folioscope/internal/identity"
+	"folioscope/internal/ingest"
+	"folioscope/internal/jobs"
+	"folioscope/internal/journal"
+	"folioscope/internal/live"
+	"folioscope/internal/market"
+	"folioscope/internal/natsbus"
+	"folioscope/internal/sqlstore"
+	"folioscope/internal/telemetry"
+	"folioscope/internal/transfer"
+	"folioscope/web"
+)
+
+// Options are what a node gets from its process.
+type Options struct {
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
+	Ready   func(url string) // called once the node answers there
+}
+
+const (
+	answersKeptFor  = 7 * 24 * time.Hour // of requests with an Idempotency-Key: a retry comes within minutes, a week is generous
+	sessionsKeptFor = 30 * 24 * time.Hour
+	sessionCache    = time.Second
+)
+
+// Serve runs one production node until ctx ends.
+func Serve(ctx context.Context, settings config.Config, o Options) error {
+	calendar, err := market.NewCalendar()
+	if err != nil {
+		return err
+	}
+	release, name, err := claim(settings)
+	if err != nil {
+		return err
+	}
+	defer release()
+	store, err := openStore(ctx, settings, calendar, o)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(ctx, settings, name, store, calendar, o)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	return n.run(ctx)
+}
+
+// claim makes the data directory and gives the node its lasting name.
+func claim(settings config.Config) (release func(), name string, err error) {
+	if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
+		return nil, "", fmt.Errorf("make the data directory: %w", err)
+	}
+	name, unlock, err := jobs.Claim(settings.DataDir)
+	if err != nil {
+		return nil, "", err
+	}
+	return func() { _ = unlock() }, name, nil // the file lock ends with the process in any case
+}
+
+// node is one running process.
+type node struct {
+	settings config.Config
+	o        Options
+	store    *sqlstore.Store
+	bus      *natsbus.Bus
+	ingest   *ingest.Ingest
+	server   *httpapi.Server
+	parts    []part
+}
+
+// part is one thing that runs as long as the node.
+type part struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+func (n *node) add(name string, run func(ctx context.Context) error) {
+	n.parts = append(n.parts, part{name, run})
+}
+
+// newNode builds all parts of a node. On an error the store stays the caller's.
+func newNode(ctx context.Context, settings config.Config, name string, store *sqlstore.Store, sessions market.Sessions, o Options) (*node, error) {
+	n := &node{settings: settings, o: o, store: store}
+	hints, err := natsbus.Open(ctx, natsbus.Options{URLs: settings.NATS.URLs, Name: name, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	n.bus = hints
+	if err := n.build(ctx, name, sessions); err != nil {
+		return nil, errors.Join(err, hints.Close())
+	}
+	return n, nil
+}
+
+func (n *node) build(ctx context.Context, name string, sessions market.Sessions) error {
+	_, simulated := sessions.(interface{ Simulated() })
+	record := journal.New(journalStore{n.store}, n.bus, journal.Options{Log: n.o.Log, Now: n.o.Now})
+	hub := live.New(liveStore{n.store}, record, n.bus, sessions, live.Options{Log: n.o.Log, Now: n.o.Now, Simulated: simulated})
+	n.add("live", hub.Run)
+
+	if err := n.buildIngest(ctx, name, sessions, simulated); err != nil {
+		return err
+	}
+	if !n.settings.HasRole(config.RoleAPI) {
+		return nil
+	}
+	return n.buildServer(ctx, record, hub)
+}
+
+// buildIngest makes what brings prices in. Every node takes jobs of every kind; which of them poll is the role's business.
+func (n *node) buildIngest(ctx context.Context, name string, sessions market.Sessions, simulated bool) error {
+	chain, err := chains(n.settings)
+	if err != nil {
+		return err
+	}
+	if simulated {
+		chain = nil // the demo never asks an outside source
+	}
+	n.ingest, err = ingest.New(ingest.Options{
+		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Interval: n.settings.Poll.Interval,
+		Upkeep: []ingest.Upkeep{
+			{Name: "answers", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.PruneAnswers(ctx, now.Add(-answersKeptFor))
+			}},
+			{Name: "sessions", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeleteSessionsBefore(ctx, now.Add(-sessionsKeptFor))
+			}},
+			{Name: "interest", Do: func(ctx context.Context, _ time.Time) error { return n.store.RecountInterest(ctx) }},
+		},
+	})
+	if err != nil || !n.settings.HasRole(config.RoleIngest) {
+		return err
+	}
+	database, err := n.store.JobsDB()
+	if err != nil {
+		return err
+	}
+	queue, err := jobs.New(ctx, jobs.Database(database), n.ingest.Kinds(), jobs.Options{ID: name, Log: n.o.Log})
+	if err != nil {
+		return err
+	}
+	n.add("jobs", queue.Run)
+	return nil
+}
+
+func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *live.Hub) error {
+	hasher, err := identity.NewHasher(rand.Reader)
+	if err != nil {
+		return err
+	}
+	listening, err := n.bind(ctx)
+	if err != nil {
+		return err
+	}
+	metrics := telemetry.NewMetrics(n.o.Version)
+	metrics.Gauge("folioscope_live_streams", "Open event streams.", func() float64 { return float64(hub.Streams()) })
+	metrics.Gauge("folioscope_live_portfolios", "Portfolios that are kept current because somebody watches.", func() float64 { return float64(hub.Watched()) })
+	n.server, err = httpapi.New(httpapi.Options{
+		Identity: identity.NewService(identity.Options{Store: n.store, Hasher: hasher, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log}),
+		Store:    n.store, Journal: record, Live: hub, Importer: n.importer(record),
+		Site: web.Dist(), Metrics: metrics.Handler(), Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
+		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
+		SessionCache: sessionCache, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
+	})
+	if err != nil {
+		return errors.Join(err, listening.Close())
+	}
+	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
+	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
+	return nil
+}
+
+func (n *node) importer(record *journal.Journal) *transfer.Service {
+	return transfer.NewService(transfer.Options{Journal: record, Instruments: n.store, Now: n.o.Now})
+}
+
+// announce calls Ready once the node answers with everything loaded.
+func (n *node) announce(ctx context.Context, hub *live.Hub, url string) error {
+	const pause = 20 * time.Millisecond // loading takes a second or so
+	for len(n.notReady(ctx, hub)) > 0 {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+	n.o.Ready(url)
+	return nil
+}
+
+// notReady says what this node still waits for.
+func (n *node) notReady(ctx context.Context, hub *live.Hub) []string {
+	var reasons []string
+	if err := n.store.Ping(ctx); err != nil {
+		reasons = append(reasons, "the database does not answer")
+	}
+	if !hub.Ready() {
+		reasons = append(reasons, "prices are being loaded")
+	}
+	return reasons
+}
+
+// run runs all parts until ctx ends or one of them fails, then closes what they stood on.
+func (n *node) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range n.parts {
+		group.Go(func() error {
+			if err := p.run(ctx); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	n.o.Log.Info("stopped")
+	return errors.Join(err, n.bus.Close(), n.store.Close())
+}

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"folioscope/internal/config"
+	"folioscope/internal/fault"
+	"folioscope/internal/market"
+	"folioscope/internal/seal"
+	"folioscope/internal/sqlstore"
+)
+
+// Names inside the data directory.
+const (
+	keyringFile  = "keyring"
+	databaseFile = "folioscope.db"
+)
+
+// kekReference says where the key-encryption key lies: as configured, else in the user's own configuration, never beside the data.
+func kekReference(settings config.Config) (string, error) {
+	if settings.Keys.KEK != "" {
+		return settings.Keys.KEK, nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fault.Wrap(fault.Invalid, err, "keys.kek: no place for the key-encryption key is known, name one")
+	}
+	return filepath.Join(dir, "folioscope", "kek"), nil
+}
+
+// place is where the keyring of an installation lies.
+func place(settings config.Config) seal.Place {
+	if url := settings.Database.URL.Reveal(); url != "" {
+		return sqlstore.KeyringTable{URL: url}
+	}
+	return seal.File{
+		Path:    filepath.Join(settings.DataDir, keyringFile),
+		Guarded: []string{filepath.Join(settings.DataDir, databaseFile)},
+	}
+}
+
+// MadeKeys says where new keys lie.
+type MadeKeys struct{ KEK, Keyring string }
+
+// InitKeys makes the key-encryption key, where its file doesn't exist yet, and a keyring. Neither is ever replaced.
+func InitKeys(ctx context.Context, settings config.Config, o Options) (MadeKeys, error) {
+	reference, err := kekReference(settings)
+	if err != nil {
+		return MadeKeys{}, err
+	}
+	kek, err := seal.ReadKEK(reference)
+	if fault.Is(err, fault.NotFound) && !strings.HasPrefix(reference, "env:") {
+		kek, err = seal.CreateKEK(reference)
+	}
+	if err != nil {
+		return MadeKeys{}, err
+	}
+	if settings.Database.URL == "" {
+		if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
+			return MadeKeys{}, fmt.Errorf("make the data directory: %w", err)
+		}
+	}
+	root, err := seal.Init(ctx, kek, place(settings))
+	if err != nil {
+		return MadeKeys{}, err
+	}
+	o.Log.Info("made keys", "keyring", root.Fingerprint())
+	made := MadeKeys{KEK: reference, Keyring: filepath.Join(settings.DataDir, keyringFile)}
+	if settings.Database.URL != "" {
+		made.Keyring = "in the database"
+	}
+	return made, nil
+}
+
+// openStore opens an installation's data: the right key first, then the keyring, then the database.
+func openStore(ctx context.Context, settings config.Config, sessions market.Sessions, o Options) (*sqlstore.Store, error) {
+	reference, err := kekReference(settings)
+	if err != nil {
+		return nil, err
+	}
+	warnAboutKEK(o.Log, reference)
+	kek, err := seal.ReadKEK(reference)
+	if err != nil {
+		return nil, firstSteps(err)
+	}
+	root, err := seal.Open(ctx, kek, place(settings))
+	if err != nil {
+		return nil, firstSteps(err)
+	}
+	return sqlstore.Open(ctx, sqlstore.Options{
+		URL: settings.Database.URL.Reveal(), Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
+		Root: root, Now: o.Now, Log: o.Log, Sessions: sessions,
+	})
+}
+
+func warnAboutKEK(log *slog.Logger, reference string) {
+	if strings.HasPrefix(reference, "env:") {
+		log.Warn("the key-encryption key comes from the environment, which other programs of this user can read; a file or a systemd credential is safer")
+	}
+}
+
+// firstSteps tells the operator of a new installation what to do, and leaves every other error as it is.
+func firstSteps(err error) error {
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return fault.Wrap(fault.Unavailable, err, "no keys yet, run `folioscope keys init` first")
+}

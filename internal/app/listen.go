@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+
+	"folioscope/internal/httpapi"
+)
+
+// bind opens the sockets before anything else runs, so that a busy port is an error at once.
+func (n *node) bind(ctx context.Context) (*httpapi.Listening, error) {
+	proxies, err := httpapi.ParseProxies(n.settings.Proxy.Trusted)
+	if err != nil {
+		return nil, err
+	}
+	t := n.settings.TLS
+	listening, err := httpapi.Listen(ctx, httpapi.Serving{
+		Address: n.settings.Listen, TrustedProxies: proxies, Now: n.o.Now, Log: n.o.Log,
+		TLS: httpapi.TLS{CertFile: t.Cert, KeyFile: t.Key, Domain: t.Domain, SelfSigned: t.Self, Dir: filepath.Join(n.settings.DataDir, "certificates")},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if listening.Fingerprint != "" {
+		n.o.Log.Warn("the certificate is self-signed: compare its fingerprint; other devices need a real one, passkeys and push do not work behind a certificate warning",
+			"sha256", listening.Fingerprint)
+	}
+	return listening, nil
+}

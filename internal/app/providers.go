@@ -1,0 +1,51 @@
+package app
+
+import (
+	"fmt"
+
+	"folioscope/internal/config"
+	"folioscope/internal/ingest"
+	"folioscope/internal/provider"
+)
+
+// source makes the provider of a name.
+func source(name string, o provider.Options) (provider.Provider, error) {
+	switch name {
+	case "amfi":
+		return provider.NewAMFI(o)
+	case "coingecko":
+		return provider.NewCoinGecko(o)
+	case "ecb":
+		return provider.NewECB(o)
+	case "mfapi":
+		return provider.NewMFAPI(o)
+	case "yahoo":
+		return provider.NewYahoo(o)
+	default:
+		return nil, fmt.Errorf("no provider is called %q", name)
+	}
+}
+
+// chains builds the providers that are switched on and puts them in their chains' order. A provider in two chains is one, so
+// that its budget of requests is one too.
+func chains(settings config.Config) (map[string][]provider.Provider, error) {
+	built := map[string]provider.Provider{}
+	out := map[string][]provider.Provider{}
+	for chain, names := range map[string][]string{
+		ingest.ChainStock: settings.Chain.Stock, ingest.ChainFund: settings.Chain.Fund,
+		ingest.ChainFX: settings.Chain.FX, ingest.ChainCrypto: settings.Chain.Crypto,
+	} {
+		for _, name := range settings.Enabled(names) {
+			if built[name] == nil {
+				of := settings.Providers[name]
+				made, err := source(name, provider.Options{BaseURL: of.BaseURL, Key: of.Key.Reveal(), RequestsPerMinute: of.RequestsPerMinute})
+				if err != nil {
+					return nil, fmt.Errorf("provider %s: %w", name, err)
+				}
+				built[name] = made
+			}
+			out[chain] = append(out[chain], built[name])
+		}
+	}
+	return out, nil
+}
