@@ -54,9 +54,9 @@ type lastDay struct {
 	paid    map[market.InstrumentID]paid
 	moved   map[money.Currency]paid
 	in, out money.Maybe
-	before  map[market.InstrumentID]money.Decimal // quantities at its start of what changed on it, closed ones too
-	cash    map[money.Currency]money.Decimal      // the same of cash
-	units  map[market.InstrumentID]money.Currency // currency of what changed on it, for what isn't held any more
+	before  map[market.InstrumentID]money.Decimal  // quantities at its start of what changed on it, closed ones too
+	cash    map[money.Currency]money.Decimal       // the same of cash
+	units   map[market.InstrumentID]money.Currency // currency of what changed on it, for what isn't held any more
 }
 
 // bookEvaluation is a book as evaluate walks it: lots by account, fees inside cost, cash tracked where it was paid in.

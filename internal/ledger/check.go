@@ -148,15 +148,6 @@ func article(field string) string {
 	return "a " + field
 }
 
-// MoneyOnly says whether a type moves no securities.
-func (t Type) MoneyOnly() bool {
-	switch t {
-	case Deposit, Withdrawal, Interest, Fee, Tax:
-		return true
-	}
-	return false
-}
-
 // checkDate refuses days that can't be meant.
 func checkDate(on, today market.Date, place string) error {
 	switch {

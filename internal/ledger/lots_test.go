@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"testing"
+
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+	"pgregory.net/rapid"
+)
+
+func lot(id string, day int, quantity, cost string) Lot {
+	c := money.Known(money.MustParse(cost))
+	return Lot{ID: ActivityID(id), Opened: market.Date(day), Order: int64(day), Quantity: money.MustParse(quantity), Carried: NewCarried(c, c)}
+}
+
+func cost(taken []Taken) string {
+	sum := money.Known(money.Zero)
+	for _, t := range taken {
+		sum = sum.Add(t.Carried.Local)
+	}
+	return sum.String()
+}
+
+func TestTakeByMethod(t *testing.T) {
+	for _, c := range []struct {
+		method      LotMethod
+		first, cost string
+		left        string
+	}{
+		{FIFO, "b1", "170", "1150"}, {LIFO, "b3", "600", "720"}, {HIFO, "b3", "600", "720"}, {Average, "b1", "527.9999999999999999999999999999999", "792.0000000000000000000000000000001"},
+		{Specific, "b2", "840", "480"},
+	} {
+		l := NewLots(c.method)
+		l.Open(lot("b1", 1, "10", "100"))
+		l.Open(lot("b2", 2, "5", "70"))
+		l.Open(lot("b3", 3, "10", "1150"))
+		quantity, chosen := money.MustParse("15"), []Choice(nil)
+		switch c.method {
+		case Specific:
+			chosen = []Choice{{"b2", money.MustParse("5")}, {"b3", money.MustParse("6.695652173913043478260869565217391")}}
+			quantity = money.MustParse("11.695652173913043478260869565217391")
+		case LIFO, HIFO:
+			quantity = money.MustParse("5")
+			l.lots[2].Carried = lot("", 0, "1", "1200").Carried
+			l.lots[1].Carried = lot("", 0, "1", "20").Carried
+		}
+		taken := l.Take(quantity, chosen)
+		if string(taken[0].ID) != c.first {
+			t.Errorf("%s takes %s first, want %s", c.method, taken[0].ID, c.first)
+		}
+		if c.method == Average || c.method == Specific {
+			continue
+		}
+		if got := cost(taken); got != c.cost || l.Total().Local.String() != c.left {
+			t.Errorf("%s takes %s and leaves %s, want %s and %s", c.method, got, l.Total().Local, c.cost, c.left)
+		}
+	}
+}
+
+func TestLotsKeepTheirOrderWhenMoved(t *testing.T) {
+	l := NewLots(FIFO)
+	l.Open(lot("new", 5, "1", "5"))
+	l.Open(lot("old", 2, "1", "2"))
+	if got := l.Take(money.One, nil)[0].ID; got != "old" {
+		t.Errorf("takes %s first, want the one opened first", got)
+	}
+}
+
+func TestSplitKeepsTheWhole(t *testing.T) {
+	l := NewLots(FIFO)
+	for day := range 3 {
+		l.Open(lot("x", day, "1", "10"))
+	}
+	l.Split(Ratio{New: money.One, Old: money.MustParse("3")})
+	if got := l.Quantity().String(); got != "1" {
+		t.Errorf("3 shares 1:3 are %s", got)
+	}
+	if got := cost(l.Take(money.One, nil)); got != "30" || l.Len() != 0 {
+		t.Errorf("selling all takes a cost of %s and leaves %d lots", got, l.Len())
+	}
+}
+
+func TestUnknownCostIsForgottenWithItsLot(t *testing.T) {
+	for _, method := range []LotMethod{FIFO, Average} {
+		l := NewLots(method)
+		unknown := lot("u", 1, "2", "0")
+		unknown.Carried.Base = money.Unknown
+		l.Open(unknown)
+		if l.Total().Base.IsKnown() {
+			t.Errorf("%s: an unknown cost became known", method)
+		}
+		l.Take(money.MustParse("2"), nil)
+		l.Open(lot("k", 2, "1", "7"))
+		if got := l.Total().Base.String(); got != "7" {
+			t.Errorf("%s: cost after the unknown lot is gone: %s", method, got)
+		}
+	}
+}
+
+// What is taken and what is left always sum to what was put in, quantities and costs alike, to the last digit.
+func TestLotsLoseNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		method := rapid.SampledFrom([]LotMethod{FIFO, LIFO, HIFO, Average}).Draw(t, "method")
+		short := rapid.Bool().Draw(t, "short")
+		l := NewLots(method)
+		in, out := money.Zero, money.Zero
+		quantityIn, quantityOut := money.Zero, money.Zero
+		for day := range rapid.IntRange(1, 12).Draw(t, "steps") {
+			if rapid.Bool().Draw(t, "open") || l.Quantity().IsZero() {
+				q := money.NewDecimal(rapid.Int64Range(1, 999_999).Draw(t, "quantity"), -int32(rapid.IntRange(0, 6).Draw(t, "places")))
+				c := money.NewDecimal(rapid.Int64Range(0, 99_999_999).Draw(t, "cost"), -2)
+				if short {
+					q, c = q.Neg(), c.Neg()
+				}
+				known := money.Known(c)
+				l.Open(Lot{Opened: market.Date(day), Order: int64(day), Quantity: q, Carried: NewCarried(known, known)})
+				in, quantityIn = in.Add(c), quantityIn.Add(q)
+				continue
+			}
+			q := l.Quantity().Abs().Mul(money.NewDecimal(rapid.Int64Range(1, 1000).Draw(t, "share"), -3))
+			for _, taken := range l.Take(q, nil) {
+				out, quantityOut = out.Add(taken.Carried.Local.Or(money.Zero)), quantityOut.Add(taken.Quantity)
+			}
+		}
+		left := money.Zero
+		for _, one := range l.All() {
+			left = left.Add(one.Carried.Local.Or(money.Zero))
+		}
+		if !in.Equal(out.Add(left)) || !left.Equal(l.Total().Local.Or(money.Zero)) {
+			t.Fatalf("cost in %s, out %s, left %s, total %s", in, out, left, l.Total().Local)
+		}
+		if !quantityIn.Equal(quantityOut.Add(l.Quantity())) {
+			t.Fatalf("quantity in %s, out %s, left %s", quantityIn, quantityOut, l.Quantity())
+		}
+	})
+}
