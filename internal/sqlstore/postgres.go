@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -95,11 +96,70 @@ func (p *postgres) transaction(ctx context.Context, options pgx.TxOptions, do fu
 	ctx, cancel := bounded(ctx, operationWaitMax)
 	defer cancel()
 	return retrying(ctx, p.classify, func() error {
-		return pgx.BeginTxFunc(ctx, p.pool, options, func(tx pgx.Tx) error { return do(pgQueries{over: tx}) })
+		tx, err := p.pool.BeginTx(ctx, options)
+		if err != nil {
+			return notBegun(err)
+		}
+		// A rollback after the commit does nothing; after anything else, a panic too, it ends the transaction.
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+		if err := do(pgQueries{over: tx}); err != nil {
+			return err
+		}
+		return tx.Commit(ctx)
+	})
+}
+
+// lostConnection is a connection that ended before it did anything for us: the server was restarted, say. Another one may work.
+type lostConnection struct{ error }
+
+func (l lostConnection) Unwrap() error { return l.error }
+
+func notBegun(err error) error {
+	server, ended := errors.AsType[*pgconn.PgError](err)
+	if ended = ended && strings.HasPrefix(server.Code, "57P"); ended || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		if _, none := errors.AsType[*pgconn.ConnectError](err); !none { // where nobody listens there is no use in asking again at once
+			return lostConnection{err}
+		}
+	}
+	return err
+}
+
+// exec runs a lone statement. It is not repeated when the connection breaks: it may have been done.
+func (p *postgres) exec(ctx context.Context, text string, args ...any) (rows int64, err error) {
+	err = p.write(ctx, func(q queries) error {
+		rows, err = q.exec(ctx, text, args...)
+		return err
+	})
+	return rows, err
+}
+
+// one reads a row, on another connection when one turns out to be gone.
+func (p *postgres) one(ctx context.Context, text string, args []any, into ...any) error {
+	ctx, cancel := bounded(ctx, operationWaitMax)
+	defer cancel()
+	return retrying(ctx, p.classify, func() error { return notBegun(p.pgQueries.one(ctx, text, args, into...)) })
+}
+
+func (p *postgres) each(ctx context.Context, text string, args []any, see func(scanner) error) error {
+	ctx, cancel := bounded(ctx, operationWaitMax)
+	defer cancel()
+	seen := false
+	return retrying(ctx, p.classify, func() error {
+		err := p.pgQueries.each(ctx, text, args, func(row scanner) error {
+			seen = true
+			return see(row)
+		})
+		if seen {
+			return err
+		}
+		return notBegun(err)
 	})
 }
 
 func (p *postgres) classify(err error) class {
+	if _, ok := errors.AsType[lostConnection](err); ok {
+		return classRetry
+	}
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case server.Code == "40001", server.Code == "40P01": // serialization, deadlock

@@ -9,9 +9,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
@@ -26,9 +26,10 @@ const (
 	busyWaitMillis    = 10_000 // for writers in other processes, such as a command beside a running node
 	writerCacheKiB    = 4 << 10
 	readerCacheKiB    = 2 << 10
-	readersMax        = 4
+	readers           = 4        // a nightly sweep or two must not keep the dashboards waiting
 	journalBytesMax   = 64 << 20 // the WAL is cut back to this after a checkpoint
 	jobConnectionsMax = 2
+	closeWaitMax      = 10 * time.Second // for operations that are under way when the store is closed
 	fileMode          = 0o600
 	directoryMode     = 0o700
 )
@@ -42,8 +43,10 @@ type sqlite struct {
 
 // pool is a set of connections, each with its own prepared statements, of which one user at a time has one.
 type pool struct {
-	db   *sql.DB
-	idle chan *connection
+	db     *sql.DB
+	size   int
+	idle   chan *connection
+	closed chan struct{}
 }
 
 type connection struct {
@@ -81,7 +84,7 @@ func openSQLite(ctx context.Context, path string, key []byte) (*sqlite, error) {
 	if s.writer, err = openPool(ctx, absolute, key, writerCacheKiB, false, 1); err != nil {
 		return nil, err
 	}
-	if s.reader, err = openPool(ctx, absolute, key, readerCacheKiB, true, min(readersMax, max(2, runtime.GOMAXPROCS(0)))); err != nil {
+	if s.reader, err = openPool(ctx, absolute, key, readerCacheKiB, true, readers); err != nil {
 		return nil, errors.Join(err, s.writer.close())
 	}
 	return s, nil
@@ -94,13 +97,14 @@ func openPool(ctx context.Context, path string, key []byte, cacheKiB int, readOn
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	p := &pool{db: db, idle: make(chan *connection, connections)}
+	p := &pool{db: db, idle: make(chan *connection, connections), closed: make(chan struct{})}
 	for range connections {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return nil, errors.Join(err, p.close())
 		}
 		p.idle <- &connection{conn: conn, statements: make(map[string]*statement)}
+		p.size++
 	}
 	return p, nil
 }
@@ -140,6 +144,8 @@ func (p *pool) take(ctx context.Context) (*connection, error) {
 	select {
 	case c := <-p.idle:
 		return c, nil
+	case <-p.closed:
+		return nil, fault.New(fault.Unavailable, "the store is closed")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -147,17 +153,24 @@ func (p *pool) take(ctx context.Context) (*connection, error) {
 
 func (p *pool) give(c *connection) { p.idle <- c }
 
-// close waits for those who still have a connection: each of them has a deadline.
+// close lets those finish who have a connection, for a while.
 func (p *pool) close() error {
+	close(p.closed)
+	late := time.NewTimer(closeWaitMax)
+	defer late.Stop()
 	var errs []error
-	for range len(p.idle) {
-		c := <-p.idle
-		for _, s := range c.statements {
-			if s.prepared != nil {
-				errs = append(errs, s.prepared.Close())
+	for range p.size {
+		select {
+		case c := <-p.idle:
+			for _, s := range c.statements {
+				if s.prepared != nil {
+					errs = append(errs, s.prepared.Close())
+				}
 			}
+			errs = append(errs, c.conn.Close())
+		case <-late.C:
+			return errors.Join(append(errs, errors.New("close store: operations are still under way"), p.db.Close())...)
 		}
-		errs = append(errs, c.conn.Close())
 	}
 	return errors.Join(append(errs, p.db.Close())...)
 }

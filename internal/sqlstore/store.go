@@ -84,6 +84,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err := s.checkKeyring(ctx); err != nil {
 		return nil, s.opening(errors.Join(err, s.db.close()))
 	}
+	s.log.Info("store is open", "postgres", options.URL != "", "keyring", s.root.Fingerprint())
 	return s, nil
 }
 
