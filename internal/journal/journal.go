@@ -134,13 +134,19 @@ func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio le
 		result.IDs[i] = changes.Added[i].ID
 	}
 	var stale error
+	fresh := false
 	for range attemptsMax {
-		book, err := j.bookToChange(ctx, owner, portfolio, expectedSequence, stale != nil)
+		book, read, err := j.bookToChange(ctx, owner, portfolio, expectedSequence, fresh)
 		if err != nil {
 			return Recorded{}, err
 		}
+		fresh = true // from the second attempt on
 		result.Sequence = book.Portfolio.Sequence + 1
 		change, after, err := j.prepare(ctx, *book, changes)
+		if err != nil && !read {
+			stale = err
+			continue // refused by what was at hand; the newest decides
+		}
 		if err != nil {
 			return Recorded{}, err
 		}
@@ -155,27 +161,29 @@ func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio le
 		if got != result.Sequence {
 			return Recorded{}, fmt.Errorf("record change: the store says %d after %d", got, book.Portfolio.Sequence)
 		}
-		j.keep(key{owner, portfolio}, after)
+		k := key{owner, portfolio}
+		j.books.Invalidate(k) // the store adds what only it knows, such as positions and times; who wants the book reads it
+		j.keep(k, after)
 		j.Announce(ctx, owner, portfolio, got)
 		return result, nil
 	}
 	return Recorded{}, fault.Wrap(fault.Unavailable, stale, "the portfolio changes too often right now; try again")
 }
 
-// bookToChange gives the book at the sequence that the writer has seen, or the newest.
-func (j *Journal) bookToChange(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected *int64, fresh bool) (*ledger.Book, error) {
+// bookToChange gives the book at the sequence that the writer has seen, or the one at hand, and says whether it was read now.
+func (j *Journal) bookToChange(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected *int64, fresh bool) (book *ledger.Book, read bool, err error) {
 	k := key{owner, portfolio}
 	book, ok := j.books.GetIfPresent(k)
 	if !ok || fresh || expected != nil && book.Portfolio.Sequence != *expected {
-		var err error
+		read = true
 		if book, err = j.readBook(ctx, k); err != nil { // not shared: a read that began earlier may give what was stale already
-			return nil, err
+			return nil, false, err
 		}
 	}
 	if expected != nil && book.Portfolio.Sequence != *expected {
-		return nil, fault.New(fault.Stale, "the portfolio is at %d, not at %d: read it again", book.Portfolio.Sequence, *expected)
+		return nil, false, fault.New(fault.Stale, "the portfolio is at %d, not at %d: read it again", book.Portfolio.Sequence, *expected)
 	}
-	return book, nil
+	return book, read, nil
 }
 
 // prepare checks the changes and works out what is stored with them.
