@@ -50,6 +50,8 @@ export class Fault extends Error {
   /** What is wrong with which field; location as the server names it, e.g. "activities[0].quantity". */
   readonly fields: { location: string; message: string }[];
   readonly candidates: Instrument[];
+  /** What exists already, where a creation was refused for it. */
+  readonly existing: Instrument | null;
   readonly retryAfterSeconds: number | null;
 
   constructor(status: number, problem: ProblemDocument | null, retryAfterSeconds: number | null = null) {
@@ -64,6 +66,7 @@ export class Fault extends Error {
       message: error.message,
     }));
     this.candidates = problem?.candidates ?? [];
+    this.existing = problem?.existing ?? null;
     this.retryAfterSeconds = retryAfterSeconds;
   }
 

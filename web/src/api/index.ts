@@ -4,7 +4,7 @@
  */
 import createClient from 'openapi-fetch';
 import { asFault, Fault } from './fault';
-import type { paths } from './paths';
+import type { paths } from './schema';
 import type * as t from './types';
 
 export { asFault, Fault } from './fault';
@@ -61,25 +61,22 @@ export function idempotencyKey(): string {
   return crypto.randomUUID();
 }
 
-const once = (key: string): Record<string, string> => ({ 'Idempotency-Key': key });
-const none = {};
+const once = (key: string): { 'Idempotency-Key': string } => ({ 'Idempotency-Key': key });
 
 export const session = {
-  create: (email: string, password: string, totp?: string) =>
+  create: (email: string, password: string) =>
     result(
       client.POST('/api/v1/session', {
-        params: { path: none },
-        body: { email, password, totp },
+        body: { email, password },
         ...limits(),
       }),
       false,
     ),
-  me: () => result(client.GET('/api/v1/me', { params: { path: none }, ...limits() }), false),
-  end: () => result(client.DELETE('/api/v1/session', { params: { path: none }, ...limits() }), false),
+  me: () => result(client.GET('/api/v1/me', limits()), false),
+  end: () => result(client.DELETE('/api/v1/session', limits()), false),
   acceptInvitation: (token: string, password: string, name?: string) =>
     result(
       client.POST('/api/v1/invitations/accept', {
-        params: { path: none, header: once(idempotencyKey()) },
         body: { token, password, name },
         ...limits(),
       }),
@@ -88,14 +85,12 @@ export const session = {
 };
 
 export const portfolios = {
-  list: () => result(client.GET('/api/v1/portfolios', { params: { path: none }, ...limits() })),
-  create: (body: { name: string; base_currency: string; lot_method?: string }, key: string) =>
-    result(
-      client.POST('/api/v1/portfolios', { params: { path: none, header: once(key) }, body, ...limits() }),
-    ),
+  list: () => result(client.GET('/api/v1/portfolios', limits())),
+  create: (body: { name: string; base_currency: string; lot_method?: t.LotMethod }, key: string) =>
+    result(client.POST('/api/v1/portfolios', { params: { header: once(key) }, body, ...limits() })),
   change: (
     id: string,
-    body: { name?: string; lot_method?: string; allow_short?: boolean; closed?: boolean },
+    body: { name?: string; lot_method?: t.LotMethod; allow_short?: boolean; closed?: boolean },
   ) => result(client.PATCH('/api/v1/portfolios/{id}', { params: { path: { id } }, body, ...limits() })),
   document: (id: string, sequence?: number, signal?: AbortSignal) =>
     result(
@@ -233,7 +228,7 @@ export const instruments = {
   search: (q: string, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/instruments', {
-        params: { path: none, query: { q, limit: 12 } },
+        params: { query: { q, limit: 12 } },
         ...limits(signal),
       }),
     ),
@@ -245,23 +240,21 @@ export const instruments = {
       }),
     ),
   create: (body: t.InstrumentInput, key: string) =>
-    result(
-      client.POST('/api/v1/instruments', { params: { path: none, header: once(key) }, body, ...limits() }),
-    ),
+    result(client.POST('/api/v1/instruments', { params: { header: once(key) }, body, ...limits() })),
 };
 
 export const admin = {
   users: (cursor?: string, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/admin/users', {
-        params: { path: none, query: { cursor, limit: 100 } },
+        params: { query: { cursor, limit: 100 } },
         ...limits(signal),
       }),
     ),
-  invite: (body: { email: string; name: string; role: string }, key: string) =>
+  invite: (body: { email: string; name: string; role: t.Role }, key: string) =>
     result(
       client.POST('/api/v1/admin/invitations', {
-        params: { path: none, header: once(key) },
+        params: { header: once(key) },
         body,
         ...limits(),
       }),

@@ -58,6 +58,11 @@ describe('applyDelta', () => {
     expect(applyDelta(shown, delta(changes))).toBe(shown);
   });
 
+  it('compares instants, not their texts', () => {
+    const shown = portfolio({ as_of: '2026-11-19T17:00:00Z' });
+    expect(applyDelta(shown, delta({ as_of: '2026-11-19T17:00:00.5Z' })).value).toBe('251');
+  });
+
   it('takes unknown totals as unknown', () => {
     expect(applyDelta(portfolio(), delta({ value: null, day_change: null })).value).toBeNull();
   });

@@ -4,11 +4,16 @@
  */
 import type { Holding, PortfolioDelta, PortfolioDocument } from '../api';
 
+/** Instants carry as many decimals of a second as they need, so their texts can't be compared. */
+function isBefore(instant: string, other: string): boolean {
+  return Date.parse(instant) < Date.parse(other);
+}
+
 /** The newer of two documents of one portfolio; the second on a tie, since it arrived later. */
 export function newer(shown: PortfolioDocument | null, next: PortfolioDocument): PortfolioDocument {
   if (!shown || shown.id !== next.id) return next;
   if (next.sequence !== shown.sequence) return next.sequence > shown.sequence ? next : shown;
-  return next.as_of >= shown.as_of ? next : shown;
+  return isBefore(next.as_of, shown.as_of) ? shown : next;
 }
 
 /**
@@ -17,7 +22,8 @@ export function newer(shown: PortfolioDocument | null, next: PortfolioDocument):
  * pointer; an unknown one is added at the end.
  */
 export function applyDelta(shown: PortfolioDocument, delta: PortfolioDelta): PortfolioDocument {
-  if (delta.id !== shown.id || delta.sequence < shown.sequence || delta.as_of < shown.as_of) return shown;
+  if (delta.id !== shown.id || delta.sequence < shown.sequence || isBefore(delta.as_of, shown.as_of))
+    return shown;
   return {
     ...shown,
     sequence: delta.sequence,

@@ -38,8 +38,8 @@ export const session = {
     }
   },
 
-  async start(email: string, password: string, totp?: string): Promise<void> {
-    signIn((await api.create(email, password, totp)).user);
+  async start(email: string, password: string): Promise<void> {
+    signIn((await api.create(email, password)).user);
   },
 
   async accept(token: string, password: string, name?: string): Promise<void> {

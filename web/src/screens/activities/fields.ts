@@ -116,8 +116,13 @@ export function typeInfo(type: ActivityType): TypeInfo {
   return found;
 }
 
-export function isActivityType(text: string | null): text is ActivityType {
+export function isActivityType(text: string | null | undefined): text is ActivityType {
   return activityTypes.some((entry) => entry.value === text);
+}
+
+/** The name of a type; one this dashboard does not know yet as the server writes it. */
+export function typeLabel(type: string): string {
+  return isActivityType(type) ? typeInfo(type).label : type.replaceAll('_', ' ');
 }
 
 /** What stands in the form: all text as typed. */
@@ -167,7 +172,7 @@ export function emptyDraft(type: ActivityType, account: string, currency: string
 /** The form of an activity that is to be corrected. */
 export function draftOf(activity: Activity): Draft {
   return {
-    type: activity.type,
+    type: isActivityType(activity.type) ? activity.type : 'buy',
     date: activity.date,
     account: activity.account ?? '',
     to_account: activity.to_account ?? '',

@@ -205,7 +205,21 @@ describe('trailOf', () => {
       benchmark_twr: null,
       excess: null,
     },
-    risk: {},
+    risk: {
+      volatility: null,
+      semi_deviation: null,
+      max_drawdown: null,
+      max_drawdown_days: null,
+      longest_drawdown_days: null,
+      sharpe: null,
+      sortino: null,
+      beta: null,
+      alpha: null,
+      tracking_error: null,
+    },
+    positions: [],
+    disposals: [],
+    identity: { holds: true, difference: '0' },
     problems: [{ where: 'BITTI', what: 'no price before 2025-12-01' }],
   };
 
