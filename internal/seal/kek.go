@@ -86,7 +86,7 @@ func CreateKEK(path string) (*KEK, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("create key-encryption key: %w", err)
 	}
-	secret := random(keyBytes)
+	secret := newSecret()
 	err := writeNew(path, append([]byte(hex.EncodeToString(secret)), '\n'), kekFileMode)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fault.Wrap(fault.Conflict, err, "the key-encryption key %s exists already", path)

@@ -77,7 +77,7 @@ func Init(ctx context.Context, kek *KEK, place Place) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create root keyset: %w", err)
 	}
-	root := &Root{wrapping: wrapping, fileKey: random(keyBytes), indexKey: random(keyBytes)}
+	root := &Root{wrapping: wrapping, fileKey: newSecret(), indexKey: newSecret()}
 	root.fingerprint = root.nameOf()
 	ring := keyring{Format: keyringFormat, Fingerprint: root.fingerprint, Keyset: encrypted.Bytes()}
 	if ring.FileKey, err = wrapping.Encrypt(root.fileKey, []byte(boundFile)); err != nil {
@@ -155,8 +155,8 @@ func (r *Root) Index(purpose, text string) [sha256.Size]byte {
 	var length [8]byte
 	binary.BigEndian.PutUint64(length[:], uint64(len(purpose)))
 	mac.Write(length[:])
-	io.WriteString(mac, purpose)
-	io.WriteString(mac, text)
+	mac.Write([]byte(purpose))
+	mac.Write([]byte(text))
 	var sum [sha256.Size]byte
 	mac.Sum(sum[:0])
 	return sum
@@ -164,7 +164,7 @@ func (r *Root) Index(purpose, text string) [sha256.Size]byte {
 
 // NewUserKey makes the key of a user, and its wrapped form, which is what gets stored.
 func (r *Root) NewUserKey(owner ledger.OwnerID, version int) (key *Key, wrapped []byte, err error) {
-	secret := random(keyBytes)
+	secret := newSecret()
 	defer clear(secret)
 	bound, err := userKeyBound(owner, version)
 	if err != nil {

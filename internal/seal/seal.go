@@ -91,9 +91,9 @@ func (k *Key) place(at Column, row []string) []byte {
 	return out
 }
 
-// random gives so many bytes that nobody can guess.
-func random(n int) []byte {
-	out := make([]byte, n)
+// newSecret gives the bytes of a new key.
+func newSecret() []byte {
+	out := make([]byte, keyBytes)
 	_, _ = rand.Read(out) // never fails: it ends the process rather than give weak bytes
 	return out
 }

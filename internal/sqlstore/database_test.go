@@ -35,7 +35,7 @@ func TestRetryingIsBounded(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		tries = 0
-		if err := retrying(t.Context(), classify, func() error { tries++; return broken }); tries != 1 || err != broken {
+		if err := retrying(t.Context(), classify, func() error { tries++; return broken }); tries != 1 || !errors.Is(err, broken) {
 			t.Errorf("%d tries of what is broken, %v", tries, err)
 		}
 		tries = 0

@@ -41,7 +41,7 @@ func (s *Store) Seed(ctx context.Context, all []SeedUser) error {
 	ctx, cancel := bounded(ctx, bulkWaitMax)
 	defer cancel()
 	ordered := slices.Clone(all)
-	slices.SortFunc(ordered, func(a, b SeedUser) int { return cmp.Compare(a.User.ID, b.User.ID) }) // rows go in in the order of their keys
+	slices.SortFunc(ordered, func(a, b SeedUser) int { return cmp.Compare(a.User.ID, b.User.ID) }) // the order of the rows' keys
 	counts := make(map[market.InstrumentID]int)
 	var keys []*seal.Key
 	err := s.db.write(ctx, func(q queries) error {

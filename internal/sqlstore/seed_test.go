@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func TestSeed(t *testing.T) {
 		}
 
 		// All or nothing: one who is there already keeps the others out.
-		more := append(seedUsers(14, 2)[12:], all[3])
+		more := slices.Concat(seedUsers(14, 2)[12:], all[3:4])
 		b.kind(b.Seed(t.Context(), more), fault.Conflict)
 		_, err = b.User(t.Context(), "user00012")
 		b.kind(err, fault.NotFound)
