@@ -1,11 +1,9 @@
 package httpapi
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -67,13 +65,7 @@ func validOnceKey(key string) bool {
 }
 
 // once runs a handler at most once per key: a repeated request gets the first answer.
-func (s *Server) once(w http.ResponseWriter, r *http.Request, c *call, next http.HandlerFunc) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		s.fail(w, r, readError(err))
-		return
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+func (s *Server) once(w http.ResponseWriter, r *http.Request, c *call, body []byte, next http.HandlerFunc) {
 	key := r.Header.Get(onceHeader)
 	switch {
 	case key == "" && c.route.onceOptional(r):

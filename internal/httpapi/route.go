@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -61,9 +62,6 @@ func (s *Server) handle(r route, next http.HandlerFunc) {
 func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next http.HandlerFunc) {
 	c := callOf(req.Context())
 	c.route = r
-	if req.Body != nil && req.Body != http.NoBody {
-		req.Body = http.MaxBytesReader(w, req.Body, r.bodyBytesMax)
-	}
 	if !r.endless {
 		ctx, cancel := context.WithTimeout(req.Context(), handlerDeadline)
 		defer cancel()
@@ -73,11 +71,29 @@ func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next 
 		s.fail(w, req, err)
 		return
 	}
+	body, err := readBody(w, req, r.bodyBytesMax)
+	if err != nil {
+		s.fail(w, req, err)
+		return
+	}
 	if r.creates && !access.Open(r.action) {
-		s.once(w, req, c, next)
+		s.once(w, req, c, body, next)
 		return
 	}
 	next(w, req)
+}
+
+// readBody reads a body whole, within its bound, and puts it back for the handler.
+func readBody(w http.ResponseWriter, req *http.Request, bytesMax int64) ([]byte, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return nil, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, bytesMax))
+	if err != nil {
+		return nil, readError(err)
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return body, nil
 }
 
 // admit finds out who asks and whether they may.

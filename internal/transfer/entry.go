@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -184,6 +185,20 @@ func (r *Reader) amounts(in *reading, a *ledger.Activity, e Entry, instrument ma
 	if e.Ratio != "" {
 		a.Ratio = ratio(in, e.Ratio)
 	}
+}
+
+// with is a book that knows the instruments that were found, too.
+func (r *Reader) with(book ledger.Book) ledger.Book {
+	book.Instruments = maps.Clone(book.Instruments)
+	if book.Instruments == nil {
+		book.Instruments = map[market.InstrumentID]market.Instrument{}
+	}
+	for _, f := range r.known {
+		for _, i := range f.all {
+			book.Instruments[i.ID] = i
+		}
+	}
+	return book
 }
 
 func ratio(in *reading, text string) *ledger.Ratio {

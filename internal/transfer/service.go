@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -177,7 +178,11 @@ func (s *Service) plan(ctx context.Context, book *ledger.Book, rows []Row, mista
 	if len(p.mistakes) > 0 || len(p.added) == 0 {
 		return p, nil
 	}
-	if _, err := ledger.Apply(*book, ledger.Changes{Added: p.added}, market.DateOf(s.o.Now().UTC())); err != nil {
+	checked := slices.Clone(p.added)
+	for i := range checked {
+		checked[i].ID = ledger.ActivityID("row " + strconv.Itoa(p.lines[i])) // the journal gives the true ones
+	}
+	if _, err := ledger.Apply(reader.with(*book), ledger.Changes{Added: checked}, market.DateOf(s.o.Now().UTC())); err != nil {
 		mistake, ok := p.mistakeOf(err)
 		if !ok {
 			return nil, fmt.Errorf("check activities: %w", err)
