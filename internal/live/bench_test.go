@@ -1,0 +1,336 @@
+package live
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"folioscope/internal/figures"
+	"folioscope/internal/journal"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// benchPositions is what one portfolio holds, benchStreams how many users watch one each.
+const (
+	benchPositions = 20
+	benchStreams   = 250
+)
+
+// benchWorld is a world of portfolios whose positions figures worked out.
+type benchWorld struct {
+	*world
+	server *httptest.Server
+	mu     sync.Mutex
+	conns  []net.Conn // the server's side, in order of arrival
+}
+
+func newBenchWorld(b *testing.B, handler http.Handler, portfolios int) *benchWorld {
+	w := &benchWorld{world: newWorld(b)}
+	w.hub.positions = holdingsOf
+	prices := map[string]string{usd: "1.158", "fx-eur-CHF": "0.9312"}
+	for i := range 2 * benchPositions {
+		prices[fmt.Sprintf("i%02d", i)] = fmt.Sprintf("%d.%02d", 100+i, i)
+	}
+	w.price(prices)
+	for i := range portfolios {
+		w.add(b, i)
+	}
+	for !w.hub.Ready() {
+		time.Sleep(time.Millisecond)
+	}
+	if handler == nil {
+		handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			id := r.URL.Query().Get("p")
+			if err := w.hub.Stream(rw, r, StreamRequest{Owner: ledger.OwnerID("u" + id), Portfolios: []ledger.PortfolioID{ledger.PortfolioID("p" + id)}}); err != nil {
+				http.Error(rw, err.Error(), http.StatusInternalServerError)
+			}
+		})
+	}
+	w.server = httptest.NewUnstartedServer(handler)
+	w.server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.conns = append(w.conns, c)
+		return ctx
+	}
+	w.server.Start()
+	b.Cleanup(func() {
+		w.close()
+		w.server.CloseClientConnections()
+		w.server.Close()
+	})
+	return w
+}
+
+// add gives user i a portfolio of 20 positions in three currencies, bought in 60 trades.
+func (w *benchWorld) add(b *testing.B, i int) {
+	owner, id := ledger.OwnerID(fmt.Sprintf("u%d", i)), ledger.PortfolioID(fmt.Sprintf("p%d", i))
+	book := ledger.Book{
+		Portfolio:   ledger.Portfolio{ID: id, Owner: owner, Name: "Savings", BaseCurrency: "EUR", LotMethod: ledger.FIFO, Sequence: 1},
+		Accounts:    []ledger.Account{{ID: "acc", Name: "Broker", Currency: "EUR"}},
+		Instruments: map[market.InstrumentID]market.Instrument{},
+	}
+	for n := range 3 * benchPositions {
+		held := market.InstrumentID(fmt.Sprintf("i%02d", n%benchPositions))
+		currency := []money.Currency{"EUR", "USD", "CHF"}[n%benchPositions%3]
+		book.Instruments[held] = market.Instrument{ID: held, Symbol: string(held), MIC: "XTST", Name: "A company with a name of usual length", Currency: currency, Class: market.Stock, Sector: "Industrials", Country: "DE"}
+		quantity, price := money.NewDecimal(int64(10+i%7+n), 0), money.NewDecimal(int64(9000+n*37), -2)
+		book.Activities = append(book.Activities, ledger.Activity{ID: ledger.ActivityID(fmt.Sprint(n)), Date: market.MustDate("2020-01-01") + market.Date(n), Type: ledger.Buy,
+			Account: "acc", Instrument: held, Quantity: &quantity, Price: &price, Currency: currency, Position: int64(n + 1), Version: 1})
+	}
+	rates := &figures.Market{Series: map[market.InstrumentID]*market.Series{}}
+	for _, c := range []money.Currency{"USD", "CHF"} {
+		s := market.NewSeries(market.RateID(c), c, []market.Bar{{Date: market.MustDate("2019-12-31"), Close: money.MustParse("1.1234")}})
+		rates.Series[s.Instrument] = &s
+	}
+	holdings, err := figures.Hold(book, rates)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.world.mu.Lock()
+	defer w.world.mu.Unlock()
+	w.portfolios[Key{owner, id}] = &journal.Held{Portfolio: book.Portfolio, Accounts: book.Accounts, Instruments: book.Instruments, Holdings: holdings,
+		Needs: append(holdings.Instruments(), "fx-eur-CHF", usd)}
+}
+
+// connect opens n streams and gives the clients' sides once each has got its first bytes.
+func (w *benchWorld) connect(b *testing.B, n int) []net.Conn {
+	clients := make([]net.Conn, n)
+	for i := range n {
+		c, err := net.Dial("tcp", w.server.Listener.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { c.Close() })
+		fmt.Fprintf(c, "GET /?p=%d HTTP/1.1\r\nHost: bench\r\n\r\n", i)
+		if _, err := bufio.NewReaderSize(c, 16).ReadByte(); err != nil {
+			b.Fatal(err)
+		}
+		clients[i] = c
+	}
+	return clients
+}
+
+// drain reads and forgets what comes.
+func drain(c net.Conn) {
+	buf := make([]byte, 64<<10)
+	for {
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// timed notes when each stream's frame was written.
+type timed struct {
+	http.ResponseWriter
+	written func()
+}
+
+func (w *timed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *timed) FlushError() error {
+	err := http.NewResponseController(w.ResponseWriter).Flush()
+	w.written()
+	return err
+}
+
+// BenchmarkRatioFanout: a price accepted → a frame written, on 250 streams of 250 portfolios that all hold it, over 20
+// positions each; against a loop that writes as many bytes to the same sockets. The result is the ratio of the p99s.
+func BenchmarkRatioFanout(b *testing.B) {
+	const rounds = 20
+	var (
+		start   atomic.Int64
+		mu      sync.Mutex
+		took    []time.Duration
+		waiting sync.WaitGroup
+		on      atomic.Bool
+	)
+	var w *benchWorld
+	w = newBenchWorld(b, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		id := r.URL.Query().Get("p")
+		out := &timed{rw, func() {
+			if on.Load() {
+				d := time.Duration(time.Now().UnixNano() - start.Load())
+				mu.Lock()
+				took = append(took, d)
+				mu.Unlock()
+				waiting.Done()
+			}
+		}}
+		if err := w.hub.Stream(out, r, StreamRequest{Owner: ledger.OwnerID("u" + id), Portfolios: []ledger.PortfolioID{ledger.PortfolioID("p" + id)}}); err != nil {
+			b.Error(err)
+		}
+	}), benchStreams)
+	for _, c := range w.connect(b, benchStreams) {
+		go drain(c)
+	}
+	time.Sleep(time.Second)
+	frame := make([]byte, 0, 32<<10)
+	var ours, floor []time.Duration
+	for b.Loop() {
+		for round := range rounds {
+			on.Store(true)
+			waiting.Add(benchStreams)
+			mark := w.next(round)
+			runtime.GC() // neither side pays for the other's garbage
+			start.Store(time.Now().UnixNano())
+			w.hub.changed(w.hub.marks.Apply([]market.Mark{mark}))
+			waiting.Wait()
+			on.Store(false)
+			ours = append(ours, took...)
+			took = took[:0]
+
+			size := w.frameSize(b)
+			frame = frame[:size]
+			runtime.GC()
+			begin := time.Now()
+			for _, c := range w.conns {
+				if _, err := c.Write(frame); err != nil {
+					b.Fatal(err)
+				}
+				floor = append(floor, time.Since(begin))
+			}
+			time.Sleep(frameInterval + 20*time.Millisecond) // prices ≥ 500 ms apart
+		}
+	}
+	slices.Sort(ours)
+	slices.Sort(floor)
+	p99 := func(all []time.Duration) time.Duration { return all[len(all)*99/100] }
+	b.ReportMetric(float64(p99(ours))/float64(p99(floor)), "ratio")
+	b.ReportMetric(float64(p99(ours).Microseconds()), "p99-µs")
+	b.ReportMetric(float64(p99(floor).Microseconds()), "floor-p99-µs")
+	b.ReportMetric(float64(ours[len(ours)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(len(frame)), "frame-B")
+	b.ReportMetric(0, "ns/op")
+}
+
+// next is a new price of an instrument that all hold.
+func (w *benchWorld) next(round int) market.Mark {
+	w.world.mu.Lock()
+	defer w.world.mu.Unlock()
+	w.sequence++
+	m := w.marks["i01"]
+	m.Sequence = w.sequence
+	m.Price = money.NewDecimal(int64(10100+round), -2)
+	m.ObservedAt, m.MarketTime = time.Now(), time.Now()
+	w.marks["i01"] = m
+	return m
+}
+
+// frameSize is what a delta of this world takes.
+func (w *benchWorld) frameSize(b *testing.B) int {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	for _, one := range w.hub.watches {
+		one.turn.Lock()
+		defer one.turn.Unlock()
+		s := newScratch(w.hub)
+		s.encode(one.held, w.hub.marks, time.Now())
+		return len(s.appendDelta(nil, one, one.frame-1))
+	}
+	b.Fatal("nothing is watched")
+	return 0
+}
+
+// BenchmarkRatioStreamMemory: heap and stacks of an idle stream on a portfolio of its own, against a bare event stream of
+// net/http. Positions, which a read of the dashboard caches too, are loaded before.
+func BenchmarkRatioStreamMemory(b *testing.B) {
+	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		control := http.NewResponseController(w)
+		ticker := time.NewTicker(heartbeatInterval)
+		defer ticker.Stop()
+		for {
+			if _, err := w.Write([]byte(":\n\n")); err != nil || control.Flush() != nil {
+				return
+			}
+			select {
+			case <-r.Context().Done():
+				return
+			case <-ticker.C:
+			}
+		}
+	})
+	measure := func(handler http.Handler) float64 {
+		w := newBenchWorld(b, handler, benchStreams)
+		before := inUse()
+		for _, c := range w.connect(b, benchStreams) {
+			buf := make([]byte, 64<<10)
+			for { // what came so far, so that nothing waits in buffers
+				c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+				if _, err := c.Read(buf); err != nil {
+					break
+				}
+			}
+		}
+		return (inUse() - before) / benchStreams
+	}
+	var ours, floor float64
+	for b.Loop() {
+		floor = measure(bare)
+		ours = measure(nil)
+	}
+	b.ReportMetric(ours/floor, "ratio")
+	b.ReportMetric(ours, "B/stream")
+	b.ReportMetric(floor, "floor-B/stream")
+	b.ReportMetric(0, "ns/op")
+}
+
+// inUse is what the process uses of heap and stacks once the garbage is gone and stacks have shrunk.
+func inUse() float64 {
+	var m runtime.MemStats
+	for range 4 {
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
+}
+
+// BenchmarkDocument: a read of a document that nothing changed in, and of one that a price changed in.
+func BenchmarkDocument(b *testing.B) {
+	w := newBenchWorld(b, nil, 1)
+	k := Key{"u0", "p0"}
+	b.Run("cached", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := w.hub.Document(b.Context(), k.Owner, k.Portfolio, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("valued", func(b *testing.B) {
+		round := 0
+		for b.Loop() {
+			round++
+			w.hub.marks.Apply([]market.Mark{w.next(round)})
+			if _, err := w.hub.Document(b.Context(), k.Owner, k.Portfolio, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("value alone", func(b *testing.B) {
+		builder := w.hub.newBuilder()
+		held := w.portfolios[k]
+		builder.build(held, w.hub.marks, time.Now())
+		for b.Loop() {
+			held.Holdings.Value(builder.quotes, market.DateOf(time.Now()))
+		}
+	})
+	b.Run("encode", func(b *testing.B) {
+		s := newScratch(w.hub)
+		for b.Loop() {
+			s.encode(w.portfolios[k], w.hub.marks, time.Now())
+		}
+		b.ReportMetric(float64(len(s.doc.AppendJSON(nil))), "document-B")
+	})
+}
