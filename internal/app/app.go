@@ -41,6 +41,8 @@ const (
 	answersKeptFor  = 7 * 24 * time.Hour // of requests with an Idempotency-Key: a retry comes within minutes, a week is generous
 	sessionsKeptFor = 30 * 24 * time.Hour
 	sessionCache    = time.Second
+
+	simulatedQuotesKept = time.Hour // a made-up market makes 300,000 quotes a day that nobody will ask for
 )
 
 // Serve runs one production node until ctx ends.
@@ -133,11 +135,12 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if err != nil {
 		return err
 	}
+	var quotesKept time.Duration
 	if simulated {
-		chain = nil // the demo never asks an outside source
+		chain, quotesKept = nil, simulatedQuotesKept // the demo never asks an outside source
 	}
 	n.ingest, err = ingest.New(ingest.Options{
-		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Interval: n.settings.Poll.Interval,
+		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Interval: n.settings.Poll.Interval, QuotesKept: quotesKept,
 		Upkeep: []ingest.Upkeep{
 			{Name: "answers", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.PruneAnswers(ctx, now.Add(-answersKeptFor))

@@ -18,35 +18,39 @@ type marked struct {
 	close       money.Maybe // of the day before, raw
 }
 
-// mark reads a mark. One that wasn't made today is no change; one that was, needs a previous close to be one.
-func (h *Holdings) mark(quotes Quotes, id market.InstrumentID, today market.Date) marked {
-	mark, ok := quotes[id]
+// mark reads a mark. One that isn't of the trading day that is on, or was last, is no change; one that is, needs a previous
+// close to be one.
+func (v *valuing) mark(id market.InstrumentID) marked {
+	mark, ok := v.quotes[id]
 	if !ok || mark.Price.Sign() < 0 || mark.Instrument == "" {
 		return marked{}
 	}
 	made := market.DateOf(mark.MarketTime)
-	book := priceBook{splits: h.splits}
-	m := marked{now: money.Known(book.carried(id, mark.Price, made, today)), close: money.FromPointer(mark.PreviousClose)}
-	if made < today {
-		m.before = money.Known(book.carried(id, mark.Price, made, today-1))
-	} else {
+	book := priceBook{splits: v.splits}
+	m := marked{now: money.Known(book.carried(id, mark.Price, made, v.today)), close: money.FromPointer(mark.PreviousClose)}
+	switch {
+	case !v.current(mark):
+		m.before = money.Known(book.carried(id, mark.Price, made, v.today-1))
+	case mark.PreviousClose != nil && mark.PreviousDate != market.NoDate:
+		m.before = money.Known(book.carried(id, *mark.PreviousClose, mark.PreviousDate, v.today-1))
+	default:
 		m.before = m.close
 	}
 	return m
 }
 
 // rates are a currency's rate now and at the start of the day, crossed through market.RateBase in decimals.
-func (h *Holdings) rates(quotes Quotes, currency money.Currency, today market.Date) (now, before money.Maybe) {
+func (v *valuing) rates(currency money.Currency) (now, before money.Maybe) {
 	one := money.Known(money.One)
-	if currency == h.base {
+	if currency == v.base {
 		return one, one
 	}
 	base, other := marked{now: one, before: one}, marked{now: one, before: one}
-	if h.base != market.RateBase {
-		base = h.mark(quotes, market.RateID(h.base), today)
+	if v.base != market.RateBase {
+		base = v.mark(market.RateID(v.base))
 	}
 	if currency != market.RateBase {
-		other = h.mark(quotes, market.RateID(currency), today)
+		other = v.mark(market.RateID(currency))
 	}
 	return base.now.Quo(other.now), base.before.Quo(other.before)
 }
@@ -56,6 +60,7 @@ type valuing struct {
 	*Holdings
 	Valuation
 	today    market.Date
+	current  func(market.Mark) bool
 	active   bool // today is the day of the last activities
 	quotes   Quotes
 	now      map[money.Currency]money.Maybe
@@ -68,11 +73,15 @@ type valuing struct {
 	currency map[money.Currency]money.Decimal
 }
 
-// Value is the holdings at current marks. today is the day that changes are of: a mark made before it hasn't changed, and what
-// activities of that day paid and received is taken off. What lacks a price or a rate is left out and named.
-func (h *Holdings) Value(quotes Quotes, today market.Date) Valuation {
+// Value is the holdings at current marks. today is the day whose activities' payments are taken off the day change. current
+// says whether a mark is of the trading day that is on at its market, or that was last: only then has it changed since the
+// previous close. Nil takes the marks that were made today, UTC. What lacks a price or a rate is left out and named.
+func (h *Holdings) Value(quotes Quotes, today market.Date, current func(market.Mark) bool) Valuation {
+	if current == nil {
+		current = func(m market.Mark) bool { return market.DateOf(m.MarketTime) >= today }
+	}
 	v := &valuing{
-		Holdings: h, today: today, quotes: quotes, active: h.last.date >= today && h.last.paid != nil,
+		Holdings: h, today: today, current: current, quotes: quotes, active: h.last.date >= today && h.last.paid != nil,
 		now: map[money.Currency]money.Maybe{}, before: map[money.Currency]money.Maybe{},
 		currency: map[money.Currency]money.Decimal{}, start: money.Known(money.Zero),
 	}
@@ -105,7 +114,7 @@ func (h *Holdings) Value(quotes Quotes, today market.Date) Valuation {
 // rate looks a currency's rates up once.
 func (v *valuing) rate(c money.Currency) (now, before money.Maybe) {
 	if _, ok := v.now[c]; !ok {
-		v.now[c], v.before[c] = v.rates(v.quotes, c, v.today)
+		v.now[c], v.before[c] = v.rates(c)
 	}
 	return v.now[c], v.before[c]
 }
@@ -113,7 +122,7 @@ func (v *valuing) rate(c money.Currency) (now, before money.Maybe) {
 // position values one holding and notes its part of the day change.
 func (v *valuing) position(one *holding) Position {
 	rate, _ := v.rate(one.currency)
-	m := v.mark(v.quotes, one.instrument, v.today)
+	m := v.mark(one.instrument)
 	p := Position{
 		Instrument: one.instrument, Currency: one.currency, Quantity: one.quantity, Price: m.now, PreviousClose: m.close,
 		Cost: one.total.Local, CostBase: one.total.Base, AverageCost: one.averageCost, RealisedBase: one.realised,
@@ -208,7 +217,7 @@ func (v *valuing) closedToday() {
 		if v.find(id) != nil {
 			continue
 		}
-		v.contribute(id, v.last.units[id], money.Known(money.Zero), v.last.before[id], v.mark(v.quotes, id, v.today))
+		v.contribute(id, v.last.units[id], money.Known(money.Zero), v.last.before[id], v.mark(id))
 	}
 }
 

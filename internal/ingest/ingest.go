@@ -87,6 +87,8 @@ type Options struct {
 	Chains    map[string][]provider.Provider // by ChainNames; only sources that are switched on, the first choice first
 	Interval  time.Duration                  // between polls
 	Upkeep    []Upkeep
+
+	QuotesKept time.Duration // how long quotes are kept as they came; 0: a week
 }
 
 // Ingest polls the sources and checks what they say. Its methods may be called from many goroutines.
@@ -122,6 +124,9 @@ func New(options Options) (*Ingest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the zone of the ECB: %w", err)
 	}
+	if options.QuotesKept == 0 {
+		options.QuotesKept = quotesKeptFor
+	}
 	g := &Ingest{
 		Options: options, frankfurt: frankfurt, circuits: map[string]*circuit{}, polling: map[string]*turnstile{},
 		asked: newTimes(), tried: newTimes(), searched: newTimes(), book: newBook(),
@@ -147,7 +152,8 @@ const (
 	upkeepTimeout   = 10 * time.Minute
 	newcomersEvery  = time.Minute // somebody who enters a first purchase waits for its price and its chart
 	upkeepEvery     = 24 * time.Hour
-	quotesKeptFor   = 7 * 24 * time.Hour
+	foldEvery       = time.Hour
+	quotesKeptFor   = 7 * 24 * time.Hour // as they came, before they become daily bars
 )
 
 // Kinds are the jobs of this package: a poll of each chain in every slot, a look at what is new, and daily upkeep.
@@ -164,7 +170,7 @@ func (g *Ingest) Kinds() []jobs.Kind {
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.PollNew(ctx) }},
 		jobs.Kind{Name: "history.backfill", Every: newcomersEvery, Timeout: backfillTimeout,
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.Backfill(ctx) }},
-		jobs.Kind{Name: "history.fold", Every: upkeepEvery, Timeout: upkeepTimeout,
+		jobs.Kind{Name: "history.fold", Every: foldEvery, Timeout: upkeepTimeout,
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.Fold(ctx) }},
 	)
 	for _, task := range g.Upkeep {
@@ -204,9 +210,9 @@ func (g *Ingest) Status() []Status {
 	return all
 }
 
-// Fold turns quotes that are a week old into daily bars.
+// Fold turns quotes that were kept long enough into daily bars.
 func (g *Ingest) Fold(ctx context.Context) error {
-	folded, err := g.Store.FoldQuotes(ctx, time.Now().Add(-quotesKeptFor))
+	folded, err := g.Store.FoldQuotes(ctx, time.Now().Add(-g.QuotesKept))
 	if err != nil {
 		return fmt.Errorf("fold quotes: %w", err)
 	}

@@ -83,6 +83,7 @@ type Journal struct {
 	books  *otter.Cache[key, *ledger.Book]
 	series *otter.Cache[market.InstrumentID, *loadedSeries]
 	flight singleflight.Group
+	turns  turns
 }
 
 // key has the owner in it, so that no cache can answer somebody else.
@@ -133,6 +134,11 @@ func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio le
 		}
 		result.IDs[i] = changes.Added[i].ID
 	}
+	giveBack, err := j.turns.take(ctx, key{owner, portfolio})
+	if err != nil {
+		return Recorded{}, err
+	}
+	defer giveBack()
 	var stale error
 	fresh := false
 	for range attemptsMax {
@@ -153,6 +159,9 @@ func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio le
 		got, err := j.store.Append(ctx, owner, portfolio, book.Portfolio.Sequence, change, write(result))
 		if fault.Is(err, fault.Stale) && expectedSequence == nil {
 			stale = err
+			if err := standBack(ctx); err != nil {
+				return Recorded{}, err
+			}
 			continue
 		}
 		if err != nil {

@@ -188,7 +188,7 @@ func (f *fixture) quantity(t *testing.T, atLeast int64, id market.InstrumentID) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range held.Holdings.Value(figures.Quotes{}, market.DateOf(today)).Positions {
+	for _, p := range held.Holdings.Value(figures.Quotes{}, market.DateOf(today), nil).Positions {
 		if p.Instrument == id {
 			return p.Quantity.String()
 		}
@@ -461,7 +461,7 @@ func TestRatesThatComeLate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return held.Holdings.Value(figures.Quotes{}, market.DateOf(today)).Positions[0].CostBase.String()
+		return held.Holdings.Value(figures.Quotes{}, market.DateOf(today), nil).Positions[0].CostBase.String()
 	}
 	if got := cost(); got != "unknown" {
 		t.Errorf("cost without a rate: %s", got)

@@ -146,7 +146,8 @@ func (w *timed) FlushError() error {
 }
 
 // BenchmarkRatioFanout: a price accepted → a frame written, on 250 streams of 250 portfolios that all hold it, over 20
-// positions each; against a loop that writes as many bytes to the same sockets. The result is the ratio of the p99s.
+// positions each; against a loop that writes as many bytes to the same sockets. The result is the ratio of the p99s, each the
+// median over all rounds.
 func BenchmarkRatioFanout(b *testing.B) {
 	const rounds = 20
 	var (
@@ -177,7 +178,11 @@ func BenchmarkRatioFanout(b *testing.B) {
 	}
 	time.Sleep(time.Second)
 	frame := make([]byte, 0, 32<<10)
-	var ours, floor []time.Duration
+	var ours, floor []time.Duration // the p99 of each round: a round that the machine spent elsewhere spoils itself, not all
+	p99 := func(all []time.Duration) time.Duration {
+		slices.Sort(all)
+		return all[(len(all)*99+99)/100-1]
+	}
 	for b.Loop() {
 		for round := range rounds {
 			on.Store(true)
@@ -188,29 +193,31 @@ func BenchmarkRatioFanout(b *testing.B) {
 			w.hub.changed(w.hub.marks.Apply([]market.Mark{mark}))
 			waiting.Wait()
 			on.Store(false)
-			ours = append(ours, took...)
+			ours = append(ours, p99(took))
 			took = took[:0]
 
 			size := w.frameSize(b)
 			frame = frame[:size]
 			runtime.GC()
 			begin := time.Now()
+			var raw []time.Duration
 			for _, c := range w.conns {
 				if _, err := c.Write(frame); err != nil {
 					b.Fatal(err)
 				}
-				floor = append(floor, time.Since(begin))
+				raw = append(raw, time.Since(begin))
 			}
+			floor = append(floor, p99(raw))
 			time.Sleep(frameInterval + 20*time.Millisecond) // prices ≥ 500 ms apart
 		}
 	}
 	slices.Sort(ours)
 	slices.Sort(floor)
-	p99 := func(all []time.Duration) time.Duration { return all[len(all)*99/100] }
-	b.ReportMetric(float64(p99(ours))/float64(p99(floor)), "ratio")
-	b.ReportMetric(float64(p99(ours).Microseconds()), "p99-µs")
-	b.ReportMetric(float64(p99(floor).Microseconds()), "floor-p99-µs")
-	b.ReportMetric(float64(ours[len(ours)/2].Microseconds()), "p50-µs")
+	median := func(all []time.Duration) float64 { return float64(all[len(all)/2].Microseconds()) }
+	b.ReportMetric(median(ours)/median(floor), "ratio")
+	b.ReportMetric(median(ours), "p99-µs")
+	b.ReportMetric(median(floor), "floor-p99-µs")
+	b.ReportMetric(float64(ours[0].Microseconds())/float64(floor[0].Microseconds()), "best-ratio")
 	b.ReportMetric(float64(len(frame)), "frame-B")
 	b.ReportMetric(0, "ns/op")
 }
@@ -323,7 +330,7 @@ func BenchmarkDocument(b *testing.B) {
 		held := w.portfolios[k]
 		builder.build(held, w.hub.marks, time.Now())
 		for b.Loop() {
-			held.Holdings.Value(builder.quotes, market.DateOf(time.Now()))
+			held.Holdings.Value(builder.quotes, market.DateOf(time.Now()), nil)
 		}
 	})
 	b.Run("encode", func(b *testing.B) {

@@ -36,7 +36,7 @@ type builder struct {
 
 // positions is what is valued; figures' do for the product.
 type positions interface {
-	Value(quotes figures.Quotes, today market.Date) figures.Valuation
+	Value(quotes figures.Quotes, today market.Date, current func(market.Mark) bool) figures.Valuation
 	Currencies() []money.Currency
 }
 
@@ -49,8 +49,20 @@ func (h *Hub) newBuilder() *builder {
 // build values positions with the marks as they are and writes the document of it.
 func (b *builder) build(held *journal.Held, marks *Marks, now time.Time) (*event.Document, figures.Valuation) {
 	b.version, b.cursor = marks.quotes(b.quotes, held.Needs)
-	valuation := b.positions(held).Value(b.quotes, market.DateOf(now.UTC()))
+	valuation := b.positions(held).Value(b.quotes, market.DateOf(now.UTC()), b.currentAt(held, now))
 	return b.document(held, &valuation, now), valuation
+}
+
+// currentAt says whether a price still tells of the day at its market at now: until the next session opens, people ask what the
+// last one did. Funds have a value a day, and rates a fix: theirs tell of the day that they were made on.
+func (b *builder) currentAt(held *journal.Held, now time.Time) func(market.Mark) bool {
+	return func(mark market.Mark) bool {
+		i := held.Instruments[mark.Instrument]
+		if i.Class == market.Fund || i.MIC == "" {
+			return market.DateOf(mark.MarketTime.UTC()) >= market.DateOf(now.UTC())
+		}
+		return b.sessions.At(i.MIC, mark.MarketTime).Date >= b.sessions.At(i.MIC, now).Date
+	}
 }
 
 func (b *builder) document(held *journal.Held, v *figures.Valuation, now time.Time) *event.Document {

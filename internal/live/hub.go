@@ -232,6 +232,7 @@ func (h *Hub) value(ctx context.Context) error {
 			return ctx.Err()
 		case w := <-h.work:
 			h.step(ctx, w, s)
+			runtime.Gosched() // viewers write now, not when this worker has seen to everybody
 		}
 	}
 }

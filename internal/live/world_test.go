@@ -218,7 +218,7 @@ type quantities struct {
 
 func (q *quantities) Currencies() []money.Currency { return []money.Currency{"USD"} }
 
-func (q *quantities) Value(quotes figures.Quotes, _ market.Date) figures.Valuation {
+func (q *quantities) Value(quotes figures.Quotes, _ market.Date, _ func(market.Mark) bool) figures.Valuation {
 	q.mu.Lock()
 	q.valued++
 	q.mu.Unlock()
