@@ -1,8 +1,25 @@
 /** Allocation as it is drawn: seven colours at most, the seventh for what is put together as "Other". */
-import type { AllocationItem } from '../../api';
-import { decimal } from '../../format';
+import type { AllocationItem, Dimension } from '../../api';
+import { currencyName, decimal, locale } from '../../format';
 
 export const partsMax = 7;
+
+/** A share by the name people use: the server sends codes of countries and currencies. */
+export function shareLabel(by: Dimension, { key, label }: { key: string; label: string }): string {
+  if (key === 'cash') return 'Cash';
+  if (label !== key) return label;
+  if (by === 'country' && /^[A-Z]{2}$/.test(key)) return regionName(key);
+  if (by === 'currency' && /^[A-Z]{3}$/.test(key)) return currencyName(key);
+  return label;
+}
+
+function regionName(code: string): string {
+  try {
+    return new Intl.DisplayNames([locale()], { type: 'region' }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
 
 export interface Part {
   key: string;
@@ -13,12 +30,12 @@ export interface Part {
   colour: number;
 }
 
-export function allocationParts(items: AllocationItem[]): Part[] {
+export function allocationParts(items: AllocationItem[], by: Dimension): Part[] {
   const named = items.length > partsMax ? items.slice(0, partsMax - 1) : items;
   const rest = items.slice(named.length);
   const parts = named.map(({ key, label, value, share }, index) => ({
     key,
-    label,
+    label: shareLabel(by, { key, label }),
     value,
     share,
     colour: index + 1,

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Contribution } from '../../api';
 import { decimal } from '../../format';
-import { holding } from '../../test/samples';
-import { allocationParts, partsMax } from './allocation';
+import { holding, portfolio } from '../../test/samples';
+import { allocationParts, partsMax, shareLabel } from './allocation';
+import { namedContributions } from './contributions';
 import { dataItems, healthChips } from './health';
 import { historyRows } from './history-rows';
 import { dayLedger, rowsMax } from './ledger';
-import { rangeStart } from './ranges';
+import { lineStart, rangeStart } from './ranges';
 import { trailOf } from './trail';
 import { whyItMoved } from './why';
 
@@ -139,7 +140,7 @@ describe('allocationParts', () => {
 
   it('puts what is beyond the seventh colour together', () => {
     const items = Array.from({ length: 10 }, (_, index) => item(`s${index}`, '0.1'));
-    const parts = allocationParts(items);
+    const parts = allocationParts(items, 'sector');
     expect(parts).toHaveLength(partsMax);
     expect(parts.at(-1)).toMatchObject({ key: 'other', share: '0.4', colour: 7 });
     expect(decimal.sum(parts.map((part) => part.share))).toBe('1.0');
@@ -147,17 +148,43 @@ describe('allocationParts', () => {
 
   it('keeps seven as they are', () => {
     expect(
-      allocationParts(Array.from({ length: 7 }, (_, index) => item(`s${index}`, '0.1'))).at(-1)?.key,
+      allocationParts(
+        Array.from({ length: 7 }, (_, index) => item(`s${index}`, '0.1')),
+        'sector',
+      ).at(-1)?.key,
     ).toBe('s6');
+  });
+});
+
+describe('names', () => {
+  it('of countries and currencies are words, not codes', () => {
+    expect(shareLabel('country', { key: 'NL', label: 'NL' })).toBe('Netherlands');
+    expect(shareLabel('currency', { key: 'USD', label: 'USD' })).toBe('US Dollar');
+    expect(shareLabel('sector', { key: 'IT', label: 'IT' })).toBe('IT');
+    expect(shareLabel('country', { key: '', label: 'Not classified' })).toBe('Not classified');
+    expect(shareLabel('account', { key: 'cash', label: 'cash' })).toBe('Cash');
+  });
+
+  it('of contributions are those of the holdings', () => {
+    const document = portfolio({
+      contributions: [
+        { kind: 'price', instrument_id: 'a', label: 'A', amount: '1', percent: '1' },
+        { kind: 'price', instrument_id: 'sold', label: 'SOLD', amount: '1', percent: '1' },
+      ],
+    });
+    expect(namedContributions(document).map((entry) => entry.label)).toEqual(['Name of a', 'SOLD']);
   });
 });
 
 describe('periods', () => {
   it('begin where their name says', () => {
-    expect(rangeStart('1y', '2026-11-19')).toBe('2025-11-19');
+    expect(rangeStart('1y', '2026-11-19')).toBe('2025-11-20');
     expect(rangeStart('ytd', '2026-11-19')).toBe('2026-01-01');
-    expect(rangeStart('1w', '2026-03-03')).toBe('2026-02-24');
+    expect(rangeStart('1w', '2026-03-03')).toBe('2026-02-25');
     expect(rangeStart('max', '2026-11-19')).toBeUndefined();
+    expect(lineStart('1y', '2026-11-19')).toBe('2025-11-19');
+    expect(lineStart('ytd', '2026-11-19')).toBe('2025-12-31');
+    expect(lineStart('max', '2026-11-19')).toBeUndefined();
   });
 
   it('are tables of month ends when long', () => {

@@ -20,24 +20,34 @@ export function isRange(text: string | null): text is Range {
   return ranges.some((range) => range.value === text);
 }
 
-/** The first day of the period that ends today; undefined: from the first activity on. */
+/** The first day of the period that ends today; undefined: from the first activity on. A year has 365 days. */
 export function rangeStart(range: Range, today: string): string | undefined {
   switch (range) {
     case '1w':
-      return daysBefore(today, 7);
+      return daysBefore(today, 6);
     case '1m':
-      return monthsBefore(today, 1);
+      return dayAfter(monthsBefore(today, 1));
     case '3m':
-      return monthsBefore(today, 3);
+      return dayAfter(monthsBefore(today, 3));
     case '6m':
-      return monthsBefore(today, 6);
+      return dayAfter(monthsBefore(today, 6));
     case 'ytd':
       return `${today.slice(0, 4)}-01-01`;
     case '1y':
-      return monthsBefore(today, 12);
+      return dayAfter(monthsBefore(today, 12));
     case '3y':
-      return monthsBefore(today, 36);
+      return dayAfter(monthsBefore(today, 36));
     case 'max':
       return undefined;
   }
+}
+
+/** Where the line of the period begins: the evening before its first day, which is what it is measured against. */
+export function lineStart(range: Range, today: string): string | undefined {
+  const first = rangeStart(range, today);
+  return first === undefined ? undefined : daysBefore(first, 1);
+}
+
+function dayAfter(date: string): string {
+  return daysBefore(date, -1);
 }

@@ -27,6 +27,7 @@ export function trailOf(figure: Figure, performance: Performance): Trail {
       name: 'Period',
       words: `${day(performance.period.from)} to ${day(performance.period.to)}, ${number(performance.period.days)} days`,
     },
+    { name: 'Prices', words: 'The last daily close of each day; what trades now counts from its close on' },
     ...gaps(performance),
   ];
   switch (figure) {
