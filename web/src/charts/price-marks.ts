@@ -1,0 +1,206 @@
+/** Draws on the price line what happened: trades, dividends, splits and the average cost. */
+import type {
+  AutoscaleInfo,
+  IChartApi,
+  IPrimitivePaneRenderer,
+  IPrimitivePaneView,
+  ISeriesApi,
+  ISeriesPrimitive,
+  SeriesAttachedParameter,
+  SeriesType,
+  Time,
+} from 'lightweight-charts';
+import { roomForLabels } from './marks';
+import { fontFamily } from './plot';
+import type { Colours } from './plot';
+
+export interface Marks {
+  trades: { time: string; value: number; side: 'buy' | 'sell'; label: string }[];
+  dividends: string[];
+  splits: { time: string; label: string }[];
+  cost: { value: number; label: string } | null;
+}
+
+type Target = Parameters<IPrimitivePaneRenderer['draw']>[0];
+
+const triangleHeight = 9;
+const triangleDistance = 8;
+const dividendRadius = 7;
+const dividendBottom = 11;
+
+export class PriceMarks implements ISeriesPrimitive<Time> {
+  #marks: Marks = { trades: [], dividends: [], splits: [], cost: null };
+  #colours: Colours | null = null;
+  #chart: IChartApi | null = null;
+  #series: ISeriesApi<SeriesType> | null = null;
+  #update: (() => void) | null = null;
+
+  attached({ chart, series, requestUpdate }: SeriesAttachedParameter<Time>): void {
+    this.#chart = chart as IChartApi;
+    this.#series = series;
+    this.#update = requestUpdate;
+  }
+
+  detached(): void {
+    this.#chart = null;
+    this.#series = null;
+    this.#update = null;
+  }
+
+  set(marks: Marks): void {
+    this.#marks = marks;
+    this.#update?.();
+  }
+
+  paint(colours: Colours): void {
+    this.#colours = colours;
+    this.#update?.();
+  }
+
+  /** The average cost belongs to the picture even when the price never was there. */
+  autoscaleInfo(): AutoscaleInfo | null {
+    const { cost } = this.#marks;
+    return cost ? { priceRange: { minValue: cost.value, maxValue: cost.value } } : null;
+  }
+
+  paneViews(): IPrimitivePaneView[] {
+    return [
+      {
+        zOrder: () => 'top',
+        renderer: () => ({ draw: (target) => this.#draw(target) }),
+      },
+    ];
+  }
+
+  #draw(target: Target): void {
+    const colours = this.#colours;
+    if (!colours) return;
+    target.useMediaCoordinateSpace(({ context, mediaSize }) => {
+      context.font = `11px ${fontFamily}`;
+      context.lineJoin = 'round';
+      this.#drawSplits(context, mediaSize.height, colours);
+      this.#drawCost(context, mediaSize.width, colours);
+      this.#drawDividends(context, mediaSize.height, colours);
+      this.#drawTrades(context, colours, mediaSize.width);
+    });
+  }
+
+  #x(time: string): number | null {
+    return this.#chart?.timeScale().timeToCoordinate(time as Time) ?? null;
+  }
+
+  #drawSplits(context: CanvasRenderingContext2D, height: number, colours: Colours): void {
+    context.strokeStyle = colours['--chart-flows'];
+    context.fillStyle = colours['--ink-2'];
+    context.textAlign = 'left';
+    for (const { time, label } of this.#marks.splits) {
+      const x = this.#x(time);
+      if (x === null) continue;
+      context.setLineDash([2, 3]);
+      stroke(context, [Math.round(x) + 0.5, 0, Math.round(x) + 0.5, height]);
+      context.setLineDash([]);
+      context.fillText(label, x + 6, 12);
+    }
+  }
+
+  #drawCost(context: CanvasRenderingContext2D, width: number, colours: Colours): void {
+    const { cost } = this.#marks;
+    const y = cost ? (this.#series?.priceToCoordinate(cost.value) ?? null) : null;
+    if (!cost || y === null) return;
+    context.strokeStyle = colours['--ink-3'];
+    context.setLineDash([5, 4]);
+    stroke(context, [0, Math.round(y) + 0.5, width, Math.round(y) + 0.5]);
+    context.setLineDash([]);
+    context.fillStyle = colours['--ink-2'];
+    context.textAlign = 'right';
+    halo(context, cost.label, width - 4, y - 6, colours);
+  }
+
+  #drawDividends(context: CanvasRenderingContext2D, height: number, colours: Colours): void {
+    const y = height - dividendBottom;
+    context.textAlign = 'center';
+    context.font = `600 9px ${fontFamily}`;
+    const places = this.#marks.dividends
+      .map((time) => ({ x: this.#x(time) ?? -1, width: 2 * dividendRadius }))
+      .filter(({ x }) => x >= 0);
+    const shown = roomForLabels(places);
+    for (const [index, { x }] of places.entries()) {
+      if (!shown[index]) continue;
+      context.beginPath();
+      context.arc(x, y, dividendRadius, 0, 2 * Math.PI);
+      context.fillStyle = colours['--paper'];
+      context.fill();
+      context.strokeStyle = colours['--line-2'];
+      context.stroke();
+      context.fillStyle = colours['--ink-2'];
+      context.fillText('D', x, y + 3.2);
+    }
+    context.font = `11px ${fontFamily}`;
+  }
+
+  #drawTrades(context: CanvasRenderingContext2D, colours: Colours, width: number): void {
+    context.font = `600 11px ${fontFamily}`;
+    for (const side of ['buy', 'sell'] as const) {
+      const down = side === 'sell' ? -1 : 1;
+      const placed = this.#marks.trades
+        .filter((trade) => trade.side === side)
+        .flatMap((trade) => {
+          const x = this.#x(trade.time);
+          const y = this.#series?.priceToCoordinate(trade.value) ?? null;
+          if (x === null || y === null) return [];
+          const size = context.measureText(trade.label).width;
+          const centre = Math.min(width - size / 2 - 2, Math.max(size / 2 + 2, x));
+          return [{ x, y, label: trade.label, centre, size }];
+        });
+      const shown = roomForLabels(placed.map(({ centre, size }) => ({ x: centre, width: size })));
+      for (const [index, { x, y, label, centre }] of placed.entries()) {
+        const tip = y + down * triangleDistance;
+        triangle(context, x, tip, down, side === 'buy', colours);
+        if (!shown[index]) continue;
+        context.textAlign = 'center';
+        context.fillStyle = colours['--ink-2'];
+        const text = tip + down * (triangleHeight + 5) + (down > 0 ? 9 : 0);
+        halo(context, label, centre, text, colours);
+      }
+    }
+  }
+}
+
+/** Buys point up from below, filled; sells down from above, hollow: never told apart by colour alone. */
+function triangle(
+  context: CanvasRenderingContext2D,
+  x: number,
+  tip: number,
+  down: number,
+  filled: boolean,
+  colours: Colours,
+): void {
+  context.beginPath();
+  context.moveTo(x, tip);
+  context.lineTo(x - 5, tip + down * triangleHeight);
+  context.lineTo(x + 5, tip + down * triangleHeight);
+  context.closePath();
+  context.lineWidth = 1.5;
+  context.fillStyle = filled ? colours['--accent'] : colours['--paper'];
+  context.fill();
+  context.strokeStyle = colours['--accent'];
+  context.stroke();
+  context.lineWidth = 1;
+}
+
+function stroke(context: CanvasRenderingContext2D, [x0, y0, x1, y1]: [number, number, number, number]): void {
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(x0, y0);
+  context.lineTo(x1, y1);
+  context.stroke();
+}
+
+/** Text that stays legible where it crosses a line. */
+function halo(context: CanvasRenderingContext2D, text: string, x: number, y: number, colours: Colours): void {
+  context.strokeStyle = colours['--paper'];
+  context.lineWidth = 3;
+  context.strokeText(text, x, y);
+  context.lineWidth = 1;
+  context.fillText(text, x, y);
+}
