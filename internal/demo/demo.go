@@ -121,9 +121,6 @@ func (w *World) person(number int, seed uint64, h *history) Person {
 	if daily {
 		years, count = historyYears, 12
 	}
-	if number == 1 {
-		years, count = 8, 15
-	}
 	id := fmt.Sprintf("demo-%03d", number)
 	s := saver{
 		all: w.all, history: h, random: random, base: base, account: ledger.AccountID(id + "-main"),
@@ -134,9 +131,14 @@ func (w *World) person(number int, seed uint64, h *history) Person {
 			s.currency[w.all[i].Currency] = i
 		}
 	}
-	s.pick(count)
-	from := len(h.dates) - min(years*tradingDays*29/28, len(h.dates))
 	monthly := math.Exp(6+1.1*random.NormFloat64()) + 150
+	if number == 1 {
+		years, monthly = 8, 1200
+		s.choose(firstVisit[:])
+	} else {
+		s.pick(count)
+	}
+	from := len(h.dates) - min(years*tradingDays*29/28, len(h.dates))
 	s.save(from, monthly*perEuro(base), daily)
 	created := h.dates[from].Time()
 	user.CreatedAt = created
@@ -149,6 +151,11 @@ func (w *World) person(number int, seed uint64, h *history) Person {
 		Accounts:   []ledger.Account{{ID: s.account, Name: "Main account", Currency: base}},
 		Activities: s.activities,
 	}
+}
+
+// firstVisit is what the first person holds: a bit of everything, for whoever looks around. The first three trade in turn.
+var firstVisit = [...]string{
+	"MSFT", "VWCE", "7974", "DWSDIV", "IS3N", "ASML", "SAP", "EUNA", "BRK.B", "NVDA", "JNJ", "UNA", "NOVO-B", "CBA", "BTC",
 }
 
 var portfolioNames = [...]string{"Long term", "Retirement", "Family", "Savings", "House and later", "Core", "Freedom fund"}

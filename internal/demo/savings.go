@@ -56,6 +56,16 @@ func (s *saver) pick(count int) {
 	}
 }
 
+// choose takes what is named, in that order.
+func (s *saver) choose(symbols []string) {
+	for _, symbol := range symbols {
+		i := slices.IndexFunc(s.all, func(l listing) bool { return l.Symbol == symbol && l.Class != market.FX })
+		if i >= 0 && !slices.Contains(s.targets, i) {
+			s.targets = append(s.targets, i)
+		}
+	}
+}
+
 func (s *saver) take(taken map[int]bool, wanted func(*listing) bool) {
 	const triesMax = 400 // many more than listings, so that a rare wish is found
 	for range triesMax {
