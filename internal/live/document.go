@@ -211,9 +211,9 @@ func (b *builder) contribution(held *journal.Held, c *figures.Contribution) even
 	}
 	if c.Instrument != "" {
 		instrument := held.Instruments[c.Instrument]
-		out.Label, out.Currency = instrument.Symbol, ""
+		out.Label, out.Currency = instrument.Name, ""
 		if out.Label == "" {
-			out.Label = instrument.Name
+			out.Label = instrument.Symbol
 		}
 	}
 	return out
