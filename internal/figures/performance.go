@@ -60,26 +60,39 @@ func Performance(book ledger.Book, m *Market, from, to market.Date, method ledge
 	return out, nil
 }
 
-// Daily is the daily series of a portfolio, every calendar day of a period.
+// Daily is the daily series of a portfolio, every calendar day of a period. It is never changed, so callers may share it.
 type Daily struct {
 	Problems []Problem
 
-	start money.Maybe // value at the end of the day before
-	paid  money.Maybe // net paid in before
-	days  []Day
+	days   []Day       // as decimals, or
+	scaled *scaledDays // as integers, which become decimals as they are asked for
 }
 
 // Len is the number of days.
-func (d *Daily) Len() int { return len(d.days) }
+func (d *Daily) Len() int {
+	if d.scaled != nil {
+		return d.scaled.len()
+	}
+	return len(d.days)
+}
 
 // Day is the i-th day.
-func (d *Daily) Day(i int) Day { return d.days[i] }
+func (d *Daily) Day(i int) Day {
+	if d.scaled == nil {
+		return d.days[i]
+	}
+	return d.scaled.day(i)
+}
 
-// History is the daily series from a day to a day, both included; market.NoDate as from begins with the first activity.
+// History is the daily series from a day to a day, both included; market.NoDate as from begins with the first activity. The
+// book's activities must have passed ledger.Apply.
 func History(book ledger.Book, m *Market, from, to market.Date) (*Daily, error) {
 	from, err := checkPeriod(book, from, to)
 	if err != nil {
 		return nil, err
+	}
+	if d, ok := historyScaled(book, m, from, to); ok {
+		return d, nil
 	}
 	return historyExact(bookEvaluation(book, m, ""), from, to)
 }
@@ -93,9 +106,9 @@ func historyExact(v evaluation, from, to market.Date) (*Daily, error) {
 			return nil, fmt.Errorf("work out history: %w", err)
 		}
 	}
-	d := &Daily{start: k.begin(from - 1), paid: money.Known(money.Zero)}
+	start, paid := k.begin(from-1), money.Known(money.Zero)
 	for _, f := range k.track.flows {
-		d.paid = d.paid.Add(f.in).Sub(f.out)
+		paid = paid.Add(f.in).Sub(f.out)
 	}
 	for ; i < len(v.entries) && v.entries[i].Date <= to; i++ {
 		if err := k.apply(v.entries[i]); err != nil {
@@ -103,10 +116,9 @@ func historyExact(v evaluation, from, to market.Date) (*Daily, error) {
 		}
 	}
 	days := daily(&k.track, k.prices, k.rates, from, to, &k.problems)
-	links := chain(d.start, days, &k.problems)
+	links := chain(start, days, &k.problems)
 	falls := drawdowns(links, from)
-	paid := d.paid
-	d.days = make([]Day, len(days))
+	d := &Daily{days: make([]Day, len(days))}
 	for i, day := range days {
 		paid = paid.Add(day.in).Sub(day.out)
 		d.days[i] = Day{Date: day.date, Value: day.value, PaidIn: day.in, TakenOut: day.out, NetPaidIn: paid}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -80,6 +81,25 @@ func narrowed(d *apd.Decimal) Decimal {
 		return Decimal{coefficient: n, exponent: d.Exponent}
 	}
 	return Decimal{wide: d}
+}
+
+// FromInteger is coefficient · 10^exponent for coefficients of any size; the coefficient is copied.
+func FromInteger(coefficient *big.Int, exponent int32) Decimal {
+	if coefficient.IsInt64() {
+		return NewDecimal(coefficient.Int64(), exponent)
+	}
+	d := &apd.Decimal{Exponent: exponent, Negative: coefficient.Sign() < 0}
+	d.Coeff.SetMathBigInt(coefficient)
+	d.Coeff.Abs(&d.Coeff)
+	return narrowed(d)
+}
+
+// Places is how many digits after the point x is written with, 0 or more.
+func (x Decimal) Places() int32 {
+	if x.wide != nil {
+		return max(-x.wide.Exponent, 0)
+	}
+	return max(-x.exponent, 0)
 }
 
 // Parse reads a plain decimal, -?digits(.digits)?: no exponent, plus sign or blanks. It gives ErrSyntax or ErrRange.

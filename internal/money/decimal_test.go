@@ -280,6 +280,16 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
+func TestFromInteger(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x := MustParse(anyText(t, "x"))
+		n := new(big.Int).Mul(rat(t, x.String()).Num(), pow(7))
+		if got := FromInteger(n, -7); rat(t, got.String()).Cmp(new(big.Rat).SetInt(rat(t, x.String()).Num())) != 0 || got.Places() > 7 {
+			t.Fatalf("%s became %s", n, got)
+		}
+	})
+}
+
 func BenchmarkDecimal(b *testing.B) {
 	x, y := MustParse("1234.567800"), MustParse("98.7654")
 	wide := One.Quo(MustParse("3"))
