@@ -1,14 +1,14 @@
 /** Days and times for people. A day ("2026-11-19") has no zone; an instant is shown in the browser's zone. */
-import { locale } from './locale';
+import { wordLocale } from './locale';
 import { noBreakSpace, unknown } from './number';
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = `${locale()} ${JSON.stringify(options)}`;
+  const key = `${wordLocale()} ${JSON.stringify(options)}`;
   let known = formats.get(key);
   if (!known) {
-    known = new Intl.DateTimeFormat(locale(), options);
+    known = new Intl.DateTimeFormat(wordLocale(), options);
     formats.set(key, known);
   }
   return known;

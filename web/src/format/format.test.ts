@@ -111,7 +111,9 @@ describe('dates', () => {
     expect(day('2026-11-19')).toBe('19 Nov 2026');
     expect(shortDay('2026-01-01')).toBe('1 Jan');
     setLocale('de-DE');
-    expect(day('2026-11-19')).toBe('19. Nov. 2026');
+    expect(day('2026-11-19')).toBe('19 Nov 2026');
+    setLocale('en-US');
+    expect(day('2026-11-19')).toBe('Nov 19, 2026');
   });
 
   it('says ages in the largest unit that still says something', () => {

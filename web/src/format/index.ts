@@ -1,6 +1,6 @@
 export * from './date';
 export * as decimal from './decimal';
-export { locale, setLocale } from './locale';
+export { locale, setLocale, wordLocale } from './locale';
 export * from './money';
 export * from './number';
 export { readDecimal, writeDecimal } from './input';

@@ -31,6 +31,14 @@ export function locale(): string {
   return current;
 }
 
+/**
+ * The locale of words: months, names of currencies and countries. The dashboard speaks English, so a
+ * German reader gets German numbers but not "22. Nov." within an English sentence.
+ */
+export function wordLocale(): string {
+  return locale().startsWith('en') ? locale() : fallback;
+}
+
 /** For tests and the settings page: use this tag from now on; null returns to the browser's. */
 export function setLocale(tag: string | null): void {
   current = supported(tag) ? tag : undefined;

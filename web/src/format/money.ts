@@ -3,7 +3,7 @@
  * its symbol where the locale puts it, minor units (GBX, ZAc, ILA) as pence and cents.
  */
 import { absolute, digits as digitsOf, sign } from './decimal';
-import { locale } from './locale';
+import { locale, wordLocale } from './locale';
 import { decimalSeparator, localDigits, magnitude, noBreakSpace, rounded, signText, unknown } from './number';
 import type { NumberOptions } from './number';
 
@@ -125,7 +125,7 @@ export function currencySign(currency: string): string {
 /** The currency by name in the user's language: "US dollar"; the code if the browser knows none. */
 export function currencyName(currency: string): string {
   try {
-    return new Intl.DisplayNames([locale()], { type: 'currency' }).of(currency) ?? currency;
+    return new Intl.DisplayNames([wordLocale()], { type: 'currency' }).of(currency) ?? currency;
   } catch {
     return currency;
   }

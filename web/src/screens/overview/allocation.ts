@@ -1,6 +1,6 @@
 /** Allocation as it is drawn: seven colours at most, the seventh for what is put together as "Other". */
 import type { AllocationItem, Dimension } from '../../api';
-import { currencyName, decimal, locale } from '../../format';
+import { currencyName, decimal, wordLocale } from '../../format';
 
 export const partsMax = 7;
 
@@ -15,7 +15,7 @@ export function shareLabel(by: Dimension, { key, label }: { key: string; label: 
 
 function regionName(code: string): string {
   try {
-    return new Intl.DisplayNames([locale()], { type: 'region' }).of(code) ?? code;
+    return new Intl.DisplayNames([wordLocale()], { type: 'region' }).of(code) ?? code;
   } catch {
     return code;
   }

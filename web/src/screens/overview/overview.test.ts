@@ -5,7 +5,7 @@ import { holding, portfolio } from '../../test/samples';
 import { allocationParts, partsMax, shareLabel } from './allocation';
 import { namedContributions } from './contributions';
 import { dataItems, healthChips } from './health';
-import { historyRows } from './history-rows';
+import { historyRows, returnLine } from './history-rows';
 import { dayLedger, rowsMax } from './ledger';
 import { lineStart, rangeStart } from './ranges';
 import { trailOf } from './trail';
@@ -202,6 +202,12 @@ describe('periods', () => {
     );
     expect(historyRows(days).map((row) => row.date)).toEqual(['2026-03-11', '2026-02-28', '2026-01-31']);
     expect(historyRows(days.slice(0, 10))).toHaveLength(10);
+    const known = [
+      { ...point('2026-01-01'), twr: '0.01' },
+      { ...point('2026-01-02'), twr: '0.02' },
+    ];
+    expect(returnLine(known, 'max')[0]).toEqual({ date: '2025-12-31', value: '0' });
+    expect(returnLine(known, '1y').map((entry) => entry.value)).toEqual(['0.01', '0.02']);
   });
 });
 
