@@ -81,3 +81,10 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 	lukechampine.com/adiantum v1.1.1 // indirect
 )
+
+// Packages of npm may bring Go files of their own.
+ignore (
+	./test/browser/node_modules
+	./test/pg/node_modules
+	./web/node_modules
+)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"folioscope/internal/app"
@@ -19,9 +20,7 @@ type configFlags struct {
 // load reads the settings of a command.
 func (f configFlags) load(at console, more map[string]string) (config.Config, error) {
 	flags := map[string]string{}
-	for key, value := range f.Set {
-		flags[key] = value
-	}
+	maps.Copy(flags, f.Set)
 	for key, value := range more {
 		if value != "" {
 			flags[key] = value

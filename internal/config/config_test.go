@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -187,7 +188,7 @@ func TestServingBeyondLoopbackNeedsTLSOrAProxy(t *testing.T) {
 
 func TestSeveralWrongKeysAreAllNamed(t *testing.T) {
 	_, err := Load(Sources{Environ: append(slices.Clone(home), "FOLIOSCOPE_POLL_INTERVAL=x", "FOLIOSCOPE_TLS_SELF=x")})
-	e, ok := err.(*fault.Error)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(e.Places) != 2 || !strings.Contains(err.Error(), "poll.interval") || !strings.Contains(err.Error(), "tls.self") {
 		t.Errorf("got %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,8 +145,8 @@ func isHostPort(text string) bool {
 	if err != nil {
 		return false
 	}
-	n, err := net.LookupPort("tcp", port)
-	return err == nil && n >= 0 && port != "" && strings.Trim(port, "0123456789") == ""
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 // isLoopback says whether an address can be reached from this machine alone.

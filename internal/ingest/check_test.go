@@ -197,7 +197,7 @@ func TestMarksOnlyGoForward(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := rapid.IntRange(100, 160).Draw(rt, "steps")
 		synctest.Test(t, func(t *testing.T) {
-			var said *rapid.T = rt
+			said := rt
 			wild := func(s *source) func(names []string, now time.Time) (provider.Batch, error) {
 				return func(names []string, now time.Time) (provider.Batch, error) {
 					if rapid.IntRange(0, 9).Draw(said, "down") == 0 {

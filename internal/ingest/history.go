@@ -29,7 +29,12 @@ func (g *Ingest) Backfill(ctx context.Context) error {
 	today := market.DateOf(time.Now().UTC())
 	filled := 0
 	for _, i := range wanted {
-		if filled >= backfilledMax || ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
+			return nil // what is left is found again by the next run
+		default:
+		}
+		if filled >= backfilledMax {
 			break
 		}
 		if searched := g.searched.get(i.ID); !searched.IsZero() && time.Since(searched) < searchedAgain {

@@ -214,7 +214,7 @@ func (r *recorder) Publish(_ context.Context, subject string, payload []byte) er
 func TestHintsFitTheBus(t *testing.T) {
 	var marks []market.Mark
 	for n := range 2000 {
-		marks = append(marks, market.Mark{Quote: market.Quote{Instrument: market.InstrumentID(stock("instrument", "").ID), Price: money.One, Currency: "USD", Source: "first", ObservedAt: time.Now(), MarketTime: time.Now()}, PreviousDate: market.NoDate, Sequence: int64(n + 1)})
+		marks = append(marks, market.Mark{Quote: market.Quote{Instrument: stock("instrument", "").ID, Price: money.One, Currency: "USD", Source: "first", ObservedAt: time.Now(), MarketTime: time.Now()}, PreviousDate: market.NoDate, Sequence: int64(n + 1)})
 	}
 	var sent recorder
 	if err := (Hints{Bus: &sent}).QuotesAccepted(t.Context(), 2000, 0, marks); err != nil {

@@ -110,7 +110,7 @@ func TestAllDownLeavesTheMarksAndTheSourcesAlone(t *testing.T) {
 		}
 		for _, s := range []*source{first, second} {
 			s.mutex.Lock()
-			made := s.calls[:]
+			made := s.calls
 			if s == first {
 				made = made[calls:]
 			}

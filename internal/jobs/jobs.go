@@ -287,8 +287,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[arguments]) (err error
 		return nil
 	}
 	w.log.Warn("job failed", "kind", w.kind.Name, "job", job.ID, "attempt", job.Attempt, "error", err)
-	var safe *fault.Error
-	if errors.As(err, &safe) {
+	if safe, ok := errors.AsType[*fault.Error](err); ok {
 		return recorded{shorten(safe.Message), err}
 	}
 	return recorded{"failed; the log of its node says why", err}

@@ -217,7 +217,7 @@ var errShape = errors.New("unexpected shape")
 
 // readBody reads all of an answer, decompressed, and refuses more than bytesMax on the wire or after it.
 func readBody(resp *http.Response, bytesMax int64) ([]byte, error) {
-	var body io.Reader = io.LimitReader(resp.Body, bytesMax+1)
+	body := io.LimitReader(resp.Body, bytesMax+1)
 	switch encoding := resp.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
 	case "gzip":
@@ -225,8 +225,7 @@ func readBody(resp *http.Response, bytesMax int64) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decompress: %w", err)
 		}
-		defer unzip.Close()
-		body = unzip
+		body = unzip // holds nothing to give back: closing only repeats its error
 	default:
 		return nil, fmt.Errorf("%w: content encoding %.20q", errShape, encoding)
 	}

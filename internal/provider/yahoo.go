@@ -414,7 +414,7 @@ func (y *YahooSource) spark(ctx context.Context, batch *Batch, names []string, n
 	if err := y.decodeJSON(a.body, "", &flat); err != nil {
 		return err
 	}
-	found := map[string]Quote{}
+	var found map[string]Quote
 	if nested := flat["spark"]; nested != nil {
 		found, err = y.sparkNested(a.body)
 	} else {

@@ -49,7 +49,9 @@ func NewMetrics(version string) *Metrics {
 }
 
 // Handler answers in Prometheus' text form.
-func (m *Metrics) Handler() http.Handler { return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}) }
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
 
 // Request records one answered request. Route is the pattern, never the path, which may name somebody's portfolio.
 func (m *Metrics) Request(route string, status int, took time.Duration) {

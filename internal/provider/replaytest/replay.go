@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"strconv"
@@ -141,10 +142,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.requests[source]++
 	mode := s.mode[source]
-	prices := make(map[string]string, len(s.prices[source]))
-	for name, price := range s.prices[source] {
-		prices[name] = price
-	}
+	prices := maps.Clone(s.prices[source])
 	s.mu.Unlock()
 	entry, found := pick(entries, mode, "/"+rest, r)
 	if whole, latest := strings.CutSuffix(rest, "/latest"); latest && !found {

@@ -6,7 +6,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -26,7 +25,7 @@ func main() {
 }
 
 func run(listen, folder string) error {
-	var root fs.FS = replaytest.Payloads()
+	root := replaytest.Payloads()
 	if folder != "" {
 		root = os.DirFS(folder)
 	}
