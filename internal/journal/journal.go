@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -245,9 +246,7 @@ func (j *Journal) withInstruments(ctx context.Context, book ledger.Book, changes
 		return ledger.Book{}, fmt.Errorf("read instruments: %w", err)
 	}
 	known := make(map[market.InstrumentID]market.Instrument, len(book.Instruments)+len(found))
-	for id, one := range book.Instruments {
-		known[id] = one
-	}
+	maps.Copy(known, book.Instruments)
 	for _, one := range found {
 		known[one.ID] = one
 	}

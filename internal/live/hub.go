@@ -42,7 +42,7 @@ const (
 	watchGrace     = time.Minute            // a portfolio stays watched after its last viewer, for those who come back
 	loadTimeout    = 15 * time.Second
 	retryInterval  = time.Second // after the store could not be read
-	loadersMax     = 4           // positions loaded at once, so that a slow store does not take all its connections
+	loadersMax     = 4           // portfolios whose positions are loaded at once, so that a slow store does not take all its connections
 	watchesMax     = 20_000      // on one node; each takes some kilobytes
 	documentsBytes = 32 << 20    // rendered documents for reads
 )
@@ -92,17 +92,14 @@ type Hub struct {
 	seed      maphash.Seed
 	documents *otter.Cache[Key, *cached]
 	builders  sync.Pool // of *builder, for reads
-	loaders   chan struct{}
 
-	work    chan *watch
+	work    chan *watch   // to be looked at; has room for all
+	loads   chan *watch   // whose positions have to be loaded; the same
 	catchUp chan struct{} // holds one: the store has marks that memory may lack
+	recount chan struct{} // holds one: portfolios may be further than is known
+	closing chan struct{} // closed when Run ends
 	started atomic.Bool
 	loaded  atomic.Bool
-
-	life     context.Context // ends with Run; for what runs beside it
-	endLife  context.CancelFunc
-	besideMu sync.Mutex // guards that nothing begins beside once the end waits
-	beside   sync.WaitGroup
 
 	mu      sync.Mutex
 	watches map[Key]*watch
@@ -117,8 +114,9 @@ func New(store Store, portfolios Portfolios, hints bus.Bus, sessions market.Sess
 		store: store, portfolios: portfolios, bus: hints, sessions: sessions,
 		log: options.Log, now: options.Now, random: options.Random, simulated: options.Simulated, workers: options.Workers,
 		positions: holdingsOf,
-		marks:     newMarks(), seed: maphash.MakeSeed(), loaders: make(chan struct{}, loadersMax),
-		work: make(chan *watch, watchesMax), catchUp: make(chan struct{}, 1),
+		marks:     newMarks(), seed: maphash.MakeSeed(),
+		work: make(chan *watch, watchesMax), loads: make(chan *watch, watchesMax),
+		catchUp: make(chan struct{}, 1), recount: make(chan struct{}, 1), closing: make(chan struct{}),
 		watches: make(map[Key]*watch), holders: make(map[market.InstrumentID]map[*watch]struct{}),
 		viewers: make(map[ledger.OwnerID]map[*viewer]struct{}),
 	}
@@ -134,7 +132,6 @@ func New(store Store, portfolios Portfolios, hints bus.Bus, sessions market.Sess
 	if h.workers == 0 {
 		h.workers = runtime.GOMAXPROCS(0)
 	}
-	h.life, h.endLife = context.WithCancel(context.Background())
 	h.builders.New = func() any { return h.newBuilder() }
 	h.documents = otter.Must(&otter.Options[Key, *cached]{MaximumWeight: documentsBytes,
 		Weigher: func(_ Key, c *cached) uint32 {
@@ -187,6 +184,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	for range h.workers {
 		group.Go(func() error { return h.value(ctx) })
 	}
+	for range loadersMax {
+		group.Go(func() error { return h.load(ctx) })
+	}
 	group.Go(func() error { return h.follow(ctx) })
 	group.Go(func() error { return h.poll(ctx) })
 	err := group.Wait()
@@ -198,29 +198,21 @@ func (h *Hub) Run(ctx context.Context) error {
 
 // end lets go of streams and timers.
 func (h *Hub) end() {
-	h.besideMu.Lock()
-	h.endLife()
-	h.besideMu.Unlock()
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.closing)
 	for _, w := range h.watches {
 		w.stopTimers()
 	}
-	h.mu.Unlock()
-	h.beside.Wait()
 }
 
-// background runs something beside, bounded in time, and ended with the hub.
-func (h *Hub) background(do func(context.Context)) {
-	h.besideMu.Lock()
-	defer h.besideMu.Unlock()
-	if h.life.Err() != nil {
-		return
+func (h *Hub) ended() bool {
+	select {
+	case <-h.closing:
+		return true
+	default:
+		return false
 	}
-	h.beside.Go(func() {
-		ctx, cancel := context.WithTimeout(h.life, loadTimeout)
-		defer cancel()
-		do(ctx)
-	})
 }
 
 // value is one worker.
@@ -231,7 +223,7 @@ func (h *Hub) value(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case w := <-h.work:
-			h.step(ctx, w, s)
+			h.step(w, s)
 			runtime.Gosched() // viewers write now, not when this worker has seen to everybody
 		}
 	}
@@ -269,10 +261,12 @@ func (h *Hub) readMarks(ctx context.Context) error {
 	return nil
 }
 
-// behind asks for a look at the store.
-func (h *Hub) behind() {
+// behind asks for a look at the store's marks.
+func (h *Hub) behind() { ask(h.catchUp) }
+
+func ask(wanted chan struct{}) {
 	select {
-	case h.catchUp <- struct{}{}:
+	case wanted <- struct{}{}:
 	default: // asked already
 	}
 }
@@ -285,6 +279,8 @@ func (h *Hub) poll(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-h.recount:
+			h.readSequences(ctx)
 		case <-ticker.C:
 			h.behind()
 			h.refresh()
@@ -417,7 +413,7 @@ func (h *Hub) gap(subject string) {
 	case event.QuotesAcceptedAll:
 		h.behind()
 	case event.PortfolioChangedAll:
-		h.background(h.readSequences) // never on the bus's own goroutine: the store may be slow
+		ask(h.recount) // not here: the store may be slow, and the bus waits
 	}
 }
 

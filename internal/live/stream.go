@@ -128,7 +128,7 @@ func (h *Hub) enter(v *viewer) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.life.Err() != nil:
+	case h.ended():
 		return fault.New(fault.Unavailable, "the service is about to stop")
 	case len(h.viewers[v.owner]) >= streamsPerUserMax:
 		return fault.New(fault.Limited, "at most %d event streams at once", streamsPerUserMax)
@@ -168,7 +168,7 @@ func (h *Hub) serve(ctx context.Context, v *viewer, o *output, alive func(contex
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.life.Done():
+		case <-h.closing:
 			return
 		case <-v.wake:
 			if v.revoked.Load() {

@@ -141,7 +141,7 @@ func (h *Hub) unwatch(s *slot) {
 	if len(w.slots) > 0 || w.gone {
 		return
 	}
-	if h.life.Err() != nil {
+	if h.ended() {
 		return // no timer outlives the hub
 	}
 	w.leave = time.AfterFunc(watchGrace, func() { h.forget(w) })
@@ -197,7 +197,7 @@ func (h *Hub) holds(w *watch, before, after []market.InstrumentID) {
 }
 
 // step looks at a watch: who is due, what changed, who gets which frame.
-func (h *Hub) step(ctx context.Context, w *watch, s *scratch) {
+func (h *Hub) step(w *watch, s *scratch) {
 	w.queued.Store(false) // from here on, news queue it again
 	w.turn.Lock()
 	defer w.turn.Unlock()
@@ -205,7 +205,7 @@ func (h *Hub) step(ctx context.Context, w *watch, s *scratch) {
 	w.mu.Lock()
 	if !w.gone && !w.loading && (w.wanted > w.held.Portfolio.Sequence || w.again) {
 		w.loading, w.again = true, false
-		h.load(w, w.wanted)
+		h.loads <- w // there is room for all, and each is in it once
 	}
 	held, proceed := w.held, !w.gone && w.anyDue(h, now)
 	if proceed {
@@ -285,29 +285,43 @@ func (s *slot) take() *frame {
 	return f
 }
 
-// load gets positions anew, beside the workers.
-func (h *Hub) load(w *watch, sequence int64) {
-	h.background(func(ctx context.Context) {
-		held, err := h.loadHeld(ctx, w.key, sequence)
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.loading = false
-		if w.gone {
-			return
+// load is one loader: it gets positions anew, beside the workers.
+func (h *Hub) load(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case w := <-h.loads:
+			h.reload(ctx, w)
 		}
-		if err != nil {
-			h.log.Warn("positions could not be loaded", "portfolio", string(w.key.Portfolio), "error", err)
-			w.again = true
-			time.AfterFunc(retryInterval, func() { h.enqueue(w) })
-			return
-		}
-		if held.Portfolio.Sequence >= w.held.Portfolio.Sequence {
-			h.replace(w, held)
-		}
-		h.enqueue(w)
-	})
+	}
+}
+
+func (h *Hub) reload(ctx context.Context, w *watch) {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	w.mu.Lock()
+	sequence := w.wanted
+	w.mu.Unlock()
+	held, err := h.portfolios.Holdings(ctx, w.key.Owner, w.key.Portfolio, sequence)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.loading = false
+	if w.gone {
+		return
+	}
+	if err != nil {
+		h.log.Warn("positions could not be loaded", "portfolio", string(w.key.Portfolio), "error", err)
+		w.again = true
+		time.AfterFunc(retryInterval, func() { h.enqueue(w) })
+		return
+	}
+	if held.Portfolio.Sequence >= w.held.Portfolio.Sequence {
+		h.replace(w, held)
+	}
+	h.enqueue(w)
 }
 
 // replace gives a watch newer positions; Hub.mu and watch.mu are held.
@@ -315,16 +329,6 @@ func (h *Hub) replace(w *watch, held *journal.Held) {
 	h.holds(w, w.held.Needs, held.Needs)
 	w.held, w.dirty = held, true
 	w.wanted = max(w.wanted, held.Portfolio.Sequence)
-}
-
-func (h *Hub) loadHeld(ctx context.Context, k Key, sequence int64) (*journal.Held, error) {
-	select {
-	case h.loaders <- struct{}{}:
-		defer func() { <-h.loaders }()
-		return h.portfolios.Holdings(ctx, k.Owner, k.Portfolio, sequence)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // compare notes what changed since the last frame, as part of the next.
@@ -368,7 +372,6 @@ func (w *watch) compare(s *scratch) {
 type scratch struct {
 	builder  *builder
 	seed     maphash.Seed
-	now      time.Time
 	doc      *event.Document
 	status   event.Status
 	delta    event.Delta

@@ -530,6 +530,11 @@ func (b *browser) same(k Key) {
 	}
 }
 
+// repeat is a name that comes so many times.
+func repeat(name string, times int) string {
+	return strings.TrimSuffix(strings.Repeat(name+" ", times), " ")
+}
+
 func expect(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if fmt.Sprint(got) != fmt.Sprint(want) {
