@@ -66,8 +66,8 @@ func (k *bookkeeper) dividend(e entry) error {
 		k.pay(e, e.Account, net, s.rate)
 		return nil
 	}
-	if net.Sign() < 0 {
-		return fault.At(e.place("amount"), "nothing is left to reinvest after fee and tax")
+	if net.Sign() < 0 { // of a long position ledger.Check has seen to it
+		return fault.At(e.place("reinvest"), "%s is held short on %s: its dividends are paid, not reinvested", e.Instrument, e.Date)
 	}
 	return k.acquire(e, p, *e.Quantity, net, s.rate)
 }

@@ -3,7 +3,6 @@ package figures
 import (
 	"math/bits"
 	"slices"
-	"sort"
 
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -16,17 +15,19 @@ import (
 
 // kernel is a series in the making. Its arrays have one element for each slot: a day on which anything can change.
 type kernel struct {
-	base      money.Currency
-	origin    market.Date // the day before the first that matters
-	to        market.Date
-	tracked   bool
-	byID      map[market.InstrumentID]int
-	lines     []kernelLine
-	pots      []pot // one for each currency, the base first
-	slots     []market.Date
-	slotOf    []int32 // of each day from the origin on: the last slot at or before it
-	calendars []calendar
-	scratch   []int64
+	base       money.Currency
+	origin     market.Date // the day before the first that matters
+	to         market.Date
+	tracked    bool
+	activities int
+	byID       map[market.InstrumentID]int
+	recent     [256]int32 // lines last seen under a cheap hash, counted from 1
+	lines      []kernelLine
+	pots       []pot // one for each currency, the base first
+	slots      []market.Date
+	slotOf     []int32 // of each day from the origin on: the last slot at or before it
+	calendars  []calendar
+	scratch    []int64
 }
 
 // kernelLine is one instrument's quantities.
@@ -36,7 +37,7 @@ type kernelLine struct {
 	series   *market.Series
 	quantity money.Decimal
 	places   int32
-	steps    []step
+	steps    []smallStep
 	calendar int
 }
 
@@ -44,7 +45,7 @@ type kernelLine struct {
 type pot struct {
 	currency money.Currency
 	places   int32        // scale of worth and flows
-	cash     []step       // balance after each change, where cash is tracked
+	cash     []smallStep  // balance after each change, where cash is tracked
 	flows    []kernelFlow // rising by day
 	worth    []double     // of each slot
 }
@@ -52,13 +53,41 @@ type pot struct {
 // kernelFlow is what came in and went out on one day in one currency.
 type kernelFlow struct {
 	date    market.Date
-	in, out money.Decimal
+	in, out small
+}
+
+// small is a decimal of 63 bits without a pointer, so that slices of it cost the collector nothing.
+type small struct {
+	coefficient int64
+	exponent    int32
+}
+
+func (s small) decimal() money.Decimal { return money.NewDecimal(s.coefficient, s.exponent) }
+
+// set keeps a decimal where it is small enough.
+func (s *small) set(x money.Decimal) (ok bool) {
+	s.coefficient, s.exponent, ok = x.Narrow()
+	return ok
+}
+
+// smallStep is how much there was after a change.
+type smallStep struct {
+	date     market.Date
+	quantity small
+}
+
+// stepped notes how much there is on a day; of several changes the last counts.
+func stepped(steps []smallStep, on market.Date, quantity money.Decimal) ([]smallStep, bool) {
+	if n := len(steps); n == 0 || steps[n-1].date != on {
+		steps = append(steps, smallStep{date: on})
+	}
+	return steps, steps[len(steps)-1].quantity.set(quantity)
 }
 
 // What most instruments and currencies have fewer of, so that slices rarely grow.
 const (
-	stepsUsual = 128
-	flowsUsual = 2048
+	stepsUsual = 256
+	flowsUsual = 4096
 )
 
 // historyScaled is History in integers; ok is false where the portfolio isn't made for it.
@@ -68,7 +97,7 @@ func historyScaled(book ledger.Book, m *Market, from, to market.Date) (daily *Da
 	}
 	k := &kernel{
 		base: book.Portfolio.BaseCurrency, origin: min(from, book.Activities[0].Date) - 1, to: to,
-		byID: make(map[market.InstrumentID]int, 64),
+		byID: make(map[market.InstrumentID]int, 64), activities: len(book.Activities),
 	}
 	k.potOf(k.base)
 	for i := range book.Activities {
@@ -117,7 +146,7 @@ func (k *kernel) layOut(m *Market, from market.Date) {
 			return -1
 		}
 		for i := range k.calendars {
-			if slices.Equal(k.calendars[i].dates, s.Dates) {
+			if sameDates(k.calendars[i].dates, s.Dates) {
 				return i
 			}
 		}
@@ -168,6 +197,21 @@ type calendar struct {
 	alike bool // from there on each slot is one of the dates
 }
 
+// sameDates says whether two calendars are the same, eight days at a time.
+func sameDates(a, b []market.Date) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for len(a) >= 8 && len(b) >= 8 {
+		x, y := (*[8]market.Date)(a), (*[8]market.Date)(b)
+		if x[0]^y[0]|x[1]^y[1]|x[2]^y[2]|x[3]^y[3]|x[4]^y[4]|x[5]^y[5]|x[6]^y[6]|x[7]^y[7] != 0 {
+			return false
+		}
+		a, b = a[8:], b[8:]
+	}
+	return slices.Equal(a, b)
+}
+
 func (c *calendar) fit(k *kernel) {
 	series := market.Series{Dates: c.dates}
 	if c.at = series.IndexAt(k.slots[0]); c.at < 0 {
@@ -177,7 +221,7 @@ func (c *calendar) fit(k *kernel) {
 		}
 	}
 	rest := k.slots[c.first:]
-	c.alike = len(c.dates)-c.at >= len(rest) && slices.Equal(c.dates[c.at:c.at+len(rest)], rest)
+	c.alike = len(c.dates)-c.at >= len(rest) && sameDates(c.dates[c.at:c.at+len(rest)], rest)
 }
 
 func (k *kernel) potOf(currency money.Currency) int {
@@ -186,20 +230,26 @@ func (k *kernel) potOf(currency money.Currency) int {
 			return i
 		}
 	}
-	k.pots = append(k.pots, pot{currency: currency, flows: make([]kernelFlow, 0, flowsUsual)})
+	k.pots = append(k.pots, pot{currency: currency, flows: make([]kernelFlow, 0, min(flowsUsual, k.activities))})
 	return len(k.pots) - 1
 }
 
 // lineOf is an instrument's line, −1 where it has no prices to value it.
 func (k *kernel) lineOf(id market.InstrumentID, book ledger.Book, m *Market) int {
+	// The ends of ids differ, so nearly every look-up is one comparison instead of a hash.
+	guess := &k.recent[uint8(id[len(id)-1])^uint8(id[len(id)/2])<<3]
+	if i := int(*guess) - 1; i >= 0 && k.lines[i].id == id {
+		return i
+	}
 	if i, ok := k.byID[id]; ok {
+		*guess = int32(i + 1)
 		return i
 	}
 	series, currency := m.Series[id], book.Instruments[id].Currency
 	if series == nil || series.Closes == nil || currency == "" {
 		return -1
 	}
-	k.lines = append(k.lines, kernelLine{id: id, pot: k.potOf(currency), series: series, steps: make([]step, 0, stepsUsual)})
+	k.lines = append(k.lines, kernelLine{id: id, pot: k.potOf(currency), series: series, steps: make([]smallStep, 0, min(stepsUsual, k.activities))})
 	k.byID[id] = len(k.lines) - 1
 	return len(k.lines) - 1
 }
@@ -221,8 +271,7 @@ func (k *kernel) take(a *ledger.Activity, book ledger.Book, m *Market) bool {
 		return k.pay(a, costs.Neg())
 	case ledger.Deposit, ledger.Withdrawal:
 		amount := signed(gross(a), a.Type == ledger.Withdrawal)
-		k.move(a.Currency, a.Date, amount.Sub(costs))
-		return k.flow(a, amount, a.Type == ledger.Deposit, a.FXRate)
+		return k.move(a.Currency, a.Date, amount.Sub(costs)) && k.flow(a, amount, a.Type == ledger.Deposit, a.FXRate)
 	case ledger.Dividend:
 		if a.Reinvest {
 			return k.change(a, book, m, *a.Quantity)
@@ -250,14 +299,10 @@ func (k *kernel) change(a *ledger.Activity, book ledger.Book, m *Market, by mone
 }
 
 // stepped notes the line's quantity on a day.
-func (l *kernelLine) stepped(on market.Date) bool {
+func (l *kernelLine) stepped(on market.Date) (ok bool) {
 	l.places = max(l.places, l.quantity.Places())
-	if n := len(l.steps); n > 0 && l.steps[n-1].date == on {
-		l.steps[n-1].quantity = l.quantity
-	} else {
-		l.steps = append(l.steps, step{on, l.quantity})
-	}
-	return l.quantity.Sign() >= 0
+	l.steps, ok = stepped(l.steps, on, l.quantity)
+	return ok && l.quantity.Sign() >= 0
 }
 
 // split multiplies the quantity. It is for here only if the day has a close of its own, so that no price is carried past it,
@@ -296,20 +341,16 @@ func (k *kernel) pay(a *ledger.Activity, amount money.Decimal) bool {
 	if a.FXRate != nil {
 		currency, amount = k.base, amount.Mul(*a.FXRate)
 	}
-	k.move(currency, a.Date, amount)
-	return true
+	return k.move(currency, a.Date, amount)
 }
 
-func (k *kernel) move(currency money.Currency, on market.Date, amount money.Decimal) {
+func (k *kernel) move(currency money.Currency, on market.Date, amount money.Decimal) (ok bool) {
 	p := &k.pots[k.potOf(currency)]
 	if n := len(p.cash); n > 0 {
-		amount = amount.Add(p.cash[n-1].quantity)
-		if p.cash[n-1].date == on {
-			p.cash[n-1].quantity = amount
-			return
-		}
+		amount = amount.Add(p.cash[n-1].quantity.decimal())
 	}
-	p.cash = append(p.cash, step{on, amount})
+	p.cash, ok = stepped(p.cash, on, amount)
+	return ok
 }
 
 // flow notes money from outside, above 0, or out, below; with a rate of its own it is one in the base currency.
@@ -324,11 +365,9 @@ func (k *kernel) flow(a *ledger.Activity, amount money.Decimal, in bool, rate *m
 	}
 	f := &p.flows[len(p.flows)-1]
 	if in {
-		f.in = f.in.Add(amount)
-	} else {
-		f.out = f.out.Sub(amount)
+		return f.in.set(f.in.decimal().Add(amount))
 	}
-	return true
+	return f.out.set(f.out.decimal().Sub(amount))
 }
 
 // scale finds for each currency the digits after the point that all its sums need.
@@ -341,10 +380,10 @@ func (k *kernel) scale() bool {
 	for i := range k.pots {
 		p := &k.pots[i]
 		for _, s := range p.cash {
-			p.places = max(p.places, s.quantity.Places())
+			p.places = max(p.places, -s.quantity.exponent)
 		}
 		for _, f := range p.flows {
-			p.places = max(p.places, f.in.Places(), f.out.Places())
+			p.places = max(p.places, -f.in.exponent, -f.out.exponent)
 		}
 		if p.places > 18 {
 			return false
@@ -389,7 +428,7 @@ func (k *kernel) fill(l *kernelLine) bool {
 	closes, first := k.closes(l)
 	for i, s := range l.steps {
 		// A product's digits all stand after the scale's point, so the quantity takes what the price doesn't.
-		quantity, ok := s.quantity.Scaled(k.pots[l.pot].places - l.series.Places)
+		quantity, ok := s.quantity.decimal().Scaled(k.pots[l.pot].places - l.series.Places)
 		if !ok || bits.Len64(uint64(quantity)) > quantityBitsMax && !l.fits(quantity) {
 			return false
 		}
@@ -427,7 +466,7 @@ func (l *kernelLine) fits(quantity int64) bool {
 // fillCash adds a currency's cash to its days.
 func (k *kernel) fillCash(p *pot) bool {
 	for i, s := range p.cash {
-		amount, ok := s.quantity.Scaled(p.places)
+		amount, ok := s.quantity.decimal().Scaled(p.places)
 		if !ok {
 			return false
 		}
@@ -442,268 +481,3 @@ func (k *kernel) fillCash(p *pot) bool {
 	}
 	return true
 }
-
-// rateCursor walks a currency's rate through days. factor turns worth into the base currency at the whole's scale.
-type rateCursor struct {
-	base, other   *market.Series // nil for market.RateBase
-	baseAt, at    int
-	inBase, known bool
-	lift          int32 // power of ten beside the rate's own places
-	factor        wide
-	factorBits    int
-	plain         bool // the factor is 1
-}
-
-func (k *kernel) cursor(p *pot, m *Market) (c rateCursor, ok bool) {
-	if p.currency == k.base {
-		return rateCursor{inBase: true, known: true}, true
-	}
-	c = rateCursor{baseAt: -1, at: -1}
-	if k.base != market.RateBase {
-		if c.base = m.Series[market.RateID(k.base)]; c.base == nil || c.base.Closes == nil {
-			return c, false
-		}
-	}
-	if p.currency != market.RateBase {
-		if c.other = m.Series[market.RateID(p.currency)]; c.other == nil || c.other.Closes == nil {
-			return c, false
-		}
-	}
-	return c, true
-}
-
-// advance takes the cursor to a day.
-func (c *rateCursor) advance(on market.Date) (ok bool) {
-	if c.inBase {
-		return true
-	}
-	changed := !c.known
-	for c.base != nil && c.baseAt+1 < len(c.base.Dates) && c.base.Dates[c.baseAt+1] <= on {
-		c.baseAt++
-		changed = true
-	}
-	for c.other != nil && c.at+1 < len(c.other.Dates) && c.other.Dates[c.at+1] <= on {
-		c.at++
-		changed = true
-	}
-	if !changed {
-		return true
-	}
-	a, aPlaces, b, bPlaces := int64(1), int32(0), int64(1), int32(0)
-	if c.base != nil {
-		if c.baseAt < 0 {
-			return false
-		}
-		a, aPlaces = c.base.Closes[c.baseAt], c.base.Places
-	}
-	if c.other != nil {
-		if c.at < 0 {
-			return false
-		}
-		b, bPlaces = c.other.Closes[c.at], c.other.Places
-	}
-	if a <= 0 || b <= 0 {
-		return false
-	}
-	rate := quotient(a, aPlaces, b, bPlaces)
-	c.known = true
-	return c.set(wide{rate.coefficient.low, rate.coefficient.high}, c.lift-rate.places)
-}
-
-// inBaseUnits is a worth in the base currency in units of the whole's scale.
-func (c *rateCursor) inBaseUnits(worth double) wide {
-	if c.plain {
-		return worth.widened()
-	}
-	return worth.by(&c.factor)
-}
-
-// set takes a rate of coefficient · 10^lift in units of the whole's scale.
-func (c *rateCursor) set(coefficient wide, lift int32) bool {
-	if lift < 0 || lift >= int32(len(power10)) {
-		return false
-	}
-	power := &power10[lift]
-	if c.factorBits = coefficient.bits() + power.bits(); c.factorBits > wideBitsMax {
-		return false
-	}
-	c.factor = double{coefficient[0], coefficient[1]}.by(power)
-	c.plain = c.factor == wide{1}
-	return true
-}
-
-// ratePlacesMax bounds the digits after the point of a rate: a quotient near 1 has 33 or 34, one of 1 to 10,000 has 38.
-const ratePlacesMax = 38
-
-// scaledFlow is the flows of one slot, in units of the whole's scale.
-type scaledFlow struct {
-	in, net wide // net: paid in less taken out so far
-	slot    int
-}
-
-// out is what the i-th flows take out: what came in less what stayed.
-func (s *scaledDays) out(i int) wide {
-	out := s.flows[i].in.sub(s.flows[i].net)
-	if i > 0 {
-		out = out.add(s.flows[i-1].net)
-	}
-	return out
-}
-
-// sum turns each slot's worth and flows into the base currency and chains them.
-func (k *kernel) sum(m *Market, from market.Date) (*Daily, bool) {
-	cursors := make([]rateCursor, len(k.pots))
-	scale, flows := int32(0), 0
-	for i := range k.pots {
-		var ok bool
-		if cursors[i], ok = k.cursor(&k.pots[i], m); !ok {
-			return nil, false
-		}
-		places := k.pots[i].places
-		if !cursors[i].inBase {
-			places += ratePlacesMax
-		}
-		scale = max(scale, places)
-		flows += len(k.pots[i].flows)
-	}
-	s := &scaledDays{
-		places: scale, first: from, from: k.slot(from - 1), offset: int(from - k.origin), slotOf: k.slotOf, last: k.to,
-		values: make([]wide, len(k.slots)), flows: make([]scaledFlow, 0, min(flows, len(k.slots))),
-	}
-	for i := range cursors {
-		c := &cursors[i]
-		c.lift = scale - k.pots[i].places
-		if c.inBase && !c.set(wide{1}, c.lift) {
-			return nil, false
-		}
-	}
-	next := make([]int, len(k.pots))
-	var today scaledFlow
-	var out wide
-	for slot, on := range k.slots {
-		moved := false
-		for i := range k.pots {
-			p, c := &k.pots[i], &cursors[i]
-			has := next[i] < len(p.flows) && p.flows[next[i]].date == on
-			if !has && p.worth[slot].isZero() {
-				continue
-			}
-			if !c.inBase && !c.advance(on) {
-				return nil, false
-			}
-			worth := p.worth[slot]
-			if worth.bits()+c.factorBits > wideBitsMax {
-				return nil, false
-			}
-			s.values[slot] = s.values[slot].add(c.inBaseUnits(worth))
-			if has {
-				if !moved {
-					today, out, moved = scaledFlow{slot: slot}, wide{}, true
-				}
-				if !today.add(&p.flows[next[i]], &out, p.places, c) {
-					return nil, false
-				}
-				next[i]++
-			}
-		}
-		if slot >= s.from && s.values[slot].sign() < 0 {
-			return nil, false // counts on the days between slots too
-		}
-		if moved {
-			today.net = today.in.sub(out)
-			if n := len(s.flows); n > 0 {
-				today.net = today.net.add(s.flows[n-1].net)
-			}
-			s.flows = append(s.flows, today)
-		}
-	}
-	return s.chain()
-}
-
-// add takes one currency's flows in; what goes out is added to out.
-func (f *scaledFlow) add(flow *kernelFlow, out *wide, places int32, c *rateCursor) bool {
-	if !flow.in.IsZero() {
-		amount, ok := flow.in.Scaled(places)
-		if !ok || 64+c.factorBits > wideBitsMax {
-			return false
-		}
-		f.in = f.in.add(c.inBaseUnits(product(amount, 1)))
-	}
-	if !flow.out.IsZero() {
-		amount, ok := flow.out.Scaled(places)
-		if !ok || 64+c.factorBits > wideBitsMax {
-			return false
-		}
-		*out = out.add(c.inBaseUnits(product(amount, 1)))
-	}
-	return true
-}
-
-// wideBitsMax bounds each part of a sum of few, so that the sum stays within 255 bits; flows summed over a lifetime of days too.
-const wideBitsMax = 235
-
-// scaledDays is a daily series in units of 10^−places, by slots.
-type scaledDays struct {
-	places int32
-	first  market.Date // day of the period
-	last   market.Date
-	from   int // slot of the day before the period
-	offset int // of the first day in slotOf
-	slotOf []int32
-	values []wide
-	flows  []scaledFlow
-	index  []float64 // of the chain, from the slot from on
-	falls  []float64 // below the highest index so far
-}
-
-// chain links the slots as the function chain does days. One on which less than nothing is invested, or something is gained
-// on nothing, is left to it.
-func (s *scaledDays) chain() (*Daily, bool) {
-	n := len(s.values) - s.from
-	s.index, s.falls = make([]float64, n), make([]float64, n)
-	next := sort.Search(len(s.flows), func(i int) bool { return s.flows[i].slot > s.from })
-	index, peak := 1.0, 1.0
-	s.index[0] = index
-	for i := 1; i < n; i++ {
-		before, after := &s.values[s.from+i-1], &s.values[s.from+i]
-		if next < len(s.flows) && s.flows[next].slot == s.from+i {
-			in, out := before.add(s.flows[next].in), after.add(s.out(next))
-			before, after = &in, &out
-			next++
-		}
-		if *before != *after {
-			if before.sign() <= 0 {
-				return nil, false
-			}
-			index *= after.float() / before.float()
-		}
-		s.index[i] = index
-		if index >= peak*(1-levelSlack) {
-			peak = max(peak, index)
-		} else {
-			s.falls[i] = 1 - index/peak
-		}
-	}
-	return &Daily{scaled: s}, true
-}
-
-func (s *scaledDays) len() int { return int(s.last-s.first) + 1 }
-
-// day turns one day into decimals.
-func (s *scaledDays) day(i int) Day {
-	slot := int(s.slotOf[s.offset+i])
-	zero := money.Known(money.Zero)
-	day := Day{Date: s.first + market.Date(i), Value: s.decimal(s.values[slot]), PaidIn: zero, TakenOut: zero, NetPaidIn: zero}
-	if at := sort.Search(len(s.flows), func(i int) bool { return s.flows[i].slot > slot }) - 1; at >= 0 {
-		f := &s.flows[at]
-		day.NetPaidIn = s.decimal(f.net)
-		if f.slot == slot && (i == 0 && s.offset == 0 || int(s.slotOf[s.offset+i-1]) != slot) { // not carried from the day before
-			day.PaidIn, day.TakenOut = s.decimal(f.in), s.decimal(s.out(at))
-		}
-	}
-	rate, fall := s.index[slot-s.from]-1, s.falls[slot-s.from]
-	day.TWR, day.Drawdown = &rate, &fall
-	return day
-}
-
-func (s *scaledDays) decimal(w wide) money.Maybe { return money.Known(w.decimal(s.places).Reduced()) }

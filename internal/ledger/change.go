@@ -194,6 +194,9 @@ func (c *change) checkHeld(activities []Activity) error {
 			held[key] = has.Add(*a.Quantity)
 		case Dividend:
 			if a.Reinvest {
+				if has.Sign() < 0 {
+					return fault.At(cmp.Or(c.place(a), "activities.")+"reinvest", "%s is held short on %s: its dividends are paid, not reinvested", c.symbol(a), a.Date)
+				}
 				held[key] = has.Add(*a.Quantity)
 			}
 		case Sell:
@@ -209,7 +212,7 @@ func (c *change) checkHeld(activities []Activity) error {
 			if a.Type == Transfer {
 				to := inAccount{a.Instrument, a.ToAccount}
 				if held[to].Sign() < 0 {
-					return fault.At(c.place(a)+"to_account", "the account is short of %s on %s", c.symbol(a), a.Date)
+					return fault.At(cmp.Or(c.place(a), "activities.")+"to_account", "the account is short of %s on %s", c.symbol(a), a.Date)
 				}
 				held[to] = held[to].Add(*a.Quantity)
 			}

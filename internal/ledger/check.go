@@ -70,6 +70,9 @@ func Check(a *Activity, prefix string) error {
 	if a.Type == Dividend && a.Reinvest && a.Quantity == nil {
 		return at("quantity", "a reinvested dividend needs the quantity bought")
 	}
+	if a.Type == Dividend && a.Reinvest && a.Amount.Cmp(a.Fee.Add(a.Tax)) < 0 {
+		return at("amount", "nothing is left to reinvest after fee and tax")
+	}
 	if a.Type == Transfer && a.ToAccount == a.Account {
 		return at("to_account", "a transfer goes to another account")
 	}

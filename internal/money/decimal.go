@@ -94,6 +94,11 @@ func FromInteger(coefficient *big.Int, exponent int32) Decimal {
 	return narrowed(d)
 }
 
+// Narrow is x as coefficient · 10^exponent where the coefficient fits into 63 bits; kernels keep it without a pointer.
+func (x Decimal) Narrow() (coefficient int64, exponent int32, ok bool) {
+	return x.coefficient, x.exponent, x.wide == nil
+}
+
 // Places is how many digits after the point x is written with, 0 or more.
 func (x Decimal) Places() int32 {
 	if x.wide != nil {
