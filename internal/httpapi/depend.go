@@ -69,6 +69,8 @@ type Live interface {
 	Value(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Valued, error)
 	// Stream writes events until the client leaves or the session ends; an error means that nothing was written.
 	Stream(w http.ResponseWriter, r *http.Request, request live.StreamRequest) error
+	// Revoke ends a user's streams on every node; those whose session still stands come back.
+	Revoke(ctx context.Context, owner ledger.OwnerID) error
 }
 
 // Importer reads files of activities; *transfer.Service is one.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"folioscope/internal/audit"
+	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/journal"
 	"folioscope/internal/ledger"
@@ -32,7 +33,7 @@ import (
 
 // A house is the service on a real store, with people in it.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	store  *sqlstore.Store
 	server *Server
 	clock  *testClock
@@ -112,20 +113,17 @@ func (s houseJournalStore) Append(ctx context.Context, owner ledger.OwnerID, por
 
 type houseLiveStore struct{ *sqlstore.Store }
 
-func (s houseLiveStore) Sequences(context.Context, []live.Key) (map[live.Key]int64, error) {
-	return nil, nil
-}
-
-// quietLive is live with streams that say one word.
-type quietLive struct{ *live.Hub }
-
-func (quietLive) ServeStream(w http.ResponseWriter, r *http.Request, _ ledger.OwnerID, portfolios []ledger.PortfolioID, last string) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	fmt.Fprintf(w, ": %d portfolios after %q\n\n", len(portfolios), last)
-	if f, ok := w.(http.Flusher); ok {
-		f.Flush()
+func (s houseLiveStore) Sequences(ctx context.Context, keys []live.Key) (map[live.Key]int64, error) {
+	found := map[live.Key]int64{}
+	for _, k := range keys {
+		switch p, err := s.Portfolio(ctx, k.Owner, k.Portfolio); {
+		case err == nil:
+			found[k] = p.Sequence
+		case !fault.Is(err, fault.NotFound):
+			return nil, err
+		}
 	}
-	<-r.Context().Done()
+	return found, nil
 }
 
 var houseSite = fstest.MapFS{
@@ -138,7 +136,7 @@ var houseSite = fstest.MapFS{
 	"sw.js":                   {Data: []byte("self.skipWaiting();")},
 }
 
-func newHouse(t *testing.T, change ...func(*Options)) *house {
+func newHouse(t testing.TB, change ...func(*Options)) *house {
 	t.Helper()
 	root, err := houseRoot()
 	must(t, err)
@@ -158,7 +156,7 @@ func newHouse(t *testing.T, change ...func(*Options)) *house {
 	hub := live.New(houseLiveStore{store}, record, deafBus{}, calendar, live.Options{Log: logger, Now: clock.Now, Workers: 1})
 	options := Options{
 		Identity: identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: clock.Now, Log: logger}),
-		Store:    store, Journal: record, Live: quietLive{hub}, Importer: transfer.NewService(transfer.Options{Journal: record, Instruments: store, Now: clock.Now}),
+		Store:    store, Journal: record, Live: hub, Importer: transfer.NewService(transfer.Options{Journal: record, Instruments: store, Now: clock.Now}),
 		Site: houseSite, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "# none\n") }),
 		Secure: true, Random: rand.Reader, Now: clock.Now, Log: logger,
 	}
@@ -168,6 +166,18 @@ func newHouse(t *testing.T, change ...func(*Options)) *house {
 	h.server, err = New(options)
 	must(t, err)
 	h.furnish()
+	running, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- hub.Run(running) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	for !hub.Ready() {
+		time.Sleep(time.Millisecond)
+	}
 	return h
 }
 
@@ -229,7 +239,7 @@ func (h *house) buy(name string, quantity, price string) {
 
 // reply is an answer with the means to look at it.
 type reply struct {
-	t *testing.T
+	t testing.TB
 	*httptest.ResponseRecorder
 	what string
 }

@@ -79,7 +79,9 @@ func (s *Server) addSessionRoutes() {
 				return nil, err
 			}
 			s.sessions.forget(c.token)
-			s.open.end(c.token)
+			if err := s.live.Revoke(ctx, c.owner()); err != nil {
+				s.log.WarnContext(ctx, "streams on other nodes end later", "error", err) // when they next look at the session
+			}
 			return &signedOutOutput{SetCookie: s.cookie("", 0), ClearSiteData: `"cache", "storage"`}, nil
 		})
 	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, tag: tag, summary: "Who is signed in"}, http.StatusOK,

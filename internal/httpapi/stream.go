@@ -63,7 +63,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer s.open.add(c.token, cancel)()
+	defer s.open.add(cancel)()
 	err = s.live.Stream(w, r.WithContext(ctx), live.StreamRequest{
 		Owner: c.owner(), Portfolios: portfolios, After: last,
 		Alive: func(ctx context.Context) error {
@@ -96,48 +96,33 @@ func (s *Server) watched(r *http.Request) ([]ledger.PortfolioID, error) {
 	return portfolios, nil
 }
 
-// openStreams are the streams of this node by session, so that signing out ends them at once.
+// openStreams are the streams of this node, so that a node that stops can send them elsewhere.
 type openStreams struct {
-	mu     sync.Mutex
-	last   int
-	byName map[string]map[int]func()
+	mu   sync.Mutex
+	last int
+	ends map[int]func()
 }
 
-func newOpenStreams() *openStreams { return &openStreams{byName: map[string]map[int]func(){}} }
+func newOpenStreams() *openStreams { return &openStreams{ends: map[int]func(){}} }
 
 // add notes a stream; the function it gives forgets it.
-func (o *openStreams) add(token string, end func()) (forget func()) {
+func (o *openStreams) add(end func()) (forget func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.last++
 	id := o.last
-	if o.byName[token] == nil {
-		o.byName[token] = map[int]func(){}
-	}
-	o.byName[token][id] = end
+	o.ends[id] = end
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if delete(o.byName[token], id); len(o.byName[token]) == 0 {
-			delete(o.byName, token)
-		}
-	}
-}
-
-func (o *openStreams) end(token string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, end := range o.byName[token] {
-		end()
+		delete(o.ends, id)
 	}
 }
 
 func (o *openStreams) endAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, streams := range o.byName {
-		for _, end := range streams {
-			end()
-		}
+	for _, end := range o.ends {
+		end()
 	}
 }
