@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"slices"
 	"sort"
 
 	"folioscope/internal/market"
@@ -104,6 +105,14 @@ type lineCursor struct {
 	amount money.Decimal
 	price  money.Maybe
 	worth  money.Maybe // amount · price, in the line's currency
+	sum    int         // of its currency
+}
+
+// currencySum is what is held in one currency on a day.
+type currencySum struct {
+	currency money.Currency
+	worth    money.Decimal
+	any      bool
 }
 
 // daily values a track on each day of a period, in decimals: the reference that the kernel is held against, and what is used
@@ -118,6 +127,14 @@ func daily(t *track, prices *priceBook, rates rateSource, from, to market.Date, 
 	}
 	flows := t.flowsWithin(from, to)
 	days := make([]dayValue, 0, int(to-from)+1)
+	var sums []currencySum
+	for _, c := range cursors {
+		c.sum = slices.IndexFunc(sums, func(s currencySum) bool { return s.currency == c.currency })
+		if c.sum < 0 {
+			sums = append(sums, currencySum{currency: c.currency})
+			c.sum = len(sums) - 1
+		}
+	}
 	nothing := money.Known(money.Zero)
 	for on := from; on <= to; on++ {
 		day := dayValue{date: on, value: nothing, in: nothing, out: nothing}
@@ -128,14 +145,24 @@ func daily(t *track, prices *priceBook, rates rateSource, from, to market.Date, 
 			if c.amount.IsZero() {
 				continue
 			}
-			rate := rates.rate(c.currency, on)
-			day.value = day.value.Add(c.worth.Mul(rate))
-			switch {
-			case !c.price.IsKnown():
+			worth, ok := c.worth.Get()
+			if !ok {
 				p.add("prices."+string(c.instrument), "no price on or before %s", on)
-			case !rate.IsKnown():
-				p.add("fx."+string(c.currency), "no rate on or before %s", on)
+				day.value = money.Unknown
+				continue
 			}
+			sums[c.sum].worth, sums[c.sum].any = sums[c.sum].worth.Add(worth), true
+		}
+		for i := range sums { // a currency's sum times its rate: the same, in fewer long products
+			if !sums[i].any {
+				continue
+			}
+			rate := rates.rate(sums[i].currency, on)
+			if !rate.IsKnown() {
+				p.add("fx."+string(sums[i].currency), "no rate on or before %s", on)
+			}
+			day.value = day.value.Add(rate.Times(sums[i].worth))
+			sums[i] = currencySum{currency: sums[i].currency}
 		}
 		if len(flows) > 0 && flows[0].date == on {
 			day.in, day.out = flows[0].in, flows[0].out
