@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -58,6 +60,7 @@ type installation struct {
 	env    []string
 	url    string
 	cookie string
+	client *http.Client
 	serve  *exec.Cmd
 	log    bytes.Buffer // of all its runs
 }
@@ -93,7 +96,7 @@ func newInstallation(t testing.TB, settings ...string) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &installation{t: t, binary: binary, dir: t.TempDir()}
+	in := &installation{t: t, binary: binary, dir: t.TempDir(), client: &http.Client{Transport: &http.Transport{}}}
 	in.env = append(testEnviron(),
 		"FOLIOSCOPE_DATA_DIR="+in.dataDir(), "FOLIOSCOPE_KEYS_KEK="+filepath.Join(in.dir, "kek"),
 		fmt.Sprintf("FOLIOSCOPE_LISTEN=127.0.0.1:%d", freePort(t)),
@@ -136,6 +139,28 @@ func (in *installation) start() {
 		in.t.Fatalf("not ready: %q, %v\n%s", line, err, in.log.String())
 	}
 	in.url = url
+	in.client.CloseIdleConnections() // of an earlier run
+	if strings.HasPrefix(url, "https:") {
+		in.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: in.certificates()}}}
+	}
+}
+
+// certificates are those that the node made for itself.
+func (in *installation) certificates() *x509.CertPool {
+	in.t.Helper()
+	files, err := filepath.Glob(filepath.Join(in.dataDir(), "certificates", "*"))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			in.t.Fatal(err)
+		}
+		pool.AppendCertsFromPEM(text) // leaves out what is no certificate
+	}
+	return pool
 }
 
 // kill ends the node as a power cut would.
@@ -155,8 +180,23 @@ func (in *installation) stop() {
 	}
 }
 
-// call is one request; status 0 means that no answer came, so that the request may or may not have been done.
-func (in *installation) call(method, path, key string, body, answer any) (status int) {
+// call is one request that must not be refused; status 0 means that no answer came, so that it may or may not have been done.
+func (in *installation) call(method, path, key string, body, answer any, headers ...string) (status int) {
+	status, text := in.send(method, path, key, body, headers...)
+	if status >= 200 && status < 300 && answer != nil {
+		if err := json.Unmarshal(text, answer); err != nil {
+			in.t.Errorf("%s %s: %v in %s", method, path, err, text)
+		}
+	}
+	if status >= 400 && status != http.StatusTooManyRequests {
+		in.t.Errorf("%s %s: %d %s", method, path, status, text)
+	}
+	return status
+}
+
+// send is one request and whatever came of it. A body of bytes goes as a file, every other as JSON; headers are
+// names and values in turn.
+func (in *installation) send(method, path, key string, body any, headers ...string) (status int, text []byte) {
 	data, isText := body.([]byte)
 	kind := "text/csv"
 	if !isText {
@@ -173,38 +213,32 @@ func (in *installation) call(method, path, key string, body, answer any) (status
 		in.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", kind)
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
 	if key != "" {
 		request.Header.Set("Idempotency-Key", key)
 	}
 	if in.cookie != "" {
 		request.Header.Set("Cookie", in.cookie)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := in.client.Do(request)
 	if err != nil {
-		return 0
+		return 0, nil
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0
+	if text, err = io.ReadAll(response.Body); err != nil {
+		return 0, nil
 	}
 	for _, c := range response.Cookies() {
 		in.cookie = c.Name + "=" + c.Value
 	}
-	if response.StatusCode < 300 && answer != nil {
-		if err := json.Unmarshal(text, answer); err != nil {
-			in.t.Errorf("%s %s: %v in %s", method, path, err, text)
-		}
-	}
-	if response.StatusCode >= 400 && response.StatusCode != http.StatusTooManyRequests {
-		in.t.Errorf("%s %s: %d %s", method, path, response.StatusCode, text)
-	}
-	return response.StatusCode
+	return response.StatusCode, text
 }
 
-func (in *installation) must(method, path, key string, body, answer any) {
+func (in *installation) must(method, path, key string, body, answer any, headers ...string) {
 	in.t.Helper()
-	if status := in.call(method, path, key, body, answer); status < 200 || status > 299 {
+	if status := in.call(method, path, key, body, answer, headers...); status < 200 || status > 299 {
 		in.t.Fatalf("%s %s: status %d", method, path, status)
 	}
 }
