@@ -67,6 +67,8 @@ type Live interface {
 	Document(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Rendered, error)
 	// Value is what the document is made from.
 	Value(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Valued, error)
+	// WithMarks is a book's past with the latest prices as its newest closes.
+	WithMarks(book *ledger.Book, past *figures.Market) *figures.Market
 	// Stream writes events until the client leaves or the session ends; an error means that nothing was written.
 	Stream(w http.ResponseWriter, r *http.Request, request live.StreamRequest) error
 	// Revoke ends a user's streams on every node; those whose session still stands come back.

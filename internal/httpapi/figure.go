@@ -109,8 +109,13 @@ func (s *Server) past(ctx context.Context, portfolio ledger.PortfolioID, p Perio
 	if from, to, err = p.days(firstDay(book, today), today); err != nil {
 		return book, nil, from, to, err
 	}
-	m, err = s.journal.Market(ctx, book)
-	return book, m, from, to, err
+	if m, err = s.journal.Market(ctx, book); err != nil {
+		return book, nil, from, to, err
+	}
+	if to >= today {
+		m = s.live.WithMarks(book, m)
+	}
+	return book, m, from, to, nil
 }
 
 // servePerformance writes what figures give as it is: its encoding is evaluate's contract.

@@ -76,3 +76,28 @@ func (s *Series) At(on Date) (price money.Decimal, day Date, ok bool) {
 	}
 	return s.Close(i), s.Dates[i], true
 }
+
+// With is the series with one more close: after the last day, or in place of it where the day is the same. A close of an
+// earlier day changes nothing. The series itself stays as it is.
+func (s *Series) With(bar Bar) Series {
+	n := len(s.Dates)
+	if n > 0 && bar.Date < s.Dates[n-1] {
+		return *s
+	}
+	keep := n
+	if n > 0 && bar.Date == s.Dates[n-1] {
+		keep--
+	}
+	scaled, ok := bar.Close.Scaled(s.Places)
+	if s.Closes == nil || !ok {
+		bars := make([]Bar, 0, keep+1)
+		for i := range keep {
+			bars = append(bars, Bar{Date: s.Dates[i], Close: s.Close(i)})
+		}
+		return NewSeries(s.Instrument, s.Currency, append(bars, bar))
+	}
+	longer := *s
+	longer.Dates = append(append(make([]Date, 0, keep+1), s.Dates[:keep]...), bar.Date)
+	longer.Closes = append(append(make([]int64, 0, keep+1), s.Closes[:keep]...), scaled)
+	return longer
+}

@@ -1,0 +1,46 @@
+package live
+
+import (
+	"folioscope/internal/figures"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// WithMarks is a book's past with the latest prices as its newest closes, so that a period that ends today ends at what the
+// dashboard shows. What is given stays as it is.
+func (h *Hub) WithMarks(book *ledger.Book, past *figures.Market) *figures.Market {
+	out := &figures.Market{Series: make(map[market.InstrumentID]*market.Series, len(past.Series))}
+	for id := range pricedIn(book) {
+		series := past.Series[id]
+		mark, ok := h.marks.Mark(id)
+		if ok && mark.Price.Sign() > 0 {
+			if series == nil {
+				series = &market.Series{Instrument: id, Currency: mark.Currency}
+			}
+			longer := series.With(market.Bar{Date: market.DateOf(mark.MarketTime.UTC()), Close: mark.Price})
+			series = &longer
+		}
+		if series != nil {
+			out.Series[id] = series
+		}
+	}
+	return out
+}
+
+// pricedIn is everything that a book's figures need a price or a rate of.
+func pricedIn(book *ledger.Book) map[market.InstrumentID]struct{} {
+	ids := map[market.InstrumentID]struct{}{}
+	rate := func(c money.Currency) { ids[market.RateID(c)] = struct{}{} }
+	rate(book.Portfolio.BaseCurrency)
+	for id, i := range book.Instruments {
+		ids[id] = struct{}{}
+		rate(i.Currency)
+	}
+	for i := range book.Activities {
+		if c := book.Activities[i].Currency; c != "" {
+			rate(c)
+		}
+	}
+	return ids
+}
