@@ -206,3 +206,49 @@ func TestConformanceReference(t *testing.T) {
 	}
 	runCases(t, filepath.Join(dir, "conformance"))
 }
+
+// Small cases of our own, each with figures that a reader can check by hand.
+func TestCases(t *testing.T) {
+	runCases(t, filepath.Join("testdata", "cases"))
+}
+
+// No input may crash the reader or the figures, and whatever is worked out keeps the identity.
+func FuzzEvaluate(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "cases", "*", "*.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var c conformanceCase
+		if err := json.Unmarshal(data, &c); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(c.input())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, err := ReadInput(data)
+		if err == nil && in.to-in.from > 4000 {
+			return // long periods only take long
+		}
+		var out Output
+		if err == nil {
+			out, err = Evaluate(in)
+		}
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") {
+				t.Fatalf("a refusal of two lines: %q", err)
+			}
+			return
+		}
+		if out.Identity.Difference.IsKnown() && !out.Identity.Holds {
+			t.Fatalf("the identity is broken by %s", out.Identity.Difference)
+		}
+		if _, err := json.Marshal(out); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

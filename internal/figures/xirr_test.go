@@ -1,0 +1,96 @@
+package figures
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+func flowsAYearApart(amounts ...string) []cashFlow {
+	var flows []cashFlow
+	for i, text := range amounts {
+		flows = append(flows, cashFlow{market.Date(365 * i), money.MustParse(text)})
+	}
+	return flows
+}
+
+func TestXIRR(t *testing.T) {
+	near := -0.5
+	for _, c := range []struct {
+		name   string
+		flows  []cashFlow
+		hint   *float64
+		status string
+		roots  []float64
+		rate   float64
+	}{
+		{"one root", flowsAYearApart("-100", "110"), nil, XIRROk, []float64{0.1}, 0.1},
+		{"nothing gained", flowsAYearApart("-100", "100"), nil, XIRROk, []float64{0}, 0},
+		{"two roots, nearest 0", flowsAYearApart("-100", "230", "-132"), nil, XIRRSeveral, []float64{0.1, 0.2}, 0.1},
+		{"three roots", flowsAYearApart("-1", "6", "-11", "6"), nil, XIRRSeveral, []float64{0, 1, 2}, 0},
+		{"a hint picks", flowsAYearApart("-10", "25", "-10"), &near, XIRRSeveral, []float64{-0.5, 1}, -0.5},
+		{"a root that only touches", flowsAYearApart("-100", "220", "-121"), nil, XIRROk, []float64{0.1}, 0.1},
+		{"no root", flowsAYearApart("-100", "100", "-100"), nil, XIRRNone, nil, 0},
+		{"beyond a million", flowsAYearApart("-1", "1000002"), nil, XIRRNone, nil, 0},
+		{"one flow", flowsAYearApart("-100"), nil, XIRRNotMeaningful, nil, 0},
+		{"one sign", flowsAYearApart("-100", "-10"), nil, XIRRNotMeaningful, nil, 0},
+		{"one day", []cashFlow{{5, money.MustParse("-1")}, {5, money.MustParse("2")}}, nil, XIRRNotMeaningful, nil, 0},
+		{"days that add up to nothing", append(flowsAYearApart("-100", "110"), cashFlow{9999, money.One}, cashFlow{9999, money.One.Neg()}), nil, XIRROk, []float64{0.1}, 0.1},
+	} {
+		got := xirr(c.flows, c.hint)
+		if got.Status != c.status || len(got.Roots) != len(c.roots) || (got.Rate == nil) != (c.roots == nil) {
+			t.Errorf("%s: %+v", c.name, got)
+			continue
+		}
+		for i, want := range c.roots {
+			slack := 1e-9
+			if c.name == "a root that only touches" {
+				slack = 1e-6 // doubles know a root that touches only to the square root of their precision
+			}
+			if math.Abs(float64(got.Roots[i])-want) > slack {
+				t.Errorf("%s: root %d is %v, want %v", c.name, i, got.Roots[i], want)
+			}
+		}
+		if got.Rate != nil && math.Abs(float64(*got.Rate)-c.rate) > 1e-6 {
+			t.Errorf("%s: rate %v, want %v", c.name, *got.Rate, c.rate)
+		}
+	}
+}
+
+// Flows made to have chosen rates give exactly these back: the product of (x − root) over all of them.
+func TestXIRRFindsEveryRoot(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		count := rapid.IntRange(1, 4).Draw(t, "roots")
+		var rates []float64
+		poly := []money.Decimal{money.One}
+		at := -90
+		for range count {
+			at += rapid.IntRange(10, 120).Draw(t, "percent more") // rates in percent, apart from each other
+			rates = append(rates, float64(at)/100)
+			growth := money.NewDecimal(int64(100+at), -2)
+			next := make([]money.Decimal, len(poly)+1)
+			for i, c := range poly { // times (growth − x), x being a year's growth
+				next[i] = next[i].Sub(c)
+				next[i+1] = next[i+1].Add(c.Mul(growth))
+			}
+			poly = next
+		}
+		var flows []cashFlow
+		for i, c := range poly {
+			flows = append(flows, cashFlow{market.Date(365 * i), c})
+		}
+		got := xirr(flows, nil)
+		if len(got.Roots) != count {
+			t.Fatalf("flows %v: %v, want %v", flows, got.Roots, rates)
+		}
+		for i, want := range rates {
+			if math.Abs(float64(got.Roots[i])-want) > 1e-7 {
+				t.Fatalf("flows %v: %v, want %v", flows, got.Roots, rates)
+			}
+		}
+	})
+}
