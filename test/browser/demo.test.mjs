@@ -12,6 +12,7 @@ test('a demo user signs in and the value moves without a reload', async (t) => {
 
   await signIn(page, demo.url, 'user001@demo.test', 'demo-folioscope');
   const value = portfolioValue(page);
+  await value.filter({ hasText: /\d/ }).waitFor();
   const first = (await value.innerText()).trim();
   assert.match(first, /\d/, 'the overview shows a value');
   assert.match(await page.locator('body').innerText(), /simulated/i, 'every page of the demo says that its prices are simulated');

@@ -20,6 +20,7 @@ export const reference = process.env.FOLIOSCOPE_REFERENCE;
 export const binary = process.env.FOLIOSCOPE_BINARY ?? join(root, 'bin', process.platform === 'win32' ? 'folioscope.exe' : 'folioscope');
 
 const readyWaitMax = 60_000; // milliseconds; the demo promises 10 s, and a loaded machine is slower
+const actionWaitMax = 20_000; // milliseconds until something on a page has appeared or can be pressed
 const stopWaitMax = 15_000; // milliseconds until a binary that does not stop is killed
 
 /** A TCP port that was free a moment ago. */
@@ -132,6 +133,16 @@ function chromiumPath() {
   return chromium.executablePath();
 }
 
+/** What every page showed when a test failed, as artifacts/failed-TEST-N.png. */
+async function picturesOf(browser, name) {
+  await mkdir(artifacts, { recursive: true });
+  const pages = browser.contexts().flatMap((context) => context.pages());
+  for (const [n, page] of pages.entries()) {
+    const file = `failed-${name.replace(/\W+/g, '-').slice(0, 60)}-${n}.png`;
+    await page.screenshot({ path: join(artifacts, file) }).catch(() => {}); // a page that hangs has no picture
+  }
+}
+
 /** A browser with no profile, which asks nobody but the page's own server. */
 export async function startBrowser(t) {
   const flags = [
@@ -139,7 +150,10 @@ export async function startBrowser(t) {
   ];
   if (process.getuid?.() === 0) flags.push('--no-sandbox'); // Chromium's sandbox refuses root
   const browser = await chromium.launch({ executablePath: chromiumPath(), headless: true, args: flags });
-  t.after(() => browser.close());
+  t.after(async () => {
+    if (!t.passed) await picturesOf(browser, t.name);
+    await browser.close();
+  });
   return browser;
 }
 
@@ -150,6 +164,7 @@ export async function newPage(browser, { width = 1440, height = 900, theme = 'li
     window.__violations = [];
     document.addEventListener('securitypolicyviolation', (e) => window.__violations.push(`${e.violatedDirective}: ${e.blockedURI || e.sample}`));
   });
+  context.setDefaultTimeout(actionWaitMax);
   const page = await context.newPage();
   page.consoleErrors = [];
   page.on('console', (message) => {
@@ -168,13 +183,16 @@ const isDoor = (url) => /^\/(sign-in|invite\/[^/]+)?$/.test(new URL(url).pathnam
 /** The one number of the overview. */
 export const portfolioValue = (page) => page.locator('p.big');
 
-/** Signs in over the form and waits for the overview. */
+/** Waits until somebody is signed in on the page: their menu is there. */
+export const frameReady = (page) => page.getByRole('button', { name: /^Account of/ }).waitFor();
+
+/** Signs in over the form and waits for the page behind it. */
 export async function signIn(page, base, email, password) {
   await page.goto(base + '/');
   await page.getByLabel(/e-?mail/i).fill(email);
   await page.getByLabel(/^password/i).fill(password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await portfolioValue(page).waitFor();
+  await frameReady(page);
 }
 
 /** Throws when the page broke its own content security policy. */

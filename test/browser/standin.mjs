@@ -7,6 +7,9 @@ import { reference, root, temporaryDir } from './harness.mjs';
 
 const providers = ['yahoo', 'ecb', 'amfi', 'mfapi', 'coingecko'];
 
+/** AMFI's code of a fund that AMFI's and MFapi's payloads both have. */
+export const scheme = reference ? '118955' : '101001';
+
 /**
  * Starts the stand-ins, with the payloads of the reference data where there are some, else with those of this repository.
  * Each provider lies below its name: the base URL of Yahoo is `${url}/yahoo`.
