@@ -321,6 +321,64 @@ func TestResumeFromTheFuture(t *testing.T) {
 	})
 }
 
+// An id of an earlier watch of the same portfolio means nothing to the next, however many frames that has given.
+func TestResumeAtAnotherWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close()
+		k := w.hold("u", "p", "a", "b")
+		w.price(map[string]string{"a": "10", "b": "20"})
+		synctest.Wait()
+		b := w.browse("u", "", "p")
+		b.names()
+		w.price(map[string]string{"a": "11"})
+		b.names()
+		b.leave()
+		w.price(map[string]string{"b": "21"})
+		time.Sleep(2 * watchGrace)
+		other := w.browse("u", "", "p")
+		defer other.leave()
+		for i := range 5 {
+			synctest.Wait()
+			time.Sleep(frameInterval)
+			w.price(map[string]string{"a": fmt.Sprint(12 + i)})
+		}
+		synctest.Wait()
+		b.again("u", "p")
+		defer b.leave()
+		expect(t, "events", b.names(), "snapshot status")
+		b.same(k)
+	})
+}
+
+// A merged frame has what changed in any of the frames it stands for. Without a rate there are no weights, so that each price
+// touches its own holding only.
+func TestMergedFrameHasAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close()
+		k := w.hold("u", "p", "a", "b", "c")
+		w.price(map[string]string{"a": "10", "b": "20", "c": "30"})
+		synctest.Wait()
+		quick, slow := w.browse("u", "", "p"), w.browse("u", "", "p")
+		defer quick.leave()
+		defer slow.leave()
+		synctest.Wait()
+		slow.block()
+		for _, prices := range []map[string]string{{"c": "31"}, {"a": "11"}, {"b": "21"}} { // the first is in flight when the others come
+			w.price(prices)
+			time.Sleep(600 * time.Millisecond)
+		}
+		slow.unblock()
+		expect(t, "slow", slow.names(), "snapshot status "+repeat("delta", 2))
+		slow.same(k)
+		quick.same(k)
+		if last := quick.events[len(quick.events)-1].data; strings.Contains(last, `"instrument_id":"a"`) || !strings.Contains(last, `"instrument_id":"b"`) {
+			t.Errorf("a frame of a price of b has %s", last)
+		}
+	})
+}
+
 func TestStreamRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
