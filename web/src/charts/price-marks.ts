@@ -78,7 +78,7 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       context.font = `11px ${fontFamily}`;
       context.lineJoin = 'round';
-      this.#drawSplits(context, mediaSize.height, colours);
+      this.#drawSplits(context, mediaSize.width, mediaSize.height, colours);
       this.#drawCost(context, mediaSize.width, colours);
       this.#drawDividends(context, mediaSize.height, colours);
       this.#drawTrades(context, colours, mediaSize.width);
@@ -89,17 +89,23 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
     return this.#chart?.timeScale().timeToCoordinate(time as Time) ?? null;
   }
 
-  #drawSplits(context: CanvasRenderingContext2D, height: number, colours: Colours): void {
+  #drawSplits(context: CanvasRenderingContext2D, width: number, height: number, colours: Colours): void {
     context.strokeStyle = colours['--chart-flows'];
     context.fillStyle = colours['--ink-2'];
-    context.textAlign = 'left';
-    for (const { time, label } of this.#marks.splits) {
+    const placed = this.#marks.splits.flatMap(({ time, label }) => {
       const x = this.#x(time);
-      if (x === null) continue;
+      const size = context.measureText(label).width;
+      // Words stand right of their rule, or left of it where the chart ends.
+      const left = x !== null && x + 6 + size > width;
+      return x === null ? [] : [{ x, label, size, centre: left ? x - 6 - size / 2 : x + 6 + size / 2 }];
+    });
+    const shown = roomForLabels(placed.map(({ centre, size }) => ({ x: centre, width: size })));
+    context.textAlign = 'center';
+    for (const [index, { x, label, centre }] of placed.entries()) {
       context.setLineDash([2, 3]);
       stroke(context, [Math.round(x) + 0.5, 0, Math.round(x) + 0.5, height]);
       context.setLineDash([]);
-      context.fillText(label, x + 6, 12);
+      if (shown[index]) context.fillText(label, centre, 12);
     }
   }
 

@@ -1,0 +1,46 @@
+/** Periods of the price chart. */
+import { monthsBefore } from '../../format';
+
+export type PriceRange = '3m' | '1y' | '3y' | 'first' | 'max';
+
+export const priceRanges: { value: PriceRange; label: string }[] = [
+  { value: '3m', label: '3M' },
+  { value: '1y', label: '1Y' },
+  { value: '3y', label: '3Y' },
+  { value: 'first', label: 'Since first buy' },
+  { value: 'max', label: 'Max' },
+];
+
+export const standardPriceRange: PriceRange = '1y';
+
+export function isPriceRange(text: string | null): text is PriceRange {
+  return priceRanges.some(({ value }) => value === text);
+}
+
+/** First day of the period; undefined: as far back as there are prices. */
+export function priceRangeStart(
+  range: PriceRange,
+  today: string,
+  firstDay: string | undefined,
+): string | undefined {
+  switch (range) {
+    case '3m':
+      return monthsBefore(today, 3);
+    case '1y':
+      return monthsBefore(today, 12);
+    case '3y':
+      return monthsBefore(today, 36);
+    case 'first':
+      return firstDay;
+    case 'max':
+      return undefined;
+  }
+}
+
+/** Up to this many days every day is a row of the table; beyond it the last day of each month. */
+const dailyRowsMax = 45;
+
+export function tableBars<B extends readonly [string, string]>(bars: readonly B[]): B[] {
+  if (bars.length <= dailyRowsMax) return bars.toReversed();
+  return bars.filter(([date], index) => bars[index + 1]?.[0].slice(0, 7) !== date.slice(0, 7)).toReversed();
+}
