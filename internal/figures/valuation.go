@@ -16,6 +16,8 @@ var hundred = money.NewDecimal(100, 0)
 type marked struct {
 	now, before money.Maybe
 	close       money.Maybe // of the day before, raw
+	day         market.Date // that the change is of: today, or the session before it where activities of its day must be taken off
+	netted      bool        // the last activities are of that day
 }
 
 // mark reads a mark. One that isn't of the trading day that is on, or was last, is no change; one that is, needs a previous
@@ -25,14 +27,18 @@ func (v *valuing) mark(id market.InstrumentID) marked {
 	if !ok || mark.Price.Sign() < 0 || mark.Instrument == "" {
 		return marked{}
 	}
-	made := market.DateOf(mark.MarketTime)
+	made, current := market.DateOf(mark.MarketTime), v.current(mark)
+	m := marked{close: money.FromPointer(mark.PreviousClose), day: v.today, netted: v.active}
+	if !v.active && current && v.last.paid != nil && v.last.date == made {
+		m.day, m.netted = made, true // the session shown is over, and what was traded in it didn't have all of its change
+	}
 	book := priceBook{splits: v.splits}
-	m := marked{now: money.Known(book.carried(id, mark.Price, made, v.today)), close: money.FromPointer(mark.PreviousClose)}
+	m.now = money.Known(book.carried(id, mark.Price, made, v.today))
 	switch {
-	case !v.current(mark):
-		m.before = money.Known(book.carried(id, mark.Price, made, v.today-1))
+	case !current:
+		m.before = money.Known(book.carried(id, mark.Price, made, m.day-1))
 	case mark.PreviousClose != nil && mark.PreviousDate != market.NoDate:
-		m.before = money.Known(book.carried(id, *mark.PreviousClose, mark.PreviousDate, v.today-1))
+		m.before = money.Known(book.carried(id, *mark.PreviousClose, mark.PreviousDate, m.day-1))
 	default:
 		m.before = m.close
 	}
@@ -145,7 +151,7 @@ func (v *valuing) position(one *holding) Position {
 		}
 	}
 	before := one.quantity
-	if v.active {
+	if m.netted {
 		if was, changed := v.last.before[one.instrument]; changed {
 			before = was
 		}
@@ -153,7 +159,7 @@ func (v *valuing) position(one *holding) Position {
 	if raw, ok := m.before.Get(); ok && raw.Sign() > 0 {
 		adjusted := raw
 		for _, s := range v.splits[one.instrument] {
-			if s.date == v.today {
+			if s.date >= m.day && s.date <= v.today {
 				adjusted = s.ratio.Unapply(adjusted)
 			}
 		}
@@ -174,7 +180,7 @@ func (v *valuing) contribute(id market.InstrumentID, currency money.Currency, va
 		before = now
 	}
 	spent := paid{money.Known(money.Zero), money.Known(money.Zero)}
-	if v.active {
+	if m.netted {
 		if p, ok := v.last.paid[id]; ok {
 			spent = p
 		}

@@ -183,6 +183,25 @@ func TestSplitAfterTheMark(t *testing.T) {
 	equal(t, "day change", after.DayChange, "4")
 }
 
+// After midnight the last session's change is still shown, and what was bought in it has no more than its own part.
+func TestPurchaseInTheSessionShown(t *testing.T) {
+	book, m := twoHoldings()
+	today := market.DateOf(now)
+	book.Activities = append(book.Activities, ledger.Activity{
+		ID: "4", Date: today, Type: ledger.Buy, Account: "a", Instrument: fund, Quantity: dec("10"), Price: dec("54.5"), Currency: "EUR",
+	})
+	h, err := Hold(book, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotes := Quotes{fund: quote(fund, "55", "54", now)}
+	current := func(market.Mark) bool { return true }
+	for _, day := range []market.Date{today, today + 1, today + 2} {
+		v := h.Value(quotes, day, current)
+		equal(t, "day change", v.DayChange, "9") // 4 · 1 and 10 · 0.5
+	}
+}
+
 func TestEmptyPortfolio(t *testing.T) {
 	book, m := twoHoldings()
 	book.Activities = nil

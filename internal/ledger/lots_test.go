@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strings"
 	"testing"
 
 	"folioscope/internal/market"
@@ -23,36 +24,28 @@ func cost(taken []Taken) string {
 
 func TestTakeByMethod(t *testing.T) {
 	for _, c := range []struct {
-		method      LotMethod
-		first, cost string
-		left        string
+		method     LotMethod
+		chosen     []Choice
+		ids        string // taken, in order
+		cost, left string
 	}{
-		{FIFO, "b1", "170", "1150"}, {LIFO, "b3", "600", "720"}, {HIFO, "b3", "600", "720"}, {Average, "b1", "527.9999999999999999999999999999999", "792.0000000000000000000000000000001"},
-		{Specific, "b2", "840", "480"},
+		{FIFO, nil, "b1 b2", "140", "210"},    // 10 at 10, 2 at 20
+		{LIFO, nil, "b3 b2", "190", "160"},    // 10 at 15, 2 at 20
+		{HIFO, nil, "b2 b3", "205", "145"},    // 5 at 20, 7 at 15
+		{Average, nil, "b1 b2", "168", "182"}, // 12 of 25 at 14
+		{Specific, []Choice{{"b3", money.MustParse("2")}, {"b1", money.MustParse("10")}}, "b3 b1", "130", "220"},
 	} {
 		l := NewLots(c.method)
 		l.Open(lot("b1", 1, "10", "100"))
-		l.Open(lot("b2", 2, "5", "70"))
-		l.Open(lot("b3", 3, "10", "1150"))
-		quantity, chosen := money.MustParse("15"), []Choice(nil)
-		switch c.method {
-		case Specific:
-			chosen = []Choice{{"b2", money.MustParse("5")}, {"b3", money.MustParse("6.695652173913043478260869565217391")}}
-			quantity = money.MustParse("11.695652173913043478260869565217391")
-		case LIFO, HIFO:
-			quantity = money.MustParse("5")
-			l.lots[2].Carried = lot("", 0, "1", "1200").Carried
-			l.lots[1].Carried = lot("", 0, "1", "20").Carried
+		l.Open(lot("b2", 2, "5", "100"))
+		l.Open(lot("b3", 3, "10", "150"))
+		taken := l.Take(money.MustParse("12"), c.chosen)
+		ids := make([]string, len(taken))
+		for i, one := range taken {
+			ids[i] = string(one.ID)
 		}
-		taken := l.Take(quantity, chosen)
-		if string(taken[0].ID) != c.first {
-			t.Errorf("%s takes %s first, want %s", c.method, taken[0].ID, c.first)
-		}
-		if c.method == Average || c.method == Specific {
-			continue
-		}
-		if got := cost(taken); got != c.cost || l.Total().Local.String() != c.left {
-			t.Errorf("%s takes %s and leaves %s, want %s and %s", c.method, got, l.Total().Local, c.cost, c.left)
+		if got := strings.Join(ids, " "); got != c.ids || cost(taken) != c.cost || l.Total().Local.String() != c.left {
+			t.Errorf("%s takes %s for %s and leaves %s, want %s for %s and %s", c.method, got, cost(taken), l.Total().Local, c.ids, c.cost, c.left)
 		}
 	}
 }
