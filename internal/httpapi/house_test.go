@@ -138,10 +138,16 @@ var houseSite = fstest.MapFS{
 
 func newHouse(t testing.TB, change ...func(*Options)) *house {
 	t.Helper()
+	return newHouseAt(t, houseStart, change...)
+}
+
+// newHouseAt is a house whose clock stands at a time; over a real connection that has to be the true one, for deadlines.
+func newHouseAt(t testing.TB, start time.Time, change ...func(*Options)) *house {
+	t.Helper()
 	root, err := houseRoot()
 	must(t, err)
 	clock := &testClock{}
-	clock.now.Store(houseStart.UnixMicro())
+	clock.now.Store(start.UnixMicro())
 	log := &lockedBuffer{}
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	store, err := sqlstore.Open(t.Context(), sqlstore.Options{Path: filepath.Join(t.TempDir(), "house.db"), FileKey: root.FileKey(), Root: root, Now: clock.Now, Log: logger})
@@ -198,7 +204,7 @@ func (h *house) furnish() {
 	} {
 		p := &person{id: ledger.OwnerID("owner-" + name), email: name + "@example.com", portfolio: "portfolio-" + name, account: "account-" + name}
 		status := identity.Active
-		user := identity.User{ID: p.id, Email: p.email, Name: strings.ToUpper(name[:1]) + name[1:] + " Surname", Role: role, Status: status, PasswordHash: hash, CreatedAt: houseStart}
+		user := identity.User{ID: p.id, Email: p.email, Name: strings.ToUpper(name[:1]) + name[1:] + " Surname", Role: role, Status: status, PasswordHash: hash, CreatedAt: h.clock.Now()}
 		if name == "gone" {
 			user.Status = identity.Suspended
 		}
@@ -207,7 +213,7 @@ func (h *house) furnish() {
 		}
 		must(h.t, h.store.CreateUser(h.t.Context(), user, entry(audit.UserCreated)))
 		must(h.t, h.store.CreatePortfolio(h.t.Context(), ledger.Portfolio{
-			ID: ledger.PortfolioID(p.portfolio), Owner: p.id, Name: "Secret of " + name, BaseCurrency: "EUR", LotMethod: ledger.FIFO, CreatedAt: houseStart,
+			ID: ledger.PortfolioID(p.portfolio), Owner: p.id, Name: "Secret of " + name, BaseCurrency: "EUR", LotMethod: ledger.FIFO, CreatedAt: h.clock.Now(),
 		}, entry(audit.PortfolioCreated)))
 		_, err := h.store.CreateAccount(h.t.Context(), p.id, ledger.PortfolioID(p.portfolio), ledger.Account{ID: ledger.AccountID(p.account), Name: "Depot", Currency: "EUR"}, entry(audit.AccountCreated))
 		must(h.t, err)

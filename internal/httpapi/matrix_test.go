@@ -88,6 +88,8 @@ func checkAccess(t *testing.T, h *house, rt *route, role identity.Role, whose st
 		if a.Code != http.StatusNotFound {
 			t.Errorf("%s (%s): %d %s, want 404 as for what doesn't exist", a.what, whose, a.Code, a.Body)
 		}
+	case personal && a.Code == http.StatusNotFound && !strings.Contains(rt.path, "/{a") && !strings.Contains(rt.path, "/{instrument}"):
+		t.Errorf("%s (%s): %s, but it is theirs", a.what, whose, a.Body)
 	case refused:
 		t.Errorf("%s (%s): %d %s, but the table allows it", a.what, whose, a.Code, a.Body)
 	case a.Code >= http.StatusInternalServerError && a.Code != http.StatusServiceUnavailable:

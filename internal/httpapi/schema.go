@@ -224,9 +224,9 @@ type Contribution struct {
 	Kind         string  `json:"kind" enum:"price,currency,cash"`
 	InstrumentID *string `json:"instrument_id,omitempty"`
 	Currency     *string `json:"currency,omitempty"`
-	Label        *string `json:"label,omitempty"`
+	Label        string  `json:"label"`
 	Amount       string  `json:"amount"`
-	Percent      *string `json:"percent,omitempty"`
+	Percent      *string `json:"percent"`
 }
 
 // Market is a market of something held.
@@ -297,7 +297,7 @@ type StreamStatus struct {
 	State      string    `json:"state"`
 	StaleShare string    `json:"stale_share"`
 	AsOf       time.Time `json:"as_of"`
-	Detail     *string   `json:"detail,omitempty"`
+	Detail     *string   `json:"detail"`
 }
 
 // given is a text, or nil where it is empty.
