@@ -297,7 +297,7 @@ type StreamStatus struct {
 	State      string    `json:"state"`
 	StaleShare string    `json:"stale_share"`
 	AsOf       time.Time `json:"as_of"`
-	Detail     *string   `json:"detail"`
+	Detail     string    `json:"detail"`
 }
 
 // given is a text, or nil where it is empty.
