@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // exchanges' zones, also where the machine has none
@@ -39,11 +40,11 @@ type console struct {
 
 // commands is the whole command line.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run one production node."`
-	Demo    demoCommand    `cmd:"" help:"Run one node with made-up people and a simulated market, for a look around."`
-	Import  importCommand  `cmd:"" help:"Add activities from a file to a portfolio."`
-	Keys    keysCommand    `cmd:"" help:"Make the keys that protect the data."`
-	User    userCommand    `cmd:"" help:"Add people."`
+	Demo    demoCommand    `cmd:"" help:"Look around: a node with made-up people and a simulated market."`
+	Keys    keysCommand    `cmd:"" help:"First steps for real use: make the keys that protect the data."`
+	User    userCommand    `cmd:"" help:"People who may sign in."`
+	Serve   serveCommand   `cmd:"" help:"Run a node for real use: dashboard, price polls, live values."`
+	Import  importCommand  `cmd:"" help:"Add the activities of a file to a portfolio."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -59,10 +60,9 @@ func run(ctx context.Context, args []string, at console) (code int) {
 	exited := -1
 	parser, err := kong.New(&line,
 		kong.Name("folioscope"),
-		kong.Description("Portfolio monitoring that is right to the last digit. Start with `folioscope demo`."),
+		kong.Description("Watches investment portfolios. For a look around: folioscope demo. For real use: folioscope keys init, then folioscope user add, then folioscope serve."),
 		kong.Writers(at.out, at.err),
 		kong.Exit(func(code int) { exited = code }),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(at),
@@ -76,28 +76,48 @@ func run(ctx context.Context, args []string, at console) (code int) {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(at.err, "folioscope: %s; see folioscope --help\n", err)
+		fmt.Fprintf(at.err, "folioscope: %s; see %s --help\n", oneLine(err), commandOf(err))
 		return exitUsage
 	}
 	return report(at, parsed.Run())
 }
 
-// report says on one line what went wrong, and picks the exit code.
-func report(at console, err error) int {
-	switch {
-	case err == nil || errors.Is(err, context.Canceled):
-		return exitDone
-	case fault.Is(err, fault.Invalid), fault.Is(err, fault.TooLarge):
-		fmt.Fprintln(at.err, "folioscope:", oneLine(err))
-		return exitUsage
-	default:
-		fmt.Fprintln(at.err, "folioscope:", oneLine(err))
-		return exitFailed
+// commandOf is the command whose help tells more about a wrong line.
+func commandOf(err error) string {
+	if wrong, ok := errors.AsType[*kong.ParseError](err); ok && wrong.Context.Selected() != nil {
+		return wrong.Context.Selected().FullPath()
 	}
+	return "folioscope"
 }
 
+// report says what went wrong, one line for each place of the input that is wrong and one line in all else, and picks the exit
+// code.
+func report(at console, err error) int {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return exitDone
+	}
+	known, _ := errors.AsType[*fault.Error](err)
+	if known != nil && len(known.Places) > 1 {
+		for _, place := range known.Places {
+			fmt.Fprintf(at.err, "folioscope: %s: %s\n", place.Location, place.Message)
+		}
+	} else {
+		fmt.Fprintln(at.err, "folioscope:", oneLine(err))
+	}
+	if known != nil && (known.Kind == fault.Invalid || known.Kind == fault.TooLarge) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// oneLine is what an operator reads of an error: what they can act on without what caused it, else the whole chain.
 func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
+	text := err.Error()
+	if known, ok := errors.AsType[*fault.Error](err); ok && known.Cause != nil && known.Kind != fault.Unavailable {
+		text = strings.TrimSuffix(text, ": "+known.Cause.Error())
+	}
+	parts := slices.Compact(strings.Split(strings.Join(strings.Fields(text), " "), ": ")) // an operation that two layers named
+	return strings.Join(parts, ": ")
 }
 
 // versionCommand is `folioscope version`.

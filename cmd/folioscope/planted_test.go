@@ -184,7 +184,8 @@ func plant(in *installation) (portfolio string) {
 // sessionSecret is what a stolen copy of the data must not hold: the part of the cookie that proves the session.
 func (in *installation) sessionSecret() string {
 	_, value, _ := strings.Cut(in.cookie, "=")
-	return value[strings.LastIndexAny(value, ".:-")+1:]
+	_, secret, _ := strings.Cut(value, ".")
+	return secret
 }
 
 // plantAndKill goes the whole way, with a hard end in the middle, and looks after both ends. Inspect adds what lies elsewhere.

@@ -55,6 +55,9 @@ func InitKeys(ctx context.Context, settings config.Config, o Options) (MadeKeys,
 	}
 	kek, err := seal.ReadKEK(reference)
 	if fault.Is(err, fault.NotFound) && !strings.HasPrefix(reference, "env:") {
+		if err := unused(ctx, settings, reference); err != nil {
+			return MadeKeys{}, err
+		}
 		kek, err = seal.CreateKEK(reference)
 	}
 	if err != nil {
@@ -86,11 +89,11 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 	warnAboutKEK(o.Log, reference)
 	kek, err := seal.ReadKEK(reference)
 	if err != nil {
-		return nil, firstSteps(err)
+		return nil, firstSteps(ctx, settings, reference, err)
 	}
 	root, err := seal.Open(ctx, kek, place(settings))
 	if err != nil {
-		return nil, firstSteps(err)
+		return nil, firstSteps(ctx, settings, reference, err)
 	}
 	return sqlstore.Open(ctx, sqlstore.Options{
 		URL: settings.Database.URL.Reveal(), Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
@@ -104,10 +107,34 @@ func warnAboutKEK(log *slog.Logger, reference string) {
 	}
 }
 
-// firstSteps tells the operator of a new installation what to do, and leaves every other error as it is.
-func firstSteps(err error) error {
+// firstSteps tells the operator of a new installation what to do, that of an old one what is lost, and leaves every other error
+// as it is.
+func firstSteps(ctx context.Context, settings config.Config, reference string, err error) error {
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
+	if err := unused(ctx, settings, reference); err != nil {
+		return err
+	}
 	return fault.Wrap(fault.Unavailable, err, "no keys yet, run `folioscope keys init` first")
+}
+
+// unused refuses where a keyring or data is already while a part of the keys is missing: new keys would open nothing, and would
+// hide that it is the old ones that have to come back.
+func unused(ctx context.Context, settings config.Config, reference string) error {
+	_, err := place(settings).Load(ctx)
+	if err == nil {
+		return fault.New(fault.Conflict, "there is a keyring already, but its key-encryption key %s is missing: put your copy of it back, no other opens the data", reference)
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if settings.Database.URL != "" {
+		return nil // the keyring would lie in the database
+	}
+	database := filepath.Join(settings.DataDir, databaseFile)
+	if _, err := os.Stat(database); err == nil {
+		return fault.New(fault.Conflict, "there is data at %s, but its keyring is missing: put your copy of %s back, no other opens the data", database, keyringFile)
+	}
+	return nil
 }

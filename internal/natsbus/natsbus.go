@@ -75,7 +75,11 @@ func Open(ctx context.Context, options Options) (*Bus, error) {
 		nats.FlusherTimeout(writeTimeout),
 		nats.ErrorHandler(b.trouble),
 		nats.ConnectHandler(func(*nats.Conn) { b.gapEverywhere() }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { b.log.Warn("bus disconnected", "error", errorText(err)) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if !b.isDone() { // a connection that we close is no news
+				b.log.Warn("bus disconnected", "error", errorText(err))
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) {
 			b.log.Info("bus connected again")
 			b.gapEverywhere()
@@ -269,6 +273,12 @@ func (b *Bus) gapEverywhere() {
 	for _, s := range b.subscriptions {
 		s.missed()
 	}
+}
+
+func (b *Bus) isDone() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.done
 }
 
 // Close stops all; see bus.Bus. What was published before is on its way.
