@@ -74,10 +74,10 @@ func (c conformanceCase) check() (differences []string) {
 // lookUp follows a path such as positions[symbol=A,account=main].lots[0].cost; .# is a list's length.
 func lookUp(at any, path string) (any, string) {
 	for path != "" {
-		switch {
-		case path[0] == '.':
+		switch path[0] {
+		case '.':
 			path = path[1:]
-		case path[0] == '[':
+		case '[':
 			end := strings.IndexByte(path, ']')
 			list, ok := at.([]any)
 			if !ok {

@@ -181,9 +181,9 @@ func (k *bookkeeper) lastDay() lastDay {
 
 // before is how much there was at the start of a day.
 func (l *line) before(on market.Date) money.Decimal {
-	for i := len(l.steps) - 1; i >= 0; i-- {
-		if l.steps[i].date < on {
-			return l.steps[i].quantity
+	for _, step := range slices.Backward(l.steps) {
+		if step.date < on {
+			return step.quantity
 		}
 	}
 	return money.Zero

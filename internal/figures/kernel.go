@@ -237,7 +237,7 @@ func (k *kernel) potOf(currency money.Currency) int {
 // lineOf is an instrument's line, −1 where it has no prices to value it.
 func (k *kernel) lineOf(id market.InstrumentID, book ledger.Book, m *Market) int {
 	// The ends of ids differ, so nearly every look-up is one comparison instead of a hash.
-	guess := &k.recent[uint8(id[len(id)-1])^uint8(id[len(id)/2])<<3]
+	guess := &k.recent[id[len(id)-1]^id[len(id)/2]<<3]
 	if i := int(*guess) - 1; i >= 0 && k.lines[i].id == id {
 		return i
 	}

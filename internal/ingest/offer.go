@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"folioscope/internal/fault"
@@ -82,9 +83,7 @@ func (g *Ingest) known(ctx context.Context, quotes []Offered) (map[market.Instru
 		}
 		// The map that earlier callers read is left as it is.
 		grown := make(map[market.InstrumentID]market.Instrument, len(g.instruments.byID)+len(found))
-		for id, i := range g.instruments.byID {
-			grown[id] = i
-		}
+		maps.Copy(grown, g.instruments.byID)
 		for _, i := range found {
 			grown[i.ID] = i
 		}

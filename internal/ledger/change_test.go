@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -116,7 +117,7 @@ func TestApplyRefuses(t *testing.T) {
 		{"id taken", with(func(a *Activity) { a.ID = "b1" }), "activities[0].id", "taken"},
 	} {
 		_, err := Apply(book, c.changes, today)
-		e, ok := err.(*fault.Error)
+		e, ok := errors.AsType[*fault.Error](err)
 		if !ok || e.Kind != fault.Invalid || len(e.Places) != 1 || e.Places[0].Location != c.place || !strings.Contains(e.Error(), c.says) {
 			t.Errorf("%s: %v, want %s … %s", c.name, err, c.place, c.says)
 		}
@@ -129,7 +130,8 @@ func TestApplyRefuses(t *testing.T) {
 	}
 	two := Changes{Added: []Activity{trade("n1", "2024-03-01", Buy, "1"), trade("n2", "2024-03-01", Buy, "1")}}
 	two.Added[0].Price, two.Added[1].Account = nil, "nobody"
-	if _, err := Apply(book, two, today); err == nil || len(err.(*fault.Error).Places) != 2 {
+	_, err := Apply(book, two, today)
+	if e, ok := errors.AsType[*fault.Error](err); !ok || len(e.Places) != 2 {
 		t.Errorf("two wrong rows: %v", err)
 	}
 	closed := book

@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"folioscope/internal/market"
 	"folioscope/internal/money"
-	"pgregory.net/rapid"
 )
 
 func lot(id string, day int, quantity, cost string) Lot {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -289,7 +290,7 @@ func TestErrorPayloads(t *testing.T) {
 			batch, err := p.Latest(t.Context(), []string{name}, now)
 			failed := batch.Failed[name]
 			if err != nil {
-				failed = err.(*Error)
+				failed, _ = errors.AsType[*Error](err)
 			}
 			if failed == nil || len(batch.Quotes) > 0 {
 				t.Fatalf("no error: %v", lines(batch))
