@@ -108,7 +108,7 @@ func lookUp(at any, path string) (any, string) {
 				return nil, fmt.Sprintf("%d elements fit", len(hits))
 			}
 			at = hits[0]
-		case path[0] == '#':
+		case '#':
 			return fmt.Sprint(len(at.([]any))), ""
 		default:
 			end := strings.IndexAny(path, ".[")
