@@ -17,12 +17,11 @@ export function isPriceRange(text: string | null): text is PriceRange {
   return priceRanges.some(({ value }) => value === text);
 }
 
-/** First day of the period; undefined: as far back as there are prices. */
-export function priceRangeStart(
-  range: PriceRange,
-  today: string,
-  firstDay: string | undefined,
-): string | undefined {
+/** Before every price there is. */
+const everything = '1900-01-01';
+
+/** First day of the period. */
+export function priceRangeStart(range: PriceRange, today: string, firstDay: string | undefined): string {
   switch (range) {
     case '3m':
       return monthsBefore(today, 3);
@@ -31,9 +30,9 @@ export function priceRangeStart(
     case '3y':
       return monthsBefore(today, 36);
     case 'first':
-      return firstDay;
+      return firstDay ?? everything;
     case 'max':
-      return undefined;
+      return everything;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Holding, PortfolioDocument } from '../../api';
 import { needsAttention } from '../../components/price-state';
-import { currencyDigits, currencyName, decimal, locale } from '../../format';
+import { currencyDigits, currencyName, decimal, locale, today } from '../../format';
 
 export type GroupBy = 'class' | 'sector' | 'currency' | 'country' | 'none';
 export const groupings: { value: GroupBy; label: string }[] = [
@@ -58,6 +58,8 @@ export interface View {
   look: boolean;
   /** Keys in the order they are held in while somebody points at them; null sorts anew. */
   held: string[] | null;
+  /** The day on the viewer's wall, "YYYY-MM-DD". */
+  today: string;
 }
 
 const nothing: Figures = {
@@ -84,9 +86,29 @@ export function needsLook({ price }: Holding): boolean {
   return price.held_back ? true : needsAttention(price.state) || price.state === 'none';
 }
 
-/** A price that did not come today has no day change, and a zero would claim one. */
-export function noNewPrice({ price, day_change_percent }: Holding): boolean {
-  return price.state !== 'none' && (day_change_percent === null || price.state === 'stale');
+/**
+ * Whether its price did not come today: then there is no day change, and a zero would claim one. A change
+ * the server does count into the day is shown, however old its price.
+ */
+export function noNewPrice({ price, day_change_percent }: Holding, day: string): boolean {
+  if (price.state === 'none') return false;
+  if (day_change_percent === null || price.state === 'stale') return true;
+  const instant = price.market_time ?? price.observed_at;
+  return decimal.sign(day_change_percent) === 0 && instant !== null && today(new Date(instant)) < day;
+}
+
+/**
+ * Change of the price since the last close, in its own currency. Null unless it is the change that the
+ * server means by today's percent: a close older than the day's start would say something else beside it.
+ */
+export function dayChange({ price, day_change_percent }: Holding): string | null {
+  const { amount, previous_close } = price;
+  if (amount === null || !previous_close || day_change_percent === null) return null;
+  const change = decimal.subtract(amount, previous_close);
+  const points = percentOf(change, previous_close);
+  if (points === null) return null;
+  const apart = decimal.absolute(decimal.subtract(points, day_change_percent));
+  return decimal.compare(apart, '0.01') <= 0 ? change : null;
 }
 
 export function matches({ name, symbol, sector, price }: Holding, query: string): boolean {
@@ -106,7 +128,7 @@ export function percentOf(part: string | null, whole: string | null): string | n
 
 /** All rows of the view, top to bottom; the last one is the total of what is shown. */
 export function tableRows(portfolio: PortfolioDocument, view: View): Row[] {
-  const shown = shownFigures(portfolio);
+  const shown = shownFigures(portfolio, view.today);
   const chosen = ordered(
     portfolio.holdings.filter(
       (holding) => matches(holding, view.query) && (!view.look || needsLook(holding)),
@@ -117,7 +139,7 @@ export function tableRows(portfolio: PortfolioDocument, view: View): Row[] {
   const rows: Row[] = [];
   for (const { label, members } of grouped(chosen, view.by)) {
     if (label !== null) {
-      const figures = added(members, shown.byId);
+      const figures = added(members, shown.byId, view.today);
       rows.push({ kind: 'group', key: `group ${label}`, label, count: members.length, figures });
     }
     for (const holding of members) {
@@ -128,7 +150,7 @@ export function tableRows(portfolio: PortfolioDocument, view: View): Row[] {
   const everything = view.query.trim() === '' && !view.look;
   const withCash = everything && portfolio.cash_tracked;
   if (withCash) rows.push({ kind: 'cash', key: 'cash', label: 'Cash', figures: shown.cash });
-  const total = added(chosen, shown.byId, withCash ? shown.cash : null);
+  const total = added(chosen, shown.byId, view.today, withCash ? shown.cash : null);
   if (everything) total.dayPercent = portfolio.day_change_percent;
   if (chosen.length > 0 || withCash) {
     rows.push({
@@ -151,7 +173,7 @@ interface ShownFigures {
   cash: Figures;
 }
 
-function shownFigures(portfolio: PortfolioDocument): ShownFigures {
+function shownFigures(portfolio: PortfolioDocument, day: string): ShownFigures {
   const { holdings, base_currency, cash, cash_tracked } = portfolio;
   const money = currencyDigits(base_currency);
   const whole = costDigits(portfolio);
@@ -181,7 +203,7 @@ function shownFigures(portfolio: PortfolioDocument): ShownFigures {
       weight: weights[index] ?? null,
       cost: costs[index] ?? null,
       unrealised: gains[index] ?? null,
-      dayPercent: noNewPrice(holding) ? null : holding.day_change_percent,
+      dayPercent: noNewPrice(holding, day) ? null : holding.day_change_percent,
       unrealisedPercent: percentOf(holding.unrealised_base, holding.cost_base),
       returnPercent: percentOf(holding.profit_base, holding.cost_base),
     });
@@ -211,6 +233,7 @@ function roundedColumn(amounts: readonly (string | null)[], digits: number): (st
 function added(
   members: readonly Holding[],
   byId: Map<string, Figures>,
+  day: string,
   cash: Figures | null = null,
 ): Figures {
   const figures = members.map(({ instrument_id }) => byId.get(instrument_id) ?? nothing);
@@ -220,7 +243,7 @@ function added(
     return known.length === 0 ? null : decimal.sum(known);
   };
   const moved = members.filter(
-    (holding) => holding.day_change_base !== null && holding.value_base !== null && !noNewPrice(holding),
+    (holding) => holding.day_change_base !== null && holding.value_base !== null && !noNewPrice(holding, day),
   );
   const change = decimal.sum(moved.map(({ day_change_base }) => day_change_base ?? '0'));
   const now = decimal.sum(moved.map(({ value_base }) => value_base ?? '0'));
@@ -266,7 +289,7 @@ function sortValue(holding: Holding, key: SortKey, byId: Map<string, Figures>): 
     case 'price':
       return holding.price.amount;
     case 'today':
-      return noNewPrice(holding) ? null : holding.day_change_percent;
+      return byId.get(holding.instrument_id)?.dayPercent ?? null;
     case 'value':
     case 'weight':
       return holding.value_base;
