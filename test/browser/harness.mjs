@@ -21,6 +21,7 @@ export const binary = process.env.FOLIOSCOPE_BINARY ?? join(root, 'bin', process
 
 const readyWaitMax = 60_000; // milliseconds; the demo promises 10 s, and a loaded machine is slower
 const actionWaitMax = 20_000; // milliseconds until something on a page has appeared or can be pressed
+const layoutWait = 150; // milliseconds for charts to be drawn anew after the window has changed
 const stopWaitMax = 15_000; // milliseconds until a binary that does not stop is killed
 
 /** A TCP port that was free a moment ago. */
@@ -224,17 +225,35 @@ export async function assertAccessible(page) {
 /** Every page must fit every one of these. */
 export const screens = [1440, 390].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, height: width === 390 ? 844 : 900, theme })));
 
-/** Pictures of the page as it stands, one for each size and theme, as artifacts/NAME-WIDTH-THEME.png. */
-export async function screenshots(page, name, { settle = async () => {} } = {}) {
+/**
+ * Pictures of the page as it stands, one for each size and theme, as artifacts/NAME-WIDTH-THEME.png; check is asked of each.
+ * Throws when the page is wider than its window.
+ */
+export async function screenshots(page, name, { check = async () => {}, fullPage = false } = {}) {
   await mkdir(artifacts, { recursive: true });
   for (const { width, height, theme } of screens) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
-    await settle(page);
+    await new Promise((done) => setTimeout(done, layoutWait));
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    await page.screenshot({ path: join(artifacts, `${name}-${width}-${theme}.png`) });
+    await page.screenshot({ path: join(artifacts, `${name}-${width}-${theme}.png`), fullPage });
     if (overflow > 0) throw new Error(`${name} at ${width} px is ${overflow} px too wide`);
+    try {
+      await check(page);
+    } catch (cause) {
+      throw new Error(`${name} at ${width} px, ${theme}: ${cause.message}`, { cause });
+    }
   }
+}
+
+/** Presses Tab until the element has the focus, as somebody without a mouse does. */
+export async function tabTo(page, locator, { tabsMax = 60, key = 'Tab' } = {}) {
+  const target = await locator.elementHandle();
+  for (let tabs = 0; tabs <= tabsMax; tabs++) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press(key);
+  }
+  throw new Error(`${locator} is not reached with ${tabsMax} presses of ${key}`);
 }
 
 /** Waits until a text differs from what it was, and returns it. The page must not have been loaded anew. */

@@ -35,8 +35,12 @@ export async function startStandin(t) {
     url,
     /** Sets what a provider says from now on, by its own name of the instrument: "AAPL", "bitcoin", "118955", "USD" at the ECB. */
     setPrice: (provider, name, price) => steer(provider, { name, price: String(price) }),
+    /** Makes a provider's newest price that old from now on: "23h59m50s". */
+    setAge: (provider, age) => steer(provider, { age }),
     /** Switches a provider: ok, 500, 429, hang, cut, huge, html. */
     setMode: (provider, mode) => steer(provider, { mode }),
+    /** Switches all of them. */
+    setModes: (mode) => Promise.all(providers.map((provider) => steer(provider, { mode }))),
     /** Environment with which the binary asks here and nowhere else. */
     environment: Object.fromEntries(
       providers.flatMap((name) => {

@@ -79,7 +79,7 @@ const (
 const hugeBytes = 64 << 20 // more than any source's bound
 
 // Server answers under /{source}/…, so that the base URL of a source is the server's address and its name. A test's
-// other process steers it by POST /_replay/{source}?mode=500, ?name=bitcoin&price=90000 or both.
+// other process steers it by POST /_replay/{source}?mode=500, ?name=bitcoin&price=90000, ?age=24h or several of them.
 type Server struct {
 	now     func() time.Time
 	sources map[string][]Entry
@@ -87,6 +87,7 @@ type Server struct {
 	mu       sync.Mutex
 	mode     map[string]Mode
 	prices   map[string]map[string]string // source → name → price
+	age      map[string]time.Duration     // source → how long ago its newest price was made
 	requests map[string]int
 }
 
@@ -94,7 +95,7 @@ type Server struct {
 func New(root fs.FS, now func() time.Time, sources ...string) (*Server, error) {
 	s := &Server{
 		now: now, sources: map[string][]Entry{}, mode: map[string]Mode{},
-		prices: map[string]map[string]string{}, requests: map[string]int{},
+		prices: map[string]map[string]string{}, age: map[string]time.Duration{}, requests: map[string]int{},
 	}
 	for _, source := range sources {
 		entries, err := Load(root, source)
@@ -120,6 +121,13 @@ func (s *Server) SetPrice(source, name, price string) {
 	s.prices[source][name] = price
 }
 
+// SetAge makes a source say from now on that its newest price was made that long ago.
+func (s *Server) SetAge(source string, age time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.age[source] = age
+}
+
 // Requests is how many requests a source has had.
 func (s *Server) Requests(source string) int {
 	s.mu.Lock()
@@ -141,7 +149,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.requests[source]++
-	mode := s.mode[source]
+	mode, age := s.mode[source], s.age[source]
 	prices := maps.Clone(s.prices[source])
 	s.mu.Unlock()
 	entry, found := pick(entries, mode, "/"+rest, r)
@@ -172,7 +180,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body := entry.Body
 	if s.now != nil && entry.Status == http.StatusOK {
-		body = rewrite(source, body, s.now(), prices)
+		body = rewrite(source, body, s.now().Add(-age), prices)
 	}
 	for name, value := range entry.Headers {
 		w.Header().Set(name, value)
@@ -192,6 +200,14 @@ func (s *Server) steer(w http.ResponseWriter, r *http.Request, source string) {
 		return
 	}
 	query := r.URL.Query()
+	if text := query.Get("age"); text != "" {
+		age, err := time.ParseDuration(text)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		s.SetAge(source, age)
+	}
 	if mode := query.Get("mode"); mode != "" {
 		s.SetMode(source, Mode(mode))
 	}

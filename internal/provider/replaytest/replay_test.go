@@ -72,6 +72,33 @@ func TestPayloadsMoveWithTime(t *testing.T) {
 	}
 }
 
+// A source may be made to repeat what it said long ago.
+func TestAge(t *testing.T) {
+	now := time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC)
+	replay, err := replaytest.New(replaytest.Payloads(), func() time.Time { return now }, "yahoo", "coingecko")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(replay)
+	defer server.Close()
+	yahoo, err := provider.NewYahoo(provider.Options{BaseURL: server.URL + "/yahoo", RequestsPerMinute: 1_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coins, err := provider.NewCoinGecko(provider.Options{BaseURL: server.URL + "/coingecko", RequestsPerMinute: 1_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const age = 23*time.Hour + 59*time.Minute + 45*time.Second
+	for source, name := range map[provider.Provider]string{yahoo: "BTC-USD", coins: "bitcoin"} {
+		steer(t, server.URL+"/_replay/"+source.Name()+"?age="+age.String())
+		batch, err := source.Latest(t.Context(), []string{name}, now)
+		if err != nil || len(batch.Quotes) != 1 || !batch.Quotes[0].MarketTime.Equal(now.Add(-age)) {
+			t.Errorf("%s: %+v, %v", source.Name(), batch, err)
+		}
+	}
+}
+
 func steer(t *testing.T, address string) {
 	t.Helper()
 	resp, err := http.Post(address, "", nil)
