@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
+	"unicode"
 )
 
 // writeJSON encodes what the validator answers exactly as marshal does.
@@ -13,10 +15,15 @@ func writeJSON(w io.Writer, value any) error {
 	return err
 }
 
-// errTrailing says that something follows the JSON value.
-var errTrailing = errors.New("something follows the JSON value")
+var (
+	// errTrailing says that something follows the JSON value.
+	errTrailing = errors.New("something follows the JSON value")
+	// errDoubled says that a field is there twice, in whatever letters.
+	errDoubled = errors.New("a field is named twice")
+)
 
-// readJSON decodes one JSON value. Into any it keeps numbers as they are written, so that none passes for another.
+// readJSON decodes one JSON value. Into any it keeps numbers as they are written, so that none passes for another, and refuses fields
+// that are named twice: the validator sees any, would check one of them, and what is decoded later would be the other.
 func readJSON(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(into); err != nil {
@@ -25,5 +32,62 @@ func readJSON(data []byte, into any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errTrailing
 	}
+	if _, first := into.(*any); first {
+		return namedOnce(data)
+	}
 	return nil
+}
+
+// namedOnce says whether every object of a JSON value, which was decoded before, names its fields once; encoding/json takes Amount for
+// amount.
+func namedOnce(data []byte) error {
+	type level struct {
+		names map[string]bool // nil for a list
+		value bool            // the name was read, its value is next
+	}
+	var open []level
+	for d := json.NewDecoder(bytes.NewReader(data)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if token == json.Delim('}') || token == json.Delim(']') {
+			open = open[:len(open)-1]
+			continue
+		}
+		if last := len(open) - 1; last >= 0 && open[last].names != nil {
+			name, isText := token.(string)
+			if isText && !open[last].value {
+				name = folded(name)
+				if open[last].names[name] {
+					return errDoubled
+				}
+				open[last].names[name], open[last].value = true, true
+				continue
+			}
+			open[last].value = false
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, level{names: map[string]bool{}})
+		case json.Delim('['):
+			open = append(open, level{})
+		}
+	}
+}
+
+// folded is a name as encoding/json compares it: the same for upper and lower case.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		for {
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, name)
 }
