@@ -25,6 +25,7 @@ type Target = Parameters<IPrimitivePaneRenderer['draw']>[0];
 
 const triangleHeight = 9;
 const triangleDistance = 8;
+const textHeight = 13;
 const dividendRadius = 7;
 const dividendBottom = 11;
 
@@ -34,6 +35,8 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
   #chart: IChartApi | null = null;
   #series: ISeriesApi<SeriesType> | null = null;
   #update: (() => void) | null = null;
+  /** Where the words of the average cost begin, and their base line: trades keep clear of them. */
+  #costWords: { left: number; y: number } | null = null;
 
   attached({ chart, series, requestUpdate }: SeriesAttachedParameter<Time>): void {
     this.#chart = chart as IChartApi;
@@ -111,6 +114,7 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
 
   #drawCost(context: CanvasRenderingContext2D, width: number, colours: Colours): void {
     const { cost } = this.#marks;
+    this.#costWords = null;
     const y = cost ? (this.#series?.priceToCoordinate(cost.value) ?? null) : null;
     if (!cost || y === null) return;
     context.strokeStyle = colours['--ink-3'];
@@ -120,6 +124,7 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
     context.fillStyle = colours['--ink-2'];
     context.textAlign = 'right';
     halo(context, cost.label, width - 4, y - 6, colours);
+    this.#costWords = { left: width - 4 - context.measureText(cost.label).width, y: y - 6 };
   }
 
   #drawDividends(context: CanvasRenderingContext2D, height: number, colours: Colours): void {
@@ -128,7 +133,8 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
     context.font = `600 9px ${fontFamily}`;
     const places = this.#marks.dividends
       .map((time) => ({ x: this.#x(time) ?? -1, width: 2 * dividendRadius }))
-      .filter(({ x }) => x >= 0);
+      .filter(({ x }) => x >= 0)
+      .sort((a, b) => a.x - b.x);
     const shown = roomForLabels(places);
     for (const [index, { x }] of places.entries()) {
       if (!shown[index]) continue;
@@ -159,16 +165,21 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
           return [{ x, y, label: trade.label, centre, size }];
         });
       const shown = roomForLabels(placed.map(({ centre, size }) => ({ x: centre, width: size })));
-      for (const [index, { x, y, label, centre }] of placed.entries()) {
+      for (const [index, { x, y, label, centre, size }] of placed.entries()) {
         const tip = y + down * triangleDistance;
         triangle(context, x, tip, down, side === 'buy', colours);
-        if (!shown[index]) continue;
         context.textAlign = 'center';
         context.fillStyle = colours['--ink-2'];
         const text = tip + down * (triangleHeight + 5) + (down > 0 ? 9 : 0);
+        if (!shown[index] || this.#coversCost(centre + size / 2, text)) continue;
         halo(context, label, centre, text, colours);
       }
     }
+  }
+
+  #coversCost(right: number, y: number): boolean {
+    const words = this.#costWords;
+    return words !== null && right > words.left && Math.abs(y - words.y) < textHeight;
   }
 }
 

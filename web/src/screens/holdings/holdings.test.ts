@@ -135,15 +135,13 @@ describe('tableRows', () => {
     expect(rows.flatMap((row) => (row.kind === 'group' ? row.label : []))).toEqual(labels);
   });
 
-  it("works out a group's day from those that have one", () => {
-    const document = portfolio({
-      holdings: [
-        holding('a', { value_base: '110', day_change_base: '10' }),
-        holding('b', { value_base: '500', day_change_base: null, day_change_percent: null }),
-      ],
-    });
-    const [group] = tableRows(document, { ...view, by: 'class' });
-    expect(group?.figures.dayPercent).toBe('10.0000');
+  it("works out a group's day from all of it, and claims none without a new price", () => {
+    const still = holding('b', { value_base: '500', day_change_base: null, day_change_percent: null });
+    const moved = holding('a', { value_base: '110', day_change_base: '10' });
+    const [group] = tableRows(portfolio({ holdings: [moved, still] }), { ...view, by: 'class' });
+    expect(group?.figures.dayPercent).toBe('1.6667');
+    const [quiet] = tableRows(portfolio({ holdings: [still] }), { ...view, by: 'class' });
+    expect(quiet?.figures.dayPercent).toBeNull();
   });
 
   it('shows nothing when nothing fits', () => {

@@ -242,11 +242,11 @@ function added(
     const known = all.flatMap((entry) => entry[key] ?? []);
     return known.length === 0 ? null : decimal.sum(known);
   };
-  const moved = members.filter(
-    (holding) => holding.day_change_base !== null && holding.value_base !== null && !noNewPrice(holding, day),
-  );
-  const change = decimal.sum(moved.map(({ day_change_base }) => day_change_base ?? '0'));
-  const now = decimal.sum(moved.map(({ value_base }) => value_base ?? '0'));
+  // Of the whole group: who stood still all day belongs to it. Without any new price there is no day.
+  const valued = members.filter(({ value_base }) => value_base !== null);
+  const moved = valued.some((holding) => !noNewPrice(holding, day));
+  const change = decimal.sum(valued.map(({ day_change_base }) => day_change_base ?? '0'));
+  const now = decimal.sum(valued.map(({ value_base }) => value_base ?? '0'));
   const priced = members.filter(
     ({ cost_base, unrealised_base }) => cost_base !== null && unrealised_base !== null,
   );
@@ -260,7 +260,7 @@ function added(
     weight: column('weight'),
     cost: column('cost'),
     unrealised: column('unrealised'),
-    dayPercent: moved.length === 0 ? null : percentOf(change, decimal.subtract(now, change)),
+    dayPercent: !moved ? null : percentOf(change, decimal.subtract(now, change)),
     unrealisedPercent: percentOf(gain, cost),
     returnPercent: percentOf(profit, cost),
   };
