@@ -35,6 +35,9 @@ type Options struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Ready   func(url string) // called once the node answers there
+
+	limits       httpapi.Limits // those that everybody gets where it is zero; only benchmarks lift them
+	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
 }
 
 const (
@@ -183,7 +186,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		Store:    n.store, Journal: record, Live: hub, Importer: n.importer(record),
 		Site: web.Dist(), Metrics: metrics.Handler(), Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
-		SessionCache: sessionCache, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
+		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
 	})
 	if err != nil {
 		return errors.Join(err, listening.Close())
@@ -191,6 +194,13 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
 	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
 	return nil
+}
+
+func (n *node) sessionCache() time.Duration {
+	if n.o.sessionCache != nil {
+		return *n.o.sessionCache
+	}
+	return sessionCache
 }
 
 func (n *node) importer(record *journal.Journal) *transfer.Service {

@@ -73,6 +73,15 @@ func (s *Store) SessionAndSequence(ctx context.Context, owner ledger.OwnerID, ha
 	return session, sequence, nil
 }
 
+// Sequence is how far a portfolio is, fault.NotFound where it isn't the owner's: the hot path while the session is known.
+func (s *Store) Sequence(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (sequence int64, err error) {
+	err = s.db.one(ctx, sqlSequence, []any{string(owner), string(portfolio)}, &sequence)
+	if noRow(err) {
+		return 0, errNoPortfolio()
+	}
+	return sequence, s.explain("read sequence", err)
+}
+
 // TouchSession notes a use; an earlier one than is known changes nothing.
 func (s *Store) TouchSession(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash, seen time.Time) error {
 	_, err := s.db.exec(ctx, sqlTouchSession, string(owner), hash[:], stamp(seen))

@@ -318,13 +318,15 @@ func (s *sqlite) exec(ctx context.Context, text string, args ...any) (rows int64
 	return rows, err
 }
 
+// one looks a row up by its key. Only the wait for a connection can be interrupted: the rest is over in microseconds, and
+// watching a context meanwhile would cost database/sql a goroutine for each lookup.
 func (s *sqlite) one(ctx context.Context, text string, args []any, into ...any) error {
 	c, err := s.reader.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.reader.give(c)
-	return interrupted(ctx, c.one(ctx, text, args, into...))
+	return c.one(context.WithoutCancel(ctx), text, args, into...)
 }
 
 func (s *sqlite) each(ctx context.Context, text string, args []any, see func(scanner) error) error {

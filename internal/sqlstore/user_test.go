@@ -139,6 +139,12 @@ func TestSessions(t *testing.T) {
 		_, _, err = b.SessionAndSequence(t.Context(), "anna", identity.TokenHash{2}, "p1")
 		b.kind(err, fault.Unauthenticated)
 
+		if sequence, err := b.Sequence(t.Context(), "anna", "p1"); err != nil || sequence != 1 {
+			t.Errorf("at %d, %v", sequence, err)
+		}
+		_, err = b.Sequence(t.Context(), "bert", "p1")
+		b.kind(err, fault.NotFound)
+
 		seen := testStart.Add(time.Minute)
 		b.ok(b.TouchSession(t.Context(), "anna", hash, seen))
 		b.ok(b.TouchSession(t.Context(), "anna", hash, testStart))

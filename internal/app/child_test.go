@@ -1,0 +1,158 @@
+//go:build unix
+
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"folioscope/internal/config"
+	"folioscope/internal/httpapi"
+)
+
+// childVariable makes this test binary a server, so that a benchmark can tell the server's processor time from its own.
+const childVariable = "APP_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(childVariable); kind != "" {
+		if err := serveAsChild(kind); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// serveAsChild serves what its kind says until it is told to stop. It prints two addresses: its own, and one that tells its
+// processor time.
+func serveAsChild(kind string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	told, err := serveUsage()
+	if err != nil {
+		return err
+	}
+	ready := func(url string) { fmt.Println(url, told) }
+	if kind == "ready-made" {
+		return serveReadyMade(ctx, ready)
+	}
+	cache := time.Duration(0)
+	if kind == "cached" {
+		cache = sessionCache
+	}
+	settings := settingsIn(os.Getenv("APP_TEST_DIR"))
+	settings.Roles = []string{config.RoleAPI}
+	return Serve(ctx, settings, Options{
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Ready: ready,
+		limits: httpapi.Limits{PerUser: -1, PerAddress: -1}, sessionCache: &cache,
+	})
+}
+
+// serveReadyMade is the floor: the bytes are there, and a handler writes them on a server of the same kind.
+func serveReadyMade(ctx context.Context, ready func(url string)) error {
+	body, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	listening, err := httpapi.Listen(ctx, httpapi.Serving{Address: "127.0.0.1:0", Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	ready(listening.URL)
+	size := strconv.Itoa(len(body))
+	return listening.Serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", size)
+		_, _ = w.Write(body)
+	}), func() {})
+}
+
+// serveUsage tells the processor time of this process, user and system, in microseconds.
+func serveUsage() (url string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	go func() {
+		_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			var used syscall.Rusage
+			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			fmt.Fprint(w, int64(used.Utime.Sec+used.Stime.Sec)*1e6+int64(used.Utime.Usec+used.Stime.Usec))
+		}))
+	}()
+	return "http://" + listener.Addr().String(), nil
+}
+
+// child is a server in a process of its own.
+type child struct {
+	url, usage string
+	request    []byte // as it goes over the wire
+}
+
+func startChild(b *testing.B, kind, dir string, stdin []byte) *child {
+	b.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+kind, "APP_TEST_DIR="+dir)
+	cmd.Stdin, cmd.Stderr = strings.NewReader(string(stdin)), os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatalf("%s: %v", kind, err)
+	}
+	url, usage, _ := strings.Cut(strings.TrimSpace(line), " ")
+	return &child{url: url, usage: usage}
+}
+
+// used is the processor time that the server has taken so far.
+func (c *child) used(b *testing.B) time.Duration {
+	b.Helper()
+	response, err := http.Get(c.usage)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer response.Body.Close()
+	var micros int64
+	if err := json.NewDecoder(response.Body).Decode(&micros); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(micros) * time.Microsecond
+}
+
+// settingsIn are those of a node that asks nobody for prices.
+func settingsIn(dir string) config.Config {
+	settings := config.Default()
+	settings.DataDir, settings.Keys.KEK, settings.Listen = dir+"/data", dir+"/kek", "127.0.0.1:0"
+	for name, provider := range settings.Providers {
+		provider.Enabled = false
+		settings.Providers[name] = provider
+	}
+	return settings
+}

@@ -1,0 +1,86 @@
+//go:build unix
+
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// person is somebody signed in at a node.
+type person struct {
+	t      testing.TB
+	url    string
+	cookie string
+}
+
+const (
+	personEmail    = "reader@example.test"
+	personPassword = "long enough for a test 7"
+)
+
+func signIn(t testing.TB, url string) *person {
+	t.Helper()
+	p := &person{t: t, url: url}
+	p.must("POST", "/api/v1/session", map[string]string{"email": personEmail, "password": personPassword}, nil)
+	return p
+}
+
+// must is one request that has to succeed; every one that creates gets a key of its own.
+func (p *person) must(method, path string, body, answer any) {
+	p.t.Helper()
+	status, text := p.ask(method, path, body)
+	if status < 200 || status > 299 {
+		p.t.Fatalf("%s %s: %d %s", method, path, status, text)
+	}
+	if answer != nil {
+		if err := json.Unmarshal(text, answer); err != nil {
+			p.t.Fatalf("%s %s: %v in %s", method, path, err, text)
+		}
+	}
+}
+
+func (p *person) ask(method, path string, body any) (status int, text []byte) {
+	p.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewReader(data))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", fmt.Sprint(time.Now().UnixNano()))
+	request.Header.Set("Cookie", p.cookie)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if text, err = io.ReadAll(response.Body); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, c := range response.Cookies() {
+		p.cookie = c.Name + "=" + c.Value
+	}
+	return response.StatusCode, text
+}
+
+// portfolio makes one with an account and gives its path.
+func (p *person) portfolio(name string) (path string) {
+	p.t.Helper()
+	var made struct{ ID string }
+	p.must("POST", "/api/v1/portfolios", map[string]string{"name": name, "base_currency": "EUR"}, &made)
+	path = "/api/v1/portfolios/" + made.ID
+	p.must("POST", path+"/accounts", map[string]string{"name": "main", "currency": "EUR"}, nil)
+	return path
+}
