@@ -37,7 +37,7 @@ func TestEvaluateWorksOutACase(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Totals.Value != "33" || got.Totals.Cost != "30.60" || got.Totals.Unrealised != "2.40" || got.Totals.Profit != "2.40" || !got.Identity.Holds {
+	if got.Totals.Value != "33.0" || got.Totals.Cost != "30.60" || got.Totals.Unrealised != "2.40" || got.Totals.Profit != "2.40" || !got.Identity.Holds {
 		t.Errorf("%+v", got)
 	}
 }
