@@ -181,7 +181,7 @@ type inAccount struct {
 
 // checkHeld walks the instruments that changes touch and refuses what would sell, move or deliver more than is there.
 func (c *change) checkHeld(activities []Activity) error {
-	held := map[inAccount]money.Decimal{}
+	held, splits := map[inAccount]money.Decimal{}, map[inAccount]money.Decimal{}
 	for i := range activities {
 		a := &activities[i]
 		if _, ok := c.touched[a.Instrument]; !ok || a.Instrument == "" {
@@ -217,6 +217,9 @@ func (c *change) checkHeld(activities []Activity) error {
 				held[to] = held[to].Add(*a.Quantity)
 			}
 		case Split:
+			if err := c.multiply(splits, a); err != nil {
+				return err
+			}
 			for key, has := range held {
 				if key.instrument == a.Instrument && (a.Account == "" || key.account == a.Account) {
 					held[key] = a.Ratio.Apply(has)
@@ -224,6 +227,28 @@ func (c *change) checkHeld(activities []Activity) error {
 			}
 		}
 	}
+	return nil
+}
+
+// The bounds of what all splits of an instrument together come to.
+var (
+	splitsMax = money.NewDecimal(1, splitPowerMax)
+	splitsMin = money.NewDecimal(1, -splitPowerMax)
+)
+
+// multiply adds a split to those before it in its account. Any split alone may be as it likes, but quantities and prices that go
+// through hundreds of huge ones have so many digits that nothing can be worked out from them.
+func (c *change) multiply(splits map[inAccount]money.Decimal, a *Activity) error {
+	key := inAccount{a.Instrument, a.Account}
+	factor, ok := splits[key]
+	if !ok {
+		factor = money.One
+	}
+	factor = a.Ratio.Apply(factor)
+	if factor.Cmp(splitsMax) > 0 || factor.Cmp(splitsMin) < 0 {
+		return fault.At(cmp.Or(c.place(a), "activities.")+"ratio", "the splits of %s up to %s multiply or divide it by more than 1 with %d zeros", c.symbol(a), a.Date, splitPowerMax)
+	}
+	splits[key] = factor
 	return nil
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -171,5 +172,49 @@ func TestParseRatio(t *testing.T) {
 		if _, err := ParseRatio(bad); err == nil {
 			t.Errorf("%q passed", bad)
 		}
+	}
+}
+
+// Hundreds of huge splits would give quantities that no arithmetic carries; what real instruments go through stays far below.
+func TestSplitsAreBoundedTogether(t *testing.T) {
+	split := func(id, date, account, ratio string) Activity {
+		r, err := ParseRatio(ratio)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Activity{ID: ActivityID(id), Date: market.MustDate(date), Type: Split, Account: AccountID(account), Instrument: "i1", Ratio: &r}
+	}
+	many := func(ratio string, n int, account string) []Activity {
+		all := []Activity{trade("bought", "2024-01-01", Buy, "1")}
+		for i := range n {
+			all = append(all, split(fmt.Sprintf("s%d", i), "2024-01-02", account, ratio))
+		}
+		return all
+	}
+	for _, c := range []struct {
+		ratio, account string
+		n              int
+		ok             bool
+	}{
+		{"1000000:1", "", 5, true},
+		{"1000000:1", "", 6, false},
+		{"1:1000000", "", 5, true},
+		{"1:1000000", "a", 6, false},
+		{"1" + strings.Repeat("0", 59) + ":1", "", 1, false},
+		{"1.0000000001:1", "", 500, true},
+		{"3:7", "a", 80, true},
+	} {
+		_, err := Apply(testBook(), Changes{Added: many(c.ratio, c.n, c.account)}, today)
+		if (err == nil) != c.ok {
+			t.Errorf("%d × %s: %v", c.n, c.ratio, err)
+		}
+		var refused *fault.Error
+		if err != nil && (!errors.As(err, &refused) || len(refused.Places) != 1 || !strings.HasSuffix(refused.Places[0].Location, "].ratio")) {
+			t.Errorf("%d × %s is refused without its place: %v", c.n, c.ratio, err)
+		}
+	}
+	book := mustApply(t, testBook(), Changes{Added: many("1000000:1", 5, "")})
+	if _, err := Apply(book, Changes{Added: []Activity{split("older", "2023-12-31", "", "10:1")}}, today); err == nil {
+		t.Error("an older split that makes the last too much was taken")
 	}
 }

@@ -18,6 +18,7 @@ const (
 	NoteBytesMax    = 2_000     // bytes of a note
 	NameBytesMax    = 200       // bytes of a symbol, account or id as a case writes it
 	DateMin         = "1900-01-01"
+	splitPowerMax   = 30 // of 10: how far all splits of an instrument in an account may multiply or divide what is held
 	ratioDigitsNote = "new:old such as 2:1, neither of them 0"
 )
 
