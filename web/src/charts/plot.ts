@@ -7,15 +7,15 @@ import type {
   MouseEventParams,
   Time,
 } from 'lightweight-charts';
-import type * as library from 'lightweight-charts';
 import { locale } from '../format';
 import { resolveTokens } from './colours';
+import type * as library from './library';
 
 export type Library = typeof library;
 
 /** Fetched when the first time chart is shown: the library is larger than the rest of the page. */
 export function loadLibrary(): Promise<Library> {
-  return import('lightweight-charts');
+  return import('./library');
 }
 
 const tokens = [
