@@ -24,6 +24,8 @@ type Holdings struct {
 	splits   map[market.InstrumentID][]splitOn
 	problems []Problem
 	last     lastDay
+
+	currencies []money.Currency // what Currencies gives
 }
 
 // holding is one open position, all its accounts together; figures are since the beginning.
@@ -41,6 +43,7 @@ type holding struct {
 	fxEffect    money.Maybe
 	lots        []Lot
 	averageCost money.Maybe
+	accounts    []ledger.AccountID // of inAccount; shared by all who value it
 }
 
 type accountPart struct {
@@ -113,6 +116,7 @@ func Hold(book ledger.Book, m *Market) (*Holdings, error) {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Currency, b.Currency))
 	})
 	h.last = k.lastDay()
+	h.currencies = h.foreign()
 	return h, nil
 }
 
@@ -142,6 +146,9 @@ func hold(positions []*position) holding {
 		}
 	}
 	slices.SortFunc(one.inAccount, func(a, b accountPart) int { return cmp.Compare(a.account, b.account) })
+	for _, part := range one.inAccount {
+		one.accounts = append(one.accounts, part.account)
+	}
 	slices.SortStableFunc(one.lots, func(a, b Lot) int { return cmp.Compare(a.Opened, b.Opened) })
 	one.quantity = one.quantity.Reduced()
 	one.averageCost = one.total.Local.Quo(money.Known(one.quantity))
@@ -206,7 +213,9 @@ func (h *Holdings) Instruments() []market.InstrumentID {
 
 // Currencies are the foreign currencies that are held, as the currency of a position or as cash, rising. Valuing needs the
 // marks of market.RateID of each, and of the base where it isn't market.RateBase.
-func (h *Holdings) Currencies() []money.Currency {
+func (h *Holdings) Currencies() []money.Currency { return slices.Clone(h.currencies) }
+
+func (h *Holdings) foreign() []money.Currency {
 	seen := map[money.Currency]struct{}{}
 	for i := range h.held {
 		seen[h.held[i].currency] = struct{}{}

@@ -20,27 +20,50 @@ type marked struct {
 	netted      bool        // the last activities are of that day
 }
 
+// Marks gives the mark of an instrument, nil where there is none, and whether it is of the trading day that is on at its
+// market, or that was last: only then has it changed since the previous close. What it gives is only read.
+type Marks func(market.InstrumentID) (mark *market.Mark, current bool)
+
+// marks reads quotes; without a rule for what is current, that is what was made today, UTC.
+func (q Quotes) marks(today market.Date, current func(market.Mark) bool) Marks {
+	return func(id market.InstrumentID) (*market.Mark, bool) {
+		mark, ok := q[id]
+		switch {
+		case !ok:
+			return nil, false
+		case current == nil:
+			return &mark, market.DateOf(mark.MarketTime) >= today
+		}
+		return &mark, current(mark)
+	}
+}
+
 // mark reads a mark. One that isn't of the trading day that is on, or was last, is no change; one that is, needs a previous
 // close to be one.
 func (v *valuing) mark(id market.InstrumentID) marked {
-	mark, ok := v.quotes[id]
-	if !ok || mark.Price.Sign() < 0 || mark.Instrument == "" {
+	mark, current := v.read(id)
+	if mark == nil || mark.Price.Sign() < 0 || mark.Instrument == "" {
 		return marked{}
 	}
-	made, current := market.DateOf(mark.MarketTime), v.current(mark)
 	m := marked{close: money.FromPointer(mark.PreviousClose), day: v.today, netted: v.active}
-	if !v.active && current && v.last.paid != nil && v.last.date == made {
-		m.day, m.netted = made, true // the session shown is over, and what was traded in it didn't have all of its change
+	if !v.active && current && v.last.paid != nil && v.last.date == market.DateOf(mark.MarketTime) {
+		m.day, m.netted = v.last.date, true // the session shown is over, and what was traded in it didn't have all of its change
+	}
+	m.now, m.before = money.Known(mark.Price), m.close
+	if !current {
+		m.before = m.now
+	}
+	if len(v.splits[id]) == 0 {
+		return m
 	}
 	book := priceBook{splits: v.splits}
+	made := market.DateOf(mark.MarketTime)
 	m.now = money.Known(book.carried(id, mark.Price, made, v.today))
 	switch {
 	case !current:
 		m.before = money.Known(book.carried(id, mark.Price, made, m.day-1))
 	case mark.PreviousClose != nil && mark.PreviousDate != market.NoDate:
 		m.before = money.Known(book.carried(id, *mark.PreviousClose, mark.PreviousDate, m.day-1))
-	default:
-		m.before = m.close
 	}
 	return m
 }
@@ -58,7 +81,31 @@ func (v *valuing) rates(currency money.Currency) (now, before money.Maybe) {
 	if currency != market.RateBase {
 		other = v.mark(market.RateID(currency))
 	}
-	return base.now.Quo(other.now), base.before.Quo(other.before)
+	now = base.now.Quo(other.now)
+	if same(base.now, base.before) && same(other.now, other.before) {
+		return now, now
+	}
+	return now, base.before.Quo(other.before)
+}
+
+func same(a, b money.Maybe) bool {
+	x, ok := a.Get()
+	y, ok2 := b.Get()
+	return ok && ok2 && x.Equal(y)
+}
+
+// unit is one currency of a valuation.
+type unit struct {
+	currency    money.Currency
+	now, before money.Maybe
+	changed     money.Decimal // what its rate did today, in the base currency
+	local       localSums
+}
+
+// localSums are what all positions of a currency that have no gaps come to in it, so that a rate is multiplied but once.
+type localSums struct {
+	worth, value, was, spent money.Decimal
+	booked                   money.Decimal // in the base currency
 }
 
 // valuing is a valuation in the making.
@@ -66,145 +113,203 @@ type valuing struct {
 	*Holdings
 	Valuation
 	today    market.Date
-	current  func(market.Mark) bool
 	active   bool // today is the day of the last activities
-	quotes   Quotes
-	now      map[money.Currency]money.Maybe
-	before   map[money.Currency]money.Maybe
+	read     Marks
+	units    []unit
 	problems problems
 	priced   money.Decimal // value of what can be valued
 	any      bool          // something can be
 	missing  bool          // something can't be
 	start    money.Maybe   // value at the start of the day of what day change is of
-	currency map[money.Currency]money.Decimal
+	invested money.Maybe   // the same with what was paid in today
+	prices   money.Decimal // contributions that are not listed
+}
+
+// begin resets v for other marks, or other holdings.
+func (v *valuing) begin(h *Holdings, today market.Date, read Marks) {
+	*v = valuing{
+		Holdings: h, today: today, read: read, active: h.last.date >= today && h.last.paid != nil,
+		units: v.units[:0], start: money.Known(money.Zero),
+		Valuation: Valuation{Base: h.base, CashTracked: h.tracked, Rates: v.Rates[:0], Contributions: v.Contributions[:0]},
+	}
+	for _, p := range h.problems {
+		v.problems.add(p.Where, "%s", p.What)
+	}
+	for _, c := range h.currencies {
+		u := v.unit(c)
+		v.Rates = append(v.Rates, Rate{Currency: c, Rate: u.now, Previous: u.before})
+		if !u.now.IsKnown() {
+			v.problems.add("fx."+string(c), "no rate; what is held in it is left out")
+		}
+	}
+}
+
+// unit looks a currency's rates up once. What it gives is good until the next unit is.
+func (v *valuing) unit(c money.Currency) *unit {
+	for i := range v.units {
+		if v.units[i].currency == c {
+			return &v.units[i]
+		}
+	}
+	now, before := v.rates(c)
+	v.units = append(v.units, unit{currency: c, now: now, before: before})
+	return &v.units[len(v.units)-1]
 }
 
 // Value is the holdings at current marks. today is the day whose activities' payments are taken off the day change. current
 // says whether a mark is of the trading day that is on at its market, or that was last: only then has it changed since the
 // previous close. Nil takes the marks that were made today, UTC. What lacks a price or a rate is left out and named.
 func (h *Holdings) Value(quotes Quotes, today market.Date, current func(market.Mark) bool) Valuation {
-	if current == nil {
-		current = func(m market.Mark) bool { return market.DateOf(m.MarketTime) >= today }
-	}
-	v := &valuing{
-		Holdings: h, today: today, current: current, quotes: quotes, active: h.last.date >= today && h.last.paid != nil,
-		now: map[money.Currency]money.Maybe{}, before: map[money.Currency]money.Maybe{},
-		currency: map[money.Currency]money.Decimal{}, start: money.Known(money.Zero),
-	}
-	v.Valuation.Base, v.CashTracked, v.CashBalances = h.base, h.tracked, slices.Clone(h.cash)
-	for _, p := range h.problems {
-		v.problems.add(p.Where, "%s", p.What)
-	}
-	for _, c := range h.Currencies() {
-		v.rate(c)
-		v.Rates = append(v.Rates, Rate{Currency: c, Rate: v.now[c], Previous: v.before[c]})
-		if !v.now[c].IsKnown() {
-			v.problems.add("fx."+string(c), "no rate; what is held in it is left out")
-		}
-	}
+	return h.ValueAt(today, quotes.marks(today, current))
+}
+
+// ValueAt is Value with marks from anywhere.
+func (h *Holdings) ValueAt(today market.Date, marks Marks) Valuation {
+	v := &valuing{}
+	v.begin(h, today, marks)
+	v.CashBalances = slices.Clone(h.cash)
 	v.Positions = make([]Position, len(h.held))
 	for i := range h.held {
-		v.Positions[i] = v.position(&h.held[i])
+		one := &h.held[i]
+		m := v.mark(one.instrument)
+		d := v.dayOf(one, m)
+		u := v.unit(one.currency)
+		price, exchange, ok := v.split(u, &d)
+		v.Positions[i] = positionOf(one, u, m, d, v.splits[one.instrument], v.today)
+		if ok {
+			v.Positions[i].DayChangeBase = money.Known(price.Add(exchange))
+		}
+		if x, known := v.Positions[i].ValueBase.Get(); known {
+			v.priced, v.any = v.priced.Add(x), true
+		} else {
+			v.unvalued(one, m)
+		}
+		if !ok {
+			v.undated(one.instrument, u, &d)
+			continue
+		}
+		v.list(one.instrument, u, &d, price, exchange)
 	}
 	v.cashValue()
-	if v.any || !v.missing {
-		v.Valuation.Value = money.Known(v.priced)
-	}
+	v.total()
 	v.closedToday()
 	v.dayChange()
+	for i := range v.Contributions {
+		v.Contributions[i].Percent = v.percent(v.Contributions[i].Amount)
+	}
+	slices.SortFunc(v.Contributions, BiggestFirst)
 	v.weigh()
 	v.Problems = v.problems.list
 	return v.Valuation
 }
 
-// rate looks a currency's rates up once.
-func (v *valuing) rate(c money.Currency) (now, before money.Maybe) {
-	if _, ok := v.now[c]; !ok {
-		v.now[c], v.before[c] = v.rates(c)
-	}
-	return v.now[c], v.before[c]
+// BiggestFirst orders contributions: by size falling, then by kind, instrument and currency rising.
+func BiggestFirst(a, b Contribution) int {
+	return cmp.Or(b.Amount.Abs().Cmp(a.Amount.Abs()), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Instrument, b.Instrument), cmp.Compare(a.Currency, b.Currency))
 }
 
-// position values one holding and notes its part of the day change.
-func (v *valuing) position(one *holding) Position {
-	rate, _ := v.rate(one.currency)
-	m := v.mark(one.instrument)
+func (v *valuing) total() {
+	if v.any || !v.missing {
+		v.Valuation.Value = money.Known(v.priced)
+	}
+}
+
+// unvalued notes that a position can't be valued.
+func (v *valuing) unvalued(one *holding, m marked) {
+	v.missing = true
+	if !m.now.IsKnown() {
+		v.problems.add("prices."+string(one.instrument), "no price; the position is left out")
+	}
+}
+
+// undated notes that a position's change of today can't be known; where it has no value at all, that is said already.
+func (v *valuing) undated(id market.InstrumentID, u *unit, d *day) {
+	if d.value.IsKnown() && u.now.IsKnown() {
+		v.problems.add("day_change."+string(id), "no previous close; its change today is left out")
+	}
+}
+
+// list notes an instrument's part of the day change: its price as a contribution, its currency with all of that currency.
+func (v *valuing) list(id market.InstrumentID, u *unit, d *day, price, exchange money.Decimal) {
+	v.start = v.start.Add(d.was.Mul(d.rate(u)))
+	if !price.IsZero() {
+		v.Contributions = append(v.Contributions, Contribution{Kind: FromPrice, Instrument: id, Amount: price})
+	}
+	u.changed = u.changed.Add(exchange)
+}
+
+// positionOf is one holding's figures but for its weight and day change in the base currency.
+func positionOf(one *holding, u *unit, m marked, d day, splits []splitOn, today market.Date) Position {
 	p := Position{
 		Instrument: one.instrument, Currency: one.currency, Quantity: one.quantity, Price: m.now, PreviousClose: m.close,
 		Cost: one.total.Local, CostBase: one.total.Base, AverageCost: one.averageCost, RealisedBase: one.realised,
-		IncomeBase: one.income, FeesBase: one.fees, TaxesBase: one.taxes,
+		IncomeBase: one.income, FeesBase: one.fees, TaxesBase: one.taxes, Accounts: one.accounts, Value: d.value,
 	}
-	for _, part := range one.inAccount {
-		p.Accounts = append(p.Accounts, part.account)
-	}
-	p.Value = m.now.Times(one.quantity)
-	p.ValueBase = p.Value.Mul(rate)
+	p.ValueBase = p.Value.Mul(u.now)
 	p.UnrealisedBase = p.ValueBase.Sub(p.CostBase)
-	p.FXEffectBase = one.fxEffect.Add(p.Cost.Mul(rate).Sub(p.CostBase))
+	p.FXEffectBase = one.fxEffect.Add(p.Cost.Mul(u.now).Sub(p.CostBase))
 	p.ProfitBase = p.RealisedBase.Add(p.UnrealisedBase).Add(p.IncomeBase).Sub(one.outside)
-	if x, ok := p.ValueBase.Get(); ok {
-		v.priced, v.any = v.priced.Add(x), true
-	} else {
-		v.missing = true
-		if !m.now.IsKnown() {
-			v.problems.add("prices."+string(one.instrument), "no price; the position is left out")
+	if adjusted, ok := m.before.Get(); ok && adjusted.Sign() > 0 {
+		for _, s := range splits {
+			if s.date >= m.day && s.date <= today {
+				adjusted = s.ratio.Unapply(adjusted)
+			}
 		}
+		p.DayChangePercent = m.now.Sub(money.Known(adjusted)).Times(hundred).Quo(money.Known(adjusted))
 	}
+	return p
+}
+
+// day is what an instrument did today, in its own currency.
+type day struct {
+	value, was money.Maybe // now, and at the start of the day
+	spent      paid
+	opened     bool // there was none at the start of the day
+}
+
+// dayOf is the day of a holding.
+func (v *valuing) dayOf(one *holding, m marked) day {
 	before := one.quantity
 	if m.netted {
 		if was, changed := v.last.before[one.instrument]; changed {
 			before = was
 		}
 	}
-	if raw, ok := m.before.Get(); ok && raw.Sign() > 0 {
-		adjusted := raw
-		for _, s := range v.splits[one.instrument] {
-			if s.date >= m.day && s.date <= v.today {
-				adjusted = s.ratio.Unapply(adjusted)
-			}
-		}
-		p.DayChangePercent = m.now.Sub(money.Known(adjusted)).Times(hundred).Quo(money.Known(adjusted))
-	}
-	p.DayChangeBase = v.contribute(one.instrument, one.currency, p.Value, before, m)
-	return p
+	return v.day(one.instrument, m.now.Times(one.quantity), before, m)
 }
 
-// contribute splits what an instrument did today into its price, at yesterday's rate, and its currency:
-// price = (q1·p1 − q0·p0 − paid)·f0 and currency = q1·p1·(f1 − f0) − (paid as booked − paid·f0).
-func (v *valuing) contribute(id market.InstrumentID, currency money.Currency, value money.Maybe, quantityBefore money.Decimal, m marked) money.Maybe {
-	now, before := v.rate(currency)
-	was := money.Known(money.Zero)
-	if !quantityBefore.IsZero() {
-		was = m.before.Times(quantityBefore)
-	} else if !before.IsKnown() {
-		before = now
+func (v *valuing) day(id market.InstrumentID, value money.Maybe, quantityBefore money.Decimal, m marked) day {
+	nothing := money.Known(money.Zero)
+	d := day{value: value, was: nothing, spent: paid{nothing, nothing}, opened: quantityBefore.IsZero()}
+	if !d.opened {
+		d.was = m.before.Times(quantityBefore)
 	}
-	spent := paid{money.Known(money.Zero), money.Known(money.Zero)}
 	if m.netted {
 		if p, ok := v.last.paid[id]; ok {
-			spent = p
+			d.spent = p
 		}
 	}
-	price := value.Sub(was).Sub(spent.local).Mul(before)
-	exchange := value.Mul(now.Sub(before)).Sub(spent.base.Sub(spent.local.Mul(before)))
-	x, ok := price.Get()
-	y, ok2 := exchange.Get()
-	if !ok || !ok2 {
-		if value.IsKnown() && now.IsKnown() {
-			v.problems.add("day_change."+string(id), "no previous close; its change today is left out")
-		}
-		return money.Unknown
+	return d
+}
+
+// rate is that of the start of the day; what was opened since doesn't need one.
+func (d *day) rate(u *unit) money.Maybe {
+	if d.opened && !u.before.IsKnown() {
+		return u.now
 	}
-	v.start = v.start.Add(was.Mul(before))
-	if !x.IsZero() {
-		v.Contributions = append(v.Contributions, Contribution{Kind: FromPrice, Instrument: id, Amount: x})
+	return u.before
+}
+
+// split is what an instrument did today, split into its price, at yesterday's rate, and its currency:
+// price = (q1·p1 − q0·p0 − paid)·f0 and currency = q1·p1·(f1 − f0) − (paid as booked − paid·f0).
+func (v *valuing) split(u *unit, d *day) (price, exchange money.Decimal, ok bool) {
+	before := d.rate(u)
+	price, ok = d.value.Sub(d.was).Sub(d.spent.local).Mul(before).Get()
+	if !ok {
+		return price, exchange, false
 	}
-	if currency != v.Valuation.Base {
-		v.currency[currency] = v.currency[currency].Add(y)
-	} else if !y.IsZero() { // booked at a rate other than 1 by hand
-		v.currency[v.Valuation.Base] = v.currency[v.Valuation.Base].Add(y)
-	}
-	return money.Known(x.Add(y))
+	exchange, ok = d.value.Mul(u.now.Sub(before)).Sub(d.spent.base.Sub(d.spent.local.Mul(before))).Get()
+	return price, exchange, ok
 }
 
 // closedToday notes what positions did today that are gone by now.
@@ -223,20 +328,30 @@ func (v *valuing) closedToday() {
 		if v.find(id) != nil {
 			continue
 		}
-		v.contribute(id, v.last.units[id], money.Known(money.Zero), v.last.before[id], v.mark(id))
+		d := v.day(id, money.Known(money.Zero), v.last.before[id], v.mark(id))
+		u := v.unit(v.last.units[id])
+		if price, exchange, ok := v.split(u, &d); ok {
+			v.list(id, u, &d, price, exchange)
+		} else {
+			v.undated(id, u, &d)
+		}
 	}
 }
 
 // cashValue values all cash and notes what its currencies did today.
 func (v *valuing) cashValue() {
 	v.Cash = money.Known(money.Zero)
+	if len(v.cash) == 0 {
+		return
+	}
 	byCurrency := map[money.Currency]money.Decimal{}
 	for _, c := range v.cash {
 		byCurrency[c.Currency] = byCurrency[c.Currency].Add(c.Amount)
 	}
 	for _, c := range slices.Sorted(maps.Keys(byCurrency)) {
 		amount := byCurrency[c]
-		now, before := v.rate(c)
+		u := v.unit(c)
+		now, before := u.now, u.before
 		moved := paid{money.Known(money.Zero), money.Known(money.Zero)}
 		was := amount
 		if v.active {
@@ -270,9 +385,7 @@ func (v *valuing) cashValue() {
 			continue
 		}
 		v.start = v.start.Add(before.Times(was))
-		if c != v.Valuation.Base || !x.IsZero() {
-			v.currency[c] = v.currency[c].Add(x)
-		}
+		u.changed = u.changed.Add(x)
 	}
 }
 
@@ -299,29 +412,31 @@ func (v *valuing) dayChange() {
 			v.Contributions = append(v.Contributions, Contribution{Kind: FromCash, Currency: v.Valuation.Base, Amount: x})
 		}
 	}
-	for _, c := range slices.Sorted(maps.Keys(v.currency)) {
-		if amount := v.currency[c]; !amount.IsZero() {
-			v.Contributions = append(v.Contributions, Contribution{Kind: FromCurrency, Currency: c, Amount: amount})
+	slices.SortFunc(v.units, func(a, b unit) int { return cmp.Compare(a.currency, b.currency) })
+	for i := range v.units {
+		if amount := v.units[i].changed; !amount.IsZero() {
+			v.Contributions = append(v.Contributions, Contribution{Kind: FromCurrency, Currency: v.units[i].currency, Amount: amount})
 		}
 	}
 	if v.missing && !v.any {
 		v.Contributions = nil
 		return
 	}
-	total := money.Zero
-	for _, c := range v.Contributions {
-		total = total.Add(c.Amount)
+	total := v.prices
+	for i := range v.Contributions {
+		total = total.Add(v.Contributions[i].Amount)
 	}
 	v.DayChange = money.Known(total)
-	invested := v.start.Add(in)
-	if x, ok := invested.Get(); !ok || x.Sign() <= 0 {
-		invested = money.Unknown
+	v.invested = v.start.Add(in)
+	if x, ok := v.invested.Get(); !ok || x.Sign() <= 0 {
+		v.invested = money.Unknown
 	}
-	v.DayChangePercent = v.DayChange.Times(hundred).Quo(invested)
-	for i := range v.Contributions {
-		v.Contributions[i].Percent = money.Known(v.Contributions[i].Amount).Times(hundred).Quo(invested)
-	}
-	slices.SortStableFunc(v.Contributions, func(a, b Contribution) int { return b.Amount.Abs().Cmp(a.Amount.Abs()) })
+	v.DayChangePercent = v.percent(total)
+}
+
+// percent is an amount in percent points of what was there at the start of the day and paid in since.
+func (v *valuing) percent(amount money.Decimal) money.Maybe {
+	return money.Known(amount.Mul(hundred)).Quo(v.invested)
 }
 
 // weigh gives each position its share and puts the biggest first.
@@ -332,7 +447,12 @@ func (v *valuing) weigh() {
 			v.Positions[i].Weight = v.Positions[i].ValueBase.Quo(money.Known(total))
 		}
 	}
-	slices.SortStableFunc(v.Positions, func(a, b Position) int {
+	order := make([]int, len(v.Positions)) // positions themselves are too big to be swapped about
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		a, b := &v.Positions[i], &v.Positions[j]
 		x, ok1 := a.ValueBase.Get()
 		y, ok2 := b.ValueBase.Get()
 		switch {
@@ -345,4 +465,9 @@ func (v *valuing) weigh() {
 		}
 		return cmp.Compare(a.Instrument, b.Instrument)
 	})
+	sorted := make([]Position, len(order))
+	for to, from := range order {
+		sorted[to] = v.Positions[from]
+	}
+	v.Positions = sorted
 }
