@@ -222,8 +222,10 @@ export async function assertAccessible(page) {
   if (violations.length) throw new Error(`axe at ${page.url()}:\n  ${violations.join('\n  ')}`);
 }
 
+const phoneWidth = 390; // CSS pixels, as are all sizes here; a bar stays at the bottom of a phone's window
+
 /** Every page must fit every one of these. */
-export const screens = [1440, 390].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, height: width === 390 ? 844 : 900, theme })));
+export const screens = [1440, phoneWidth].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, height: width === phoneWidth ? 844 : 900, theme })));
 
 /**
  * Pictures of the page as it stands, one for each size and theme, as artifacts/NAME-WIDTH-THEME.png; check is asked of each.
@@ -236,7 +238,7 @@ export async function screenshots(page, name, { check = async () => {}, fullPage
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
     await new Promise((done) => setTimeout(done, layoutWait));
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    await page.screenshot({ path: join(artifacts, `${name}-${width}-${theme}.png`), fullPage });
+    await page.screenshot({ path: join(artifacts, `${name}-${width}-${theme}.png`), fullPage: fullPage && width > phoneWidth });
     if (overflow > 0) throw new Error(`${name} at ${width} px is ${overflow} px too wide`);
     try {
       await check(page);
