@@ -261,7 +261,7 @@ func (r *Reader) instrument(ctx context.Context, in *reading, e Entry) (market.I
 	if e.Symbol == "" {
 		return market.Instrument{}, nil
 	}
-	if len(e.Symbol) > symbolBytesMax || !utf8.ValidString(e.Symbol) {
+	if len(e.Symbol) > symbolBytesMax || !ledger.IsName(e.Symbol) { // nor would every database search for other characters
 		in.refuse("symbol", "no instrument is called %s", quoted(e.Symbol))
 		return market.Instrument{}, nil
 	}

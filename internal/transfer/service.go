@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"folioscope/internal/audit"
@@ -33,11 +34,36 @@ type Options struct {
 	Now         func() time.Time
 }
 
+// A large file takes two hundred megabytes of memory while it is worked on, so files are worked on one after another.
+const (
+	importsAtOnce     = 1
+	importsWaitingMax = 16 // who comes on top is told to come back
+)
+
 // Service imports files. It is safe for concurrent use.
-type Service struct{ o Options }
+type Service struct {
+	o       Options
+	turns   chan struct{}
+	waiting atomic.Int32 // with those whose turn it is
+}
 
 // NewService makes a Service.
-func NewService(o Options) *Service { return &Service{o} }
+func NewService(o Options) *Service { return &Service{o: o, turns: make(chan struct{}, importsAtOnce)} }
+
+// turn waits until a file may be worked on; who got it calls done. It gives fault.Unavailable where too many wait, or for too long.
+func (s *Service) turn(ctx context.Context) (done func(), err error) {
+	if s.waiting.Add(1) > importsAtOnce+importsWaitingMax {
+		s.waiting.Add(-1)
+		return nil, fault.New(fault.Unavailable, "Too many files are being imported at this moment. Try again in a few seconds.")
+	}
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns; s.waiting.Add(-1) }, nil
+	case <-ctx.Done():
+		s.waiting.Add(-1)
+		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "Other files took too long. Try again in a few seconds.")
+	}
+}
 
 // Status is what an import does with a row.
 type Status string
@@ -74,10 +100,16 @@ const attemptsMax = 4
 // Import reads a folioscope-csv file into a portfolio, all of it or nothing. A row whose content the portfolio has already is a duplicate
 // and skipped, as often as the portfolio has it: two equal trades in one file are two trades, the same file again adds none.
 // On a dry run mistakes are in the result and nothing is stored; otherwise they are fault.Invalid with a place for each.
+// It is fault.Unavailable where too many files wait for their turn.
 // Write is asked for what goes into the store with the change.
 func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, file io.Reader, dryRun bool,
 	write func(Result) audit.Write,
 ) (Result, error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer done()
 	rows, mistakes, err := ParseCSV(file)
 	if err != nil {
 		return Result{}, err
