@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,7 +129,7 @@ func (s *Server) appendActivities(ctx context.Context, in *appendInput) (*answer
 		return nil, offering(err)
 	}
 	recorded, err := s.journal.Record(ctx, c.owner(), id, nil, ledger.Changes{Added: added}, func(r journal.Recorded) audit.Write {
-		return c.write(c.entry(audit.ActivitiesAdded, in.ID), http.StatusCreated, recordedOf(r))
+		return c.write(c.entry(audit.ActivitiesAdded, in.ID), recordedOf(r))
 	})
 	if err != nil {
 		return nil, err
@@ -263,8 +264,8 @@ func after(rows []ledger.Activity, cursor string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for i := len(rows) - 1; i >= 0; i-- {
-		if rows[i].Date < at.Date || rows[i].Date == at.Date && rows[i].Position < at.Position {
+	for i, row := range slices.Backward(rows) {
+		if row.Date < at.Date || row.Date == at.Date && row.Position < at.Position {
 			return i, nil
 		}
 	}

@@ -47,7 +47,7 @@ func (s *Server) invite(ctx context.Context, in *inviteInput) (*answer[Invitatio
 	c := callOf(ctx)
 	user := identity.NewUser{Email: in.Body.Email, Name: in.Body.Name, Role: identity.Role(in.Body.Role)}
 	invited, err := s.identity.Invite(ctx, c.owner(), user, c.from(), func(entry audit.Entry, invited identity.IssuedInvitation) (audit.Write, error) {
-		return c.write(entry, http.StatusCreated, s.invitationOf(ctx, invited)), nil
+		return c.write(entry, s.invitationOf(ctx, invited)), nil
 	})
 	if err != nil {
 		return nil, err

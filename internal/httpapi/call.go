@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
@@ -51,11 +52,11 @@ func (c *call) entry(action audit.Action, object string) audit.Entry {
 	return audit.Entry{Actor: c.owner(), Owner: c.owner(), Action: action, Object: object, RequestID: c.id, Result: "ok"}
 }
 
-// write is what goes into the store with a change; answer is what the request will be answered with, for when it is repeated.
-func (c *call) write(entry audit.Entry, status int, answer any) audit.Write {
+// write is what goes into the store with something new; answer is what the request will be answered with, for when it is repeated.
+func (c *call) write(entry audit.Entry, answer any) audit.Write {
 	w := audit.Write{Audit: entry}
 	if c.once != nil {
-		w.Idempotency = &audit.Idempotency{Key: c.once.key, BodyHash: c.once.bodyHash, Status: status, Answer: marshal(answer)}
+		w.Idempotency = &audit.Idempotency{Key: c.once.key, BodyHash: c.once.bodyHash, Status: http.StatusCreated, Answer: marshal(answer)}
 	}
 	return w
 }

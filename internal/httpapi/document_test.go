@@ -149,6 +149,9 @@ func TestFiguresAreServed(t *testing.T) {
 	if none := into[History](h.ask("bob", "GET", "/api/v1/portfolios/portfolio-bob/history", "").is(http.StatusOK)); len(none.Series) != 0 {
 		t.Fatalf("%+v", none)
 	}
+	if all := into[Bars](h.ask("ann", "GET", "/api/v1/instruments/world-etf/bars", "").is(http.StatusOK)); len(all.Bars) != 2 {
+		t.Fatalf("without a period: %+v", all)
+	}
 	bars := into[Bars](h.ask("ann", "GET", "/api/v1/instruments/world-etf/bars?from=2026-01-06", "").is(http.StatusOK))
 	if len(bars.Bars) != 1 || bars.Bars[0][0] != "2026-02-02" || bars.Bars[0][1] != "120" {
 		t.Fatalf("%+v", bars)
@@ -213,8 +216,13 @@ func TestStreamEndsWithTheSession(t *testing.T) {
 
 func TestStreamsAreBounded(t *testing.T) {
 	g := newGauge(2, 3)
-	if !g.enter("a") || !g.enter("a") || g.enter("a") || !g.enter("b") || g.enter("c") {
-		t.Fatal("not two per user and three in all")
+	for _, c := range []struct {
+		key string
+		in  bool
+	}{{"a", true}, {"a", true}, {"a", false}, {"b", true}, {"c", false}} {
+		if g.enter(c.key) != c.in {
+			t.Fatalf("%+v: not two per user and three in all", c)
+		}
 	}
 	g.leave("a")
 	if !g.enter("c") || len(g.open) != 3 {

@@ -59,12 +59,6 @@ func firstDay(book *ledger.Book, today market.Date) market.Date {
 	return min(book.Activities[0].Date, today)
 }
 
-type performanceInput struct {
-	PortfolioPath
-	Period
-	LotMethod string `query:"lot_method" enum:"fifo,average" doc:"Left out: the portfolio's"`
-}
-
 type historyInput struct {
 	PortfolioPath
 	Period
@@ -265,8 +259,8 @@ func (s *Server) holding(ctx context.Context, in *holdingInput) (*answer[Holding
 			UnitCost: maybe(lot.UnitCost), Cost: maybe(lot.Cost), CostBase: maybe(lot.CostBase), ValueBase: maybe(value), UnrealisedBase: maybe(value.Sub(lot.CostBase)),
 		})
 	}
-	for i := len(book.Activities) - 1; i >= 0; i-- {
-		if a := book.Activities[i]; a.Instrument == id {
+	for _, a := range slices.Backward(book.Activities) {
+		if a.Instrument == id {
 			out.Activities = append(out.Activities, activityOf(a, accounts, book.Instruments))
 		}
 	}

@@ -111,7 +111,7 @@ func TestPlainLoopback(t *testing.T) {
 	at := func(host string) with { return func(r *http.Request) { r.Host = host } }
 	for host, want := range map[string]string{
 		"127.0.0.1:8080": "http://localhost:8080/holdings?x=1", "[::1]:8080": "http://localhost:8080/holdings?x=1", "127.0.0.1": "http://localhost/holdings?x=1",
-		"localhost:8080": "", "10.0.0.1:8080": "", "evil.example": "",
+		"localhost:8080": "", "127.0.0.1:80@evil.example": "", "127.0.0.1:80/x": "", "10.0.0.1:8080": "", "evil.example": "",
 	} {
 		a := h.ask("", "GET", "/holdings?x=1", "", html, at(host))
 		if got := a.Header().Get("Location"); got != want {

@@ -47,7 +47,7 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
 	}
 	dryRun := query.Get("dry_run") == "true"
 	result, err := s.importer.Import(r.Context(), c.owner(), portfolioID(r), r.Body, dryRun, func(done transfer.Result) audit.Write {
-		return c.write(c.entry(audit.ActivitiesImported, string(portfolioID(r))), http.StatusCreated, importResultOf(done))
+		return c.write(c.entry(audit.ActivitiesImported, string(portfolioID(r))), importResultOf(done))
 	})
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"folioscope/internal/access"
@@ -100,7 +101,8 @@ func (s *Server) readBars(ctx context.Context, in *barsInput) (*answer[Bars], er
 		return nil, err
 	}
 	out := Bars{InstrumentID: in.ID, Currency: string(i.Currency), Bars: [][]string{}, Splits: []Split{}}
-	for k := series.IndexAt(from-1) + 1; k < series.Len() && series.Dates[k] <= to; k++ {
+	first, _ := slices.BinarySearch(series.Dates, from) // not from−1: there is no day before NoDate
+	for k := first; k < series.Len() && series.Dates[k] <= to; k++ {
 		out.Bars = append(out.Bars, []string{series.Dates[k].String(), series.Close(k).String()})
 	}
 	return &answer[Bars]{out}, nil
@@ -136,7 +138,7 @@ func (s *Server) createInstrument(ctx context.Context, in *createInstrumentInput
 	out.Names = i.Names
 	entry := c.entry(audit.InstrumentCreated, id)
 	entry.Owner = "" // it is everybody's
-	err = s.store.CreateInstrument(ctx, i, c.write(entry, http.StatusCreated, out))
+	err = s.store.CreateInstrument(ctx, i, c.write(entry, out))
 	if fault.Is(err, fault.Conflict) {
 		return nil, s.existing(ctx, i, err)
 	}

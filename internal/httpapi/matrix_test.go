@@ -108,7 +108,7 @@ func TestForeignLooksLikeUnknown(t *testing.T) {
 			return strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{activity}", "a", "{instrument}", "world-etf").Replace(rt.path)
 		}
 		foreign, unknown := h.askBriefly("ann", rt, fill("portfolio-bob")), h.askBriefly("ann", rt, fill("portfolio-xyz"))
-		clean := func(a *reply) string { return strings.ReplaceAll(a.Body.String(), a.Header().Get(requestIDHeader), "") }
+		clean := func(a *reply) string { return strings.ReplaceAll(a.Body.String(), a.Header()[requestIDHeader][0], "") }
 		if foreign.Code != unknown.Code || clean(foreign) != clean(unknown) {
 			t.Errorf("%s: %d %s, unknown: %d %s", foreign.what, foreign.Code, foreign.Body, unknown.Code, unknown.Body)
 		}

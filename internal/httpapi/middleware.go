@@ -3,12 +3,17 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +27,7 @@ const (
 		"require-trusted-types-for 'script'; trusted-types svelte-trusted-html app-sw"
 	permissionsPolicy = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), usb=()"
 	transportPolicy   = "max-age=31536000"
-	requestIDHeader   = "X-Request-Id"
+	requestIDHeader   = "X-Request-Id" // as net/http writes it
 )
 
 // fixedHeaders are the same on every answer; the values are shared, so nobody may append to them.
@@ -101,15 +106,19 @@ func (s *Server) redirectLoopback(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/api/") || isHealth(r.URL.Path) || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		return false
 	}
-	host, port := r.Host, ""
+	host, to := r.Host, url.URL{Scheme: "http", Host: "localhost", Path: r.URL.Path, RawQuery: r.URL.RawQuery}
 	if h, p, err := net.SplitHostPort(r.Host); err == nil {
-		host, port = h, ":"+p
+		port, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return false // no port: whatever follows must not become a part of the address
+		}
+		host, to.Host = h, "localhost:"+strconv.FormatUint(port, 10)
 	}
 	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil || !address.IsLoopback() {
 		return false
 	}
-	http.Redirect(w, r, "http://localhost"+port+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	http.Redirect(w, r, to.String(), http.StatusTemporaryRedirect)
 	return true
 }
 
@@ -118,9 +127,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{id: rand.Text(), address: s.clientAddress(r), host: r.Host, route: noCall.route}
 		h := w.Header()
-		for name, value := range fixedHeaders {
-			h[name] = value
-		}
+		maps.Copy(h, fixedHeaders)
 		if s.options.Secure && !strings.HasPrefix(r.Host, "localhost") { // where other programs may speak plain HTTP
 			h["Strict-Transport-Security"] = transportHeader
 		}
@@ -135,14 +142,14 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			if cause := recover(); cause != nil {
 				s.panicked(recorded, r, cause)
 			}
-			s.logAccess(r.Context(), r, recorded, s.now().Sub(began))
+			s.logAccess(r, recorded, s.now().Sub(began))
 		}()
 		next.ServeHTTP(recorded, r)
 	})
 }
 
 func (s *Server) panicked(w *recorder, r *http.Request, cause any) {
-	if cause == http.ErrAbortHandler {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(cause) // net/http's own way to cut a connection
 	}
 	s.log.ErrorContext(r.Context(), "panic", "request_id", callOf(r.Context()).id, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
@@ -154,7 +161,8 @@ func (s *Server) panicked(w *recorder, r *http.Request, cause any) {
 }
 
 // logAccess writes one line per request: routes, never paths or addresses, which are personal.
-func (s *Server) logAccess(ctx context.Context, r *http.Request, w *recorder, took time.Duration) {
+func (s *Server) logAccess(r *http.Request, w *recorder, took time.Duration) {
+	ctx := r.Context()
 	c := callOf(ctx)
 	level := slog.LevelDebug
 	switch {
@@ -223,8 +231,8 @@ func (s *Server) clientAddress(r *http.Request) string {
 		return networkOf(address)
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+	for _, text := range slices.Backward(hops) {
+		hop, err := netip.ParseAddr(strings.TrimSpace(text))
 		if err != nil {
 			break
 		}

@@ -117,7 +117,7 @@ func (s *Server) createPortfolio(ctx context.Context, in *createPortfolioInput) 
 		p.LotMethod = ledger.LotMethod(in.Body.LotMethod)
 	}
 	out := portfolioOf(p)
-	w := c.write(c.entry(audit.PortfolioCreated, id), http.StatusCreated, out)
+	w := c.write(c.entry(audit.PortfolioCreated, id), out)
 	if err := s.store.CreatePortfolio(ctx, p, w); err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (s *Server) createAccount(ctx context.Context, in *createAccountInput) (*an
 		return nil, err
 	}
 	a := ledger.Account{ID: ledger.AccountID(id), Name: name, Currency: currency}
-	w := c.write(c.entry(audit.AccountCreated, id), http.StatusCreated, accountOf(a))
+	w := c.write(c.entry(audit.AccountCreated, id), accountOf(a))
 	sequence, err := s.store.CreateAccount(ctx, c.owner(), ledger.PortfolioID(in.ID), a, w)
 	if err != nil {
 		return nil, err

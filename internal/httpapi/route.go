@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -167,9 +168,7 @@ func (s *Server) written(r route, op huma.Operation, handler http.HandlerFunc) {
 	full := s.operation(r)
 	full.Parameters = append(full.Parameters, op.Parameters...)
 	full.RequestBody, full.Description = op.RequestBody, op.Description
-	for status, response := range op.Responses {
-		full.Responses[status] = response
-	}
+	maps.Copy(full.Responses, op.Responses)
 	for name := range pathNames(r.path) {
 		full.Parameters = append(full.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
 	}
@@ -211,7 +210,7 @@ func operationID(r route) string {
 
 func pathNames(path string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
-		for _, part := range strings.Split(path, "/") {
+		for part := range strings.SplitSeq(path, "/") {
 			if name, ok := strings.CutPrefix(part, "{"); ok && !yield(strings.TrimSuffix(name, "}")) {
 				return
 			}

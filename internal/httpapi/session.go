@@ -30,9 +30,11 @@ func (s *Server) cookie(token string, maxAge time.Duration) http.Cookie {
 	if token == "" {
 		seconds = -1
 	}
-	return http.Cookie{
-		Name: s.cookieName(), Value: token, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: s.options.Secure, SameSite: http.SameSiteLaxMode,
+	c := http.Cookie{Name: s.cookieName(), Value: token, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode}
+	if !s.options.Secure {
+		c.Secure = false // plain loopback
 	}
+	return c
 }
 
 type signInInput struct {

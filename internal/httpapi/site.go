@@ -140,7 +140,7 @@ func (f *siteFile) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Range") == "" {
 		chosen = f.choose(r.Header.Get("Accept-Encoding"))
 	}
-	h.Set("Etag", chosen.etag)
+	h.Set("ETag", chosen.etag)
 	if chosen.encoding == "" {
 		http.ServeContent(w, r, "", f.modified, bytes.NewReader(chosen.body))
 		return
