@@ -57,6 +57,7 @@ const (
 	classExists         // a unique key is taken
 	classDown           // the database is not there, full or broken
 	classWrongKey       // the file does not open with this key
+	classText           // a text holds what the database takes for no text
 )
 
 // retrying runs a transaction until it is through, it fails for good, or bounds are reached.
@@ -102,6 +103,8 @@ func (s *Store) explain(operation string, err error) error {
 			err = fault.Wrap(fault.Unavailable, err, "the database is busy")
 		case classWrongKey:
 			err = fault.Wrap(fault.Denied, err, "the database does not open with this key")
+		case classText:
+			err = fault.Wrap(fault.Invalid, err, "a text holds characters that can't be kept")
 		}
 	}
 	return fmt.Errorf("%s: %w", operation, err)

@@ -151,3 +151,18 @@ func TestServerThatDropsConnections(t *testing.T) {
 		}
 	})
 }
+
+// Texts that PostgreSQL doesn't take are the caller's mistake, not ours; SQLite finds nothing under them.
+func TestTextsThatAreNone(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		for _, text := range []string{"a\x00b", "\xff"} {
+			_, err := b.Portfolio(t.Context(), "ann", ledger.PortfolioID(text))
+			if !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotFound) {
+				t.Errorf("portfolio %q: %v", text, err)
+			}
+			if _, err := b.InstrumentBySymbol(t.Context(), text, ""); err != nil && !fault.Is(err, fault.Invalid) {
+				t.Errorf("symbol %q: %v", text, err)
+			}
+		}
+	})
+}
