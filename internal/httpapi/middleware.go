@@ -142,7 +142,11 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			if cause := recover(); cause != nil {
 				s.panicked(recorded, r, cause)
 			}
-			s.logAccess(r, recorded, s.now().Sub(began))
+			took := s.now().Sub(began)
+			s.logAccess(r, recorded, took)
+			if s.options.Observe != nil && !c.route.endless {
+				s.options.Observe(c.route.pattern(), recorded.status, took)
+			}
 		}()
 		next.ServeHTTP(recorded, r)
 	})

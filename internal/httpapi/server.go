@@ -33,9 +33,10 @@ type Options struct {
 	Live     Live
 	Importer Importer
 
-	Site    fs.FS                              // the built dashboard, index.html at its root; without one pages answer 501
-	Metrics http.Handler                       // Prometheus; nil: the route answers 404
-	Ready   func(ctx context.Context) []string // why this node isn't ready yet; nil or empty: it is
+	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
+	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
+	Observe func(route string, status int, took time.Duration) // of every answer, for metrics; nil: nobody looks
+	Ready   func(ctx context.Context) []string                 // why this node isn't ready yet; nil or empty: it is
 
 	Secure           bool           // browsers reach us over HTTPS, here or at a trusted proxy
 	RedirectLoopback bool           // plain loopback: pages at 127.0.0.1 and [::1] move to localhost
