@@ -30,11 +30,9 @@ func (s *Server) cookie(token string, maxAge time.Duration) http.Cookie {
 	if token == "" {
 		seconds = -1
 	}
-	c := http.Cookie{Name: s.cookieName(), Value: token, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode}
-	if !s.options.Secure {
-		c.Secure = false // plain loopback
+	return http.Cookie{
+		Name: s.cookieName(), Value: token, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: s.options.Secure, SameSite: http.SameSiteLaxMode,
 	}
-	return c
 }
 
 type signInInput struct {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -51,8 +52,8 @@ func TestParseCSVNamesTheRow(t *testing.T) {
 		"eleven megabytes": {header + strings.Repeat("x", 11<<20), "", fault.TooLarge},
 	} {
 		_, _, err := ParseCSV(strings.NewReader(c.file))
-		wrong, _ := err.(*fault.Error)
-		if wrong == nil || wrong.Kind != c.kind || wrong.Message == "" {
+		wrong, ok := errors.AsType[*fault.Error](err)
+		if !ok || wrong.Kind != c.kind || wrong.Message == "" {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

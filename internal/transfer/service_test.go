@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -134,7 +135,7 @@ func TestNothingIsHalfImported(t *testing.T) {
 		"short row":       "date,type,symbol,quantity,price\n2026-01-05,buy,WRLD,1,10\n2026-01-06,sell\n",
 	} {
 		_, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), false, noWrite)
-		wrong, ok := err.(*fault.Error)
+		wrong, ok := errors.AsType[*fault.Error](err)
 		if !ok || wrong.Kind != fault.Invalid || !strings.HasPrefix(wrong.Places[0].Location, "row 3") {
 			t.Errorf("%s: %v", name, err)
 		}
