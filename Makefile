@@ -82,7 +82,7 @@ check: lint check-generated check-arch check-vulnerabilities check-platforms ## 
 
 .PHONY: check-long
 check-long: build ## the long suites: fuzzing, kills, soak (an hour or so; by hand or nightly)
-	FOLIOSCOPE_LONG=1 GO_TEST_TIMEOUT=90m scripts/test.sh go
+	FOLIOSCOPE_LONG=1 GO_TEST_TIMEOUT=90m scripts/test.sh go browser
 	scripts/fuzz.sh
 
 .PHONY: check-generated

@@ -53,11 +53,12 @@ web_tests() {
 }
 
 browser_tests() {
-  local report=$PWD/.cache/browser-tests.tap status=0
+  local report=$PWD/.cache/browser-tests.tap status=0 timeout=300000
+  if [ -n "${FOLIOSCOPE_LONG:-}" ]; then timeout=2400000; fi # one of them waits until a price is stale
   CHROMIUM=$(scripts/chromium.sh) || return 1
   export CHROMIUM
   if [ ! -d test/browser/node_modules ]; then npm ci --prefix test/browser --ignore-scripts || return 1; fi
-  node --test --test-concurrency=1 --test-timeout=300000 \
+  node --test --test-concurrency=1 --test-timeout=$timeout \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$report" \
     test/browser/*.test.mjs || status=$?
@@ -66,7 +67,7 @@ browser_tests() {
 }
 
 suites=("$@")
-if [ ${#suites[@]} -eq 0 ]; then suites=(go web); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(go web browser); fi
 for name in "${suites[@]}"; do
   case $name in
     go | web | browser) suite "$name" "${name}_tests" ;;

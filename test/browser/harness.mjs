@@ -168,18 +168,22 @@ export async function newPage(browser, { width = 1440, height = 900, theme = 'li
   context.setDefaultTimeout(actionWaitMax);
   const page = await context.newPage();
   page.consoleErrors = [];
+  let beenIn = false;
+  page.on('response', (answer) => {
+    if (answer.ok() && ['/api/v1/session', '/api/v1/invitations/accept'].includes(pathOf(answer.url()))) beenIn = true;
+  });
   page.on('console', (message) => {
     if (message.type() !== 'error') return;
     // Who is signed in is asked before the sign-in page shows; the browser itself logs that answer.
-    if (/\b401\b/.test(message.text()) && new URL(message.location().url || 'about:blank').pathname === '/api/v1/me' && isDoor(page.url())) return;
+    const asked = /\b401\b/.test(message.text()) && pathOf(message.location().url) === '/api/v1/me';
+    if (asked && !beenIn) return;
     page.consoleErrors.push(message.text());
   });
   page.on('pageerror', (error) => page.consoleErrors.push(String(error)));
   return page;
 }
 
-/** Whether an address is one of the pages before the door, or the page that sends there. */
-const isDoor = (url) => /^\/(sign-in|invite\/[^/]+)?$/.test(new URL(url).pathname);
+const pathOf = (url) => (URL.canParse(url) ? new URL(url).pathname : '');
 
 /** The one number of the overview. */
 export const portfolioValue = (page) => page.locator('p.big');

@@ -100,7 +100,8 @@ test('every screen is sound at every size and in every theme', async (t) => {
     const form = page.getByRole('dialog').locator('form');
     await form.waitFor();
     await tabTo(page, form.getByLabel('Day'), { tabsMax: 4 });
-    await type('02022026'); // in either order of day and month
+    const day = evenDay(new Date());
+    await type(day.slice(5, 7) + day.slice(8) + day.slice(0, 4));
     await tabTo(page, form.getByRole('combobox', { name: 'Holding' }));
     await type(holding.symbol);
     await form.getByRole('listbox').getByRole('option').nth(1).waitFor();
@@ -117,7 +118,15 @@ test('every screen is sound at every size and in every theme', async (t) => {
     await tabTo(page, add, { tabsMax: 0 }); // the focus is back where it was before the sheet opened
     const { items } = await api('GET', `/api/v1/portfolios/${portfolio.id}/activities?limit=500`);
     const entered = items.find((item) => item.note === 'entered without a mouse');
-    assert.deepEqual([entered.date, entered.type, entered.quantity, entered.price], ['2026-02-02', 'buy', '3', '12.5']);
+    assert.deepEqual([entered.date, entered.type, entered.quantity, entered.price], [day, 'buy', '3', '12.5']);
     assertNoConsoleErrors(page);
   });
 });
+
+/** The last day whose number is its month's, such as 2026-11-11: typed the same in either order of day and month. */
+function evenDay(now) {
+  const month = now.getUTCDate() > now.getUTCMonth() + 1 ? now.getUTCMonth() : now.getUTCMonth() - 1;
+  const at = new Date(Date.UTC(now.getUTCFullYear(), month, 1));
+  at.setUTCDate(at.getUTCMonth() + 1);
+  return at.toISOString().slice(0, 10);
+}
