@@ -124,15 +124,36 @@ func (s *Server) createPortfolio(ctx context.Context, in *createPortfolioInput) 
 	return &answer[Portfolio]{out}, nil
 }
 
+// changesMax is how often a change is made anew because another came first.
+const changesMax = 5
+
 func (s *Server) changePortfolio(ctx context.Context, in *changePortfolioInput) (*answer[Portfolio], error) {
 	c := callOf(ctx)
-	p, err := s.store.Portfolio(ctx, c.owner(), ledger.PortfolioID(in.ID))
-	if err != nil {
-		return nil, err
+	for attempt := 1; ; attempt++ {
+		p, err := s.store.Portfolio(ctx, c.owner(), ledger.PortfolioID(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		if err := in.change(&p); err != nil {
+			return nil, err
+		}
+		p.Sequence, err = s.store.UpdatePortfolio(ctx, p, audit.Write{Audit: c.entry(audit.PortfolioChanged, in.ID)})
+		if fault.Is(err, fault.Stale) && attempt < changesMax {
+			continue // the fields that this request doesn't name are the other's to say
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.journal.Announce(ctx, c.owner(), p.ID, p.Sequence)
+		return &answer[Portfolio]{portfolioOf(p)}, nil
 	}
+}
+
+// change sets what the request names.
+func (in *changePortfolioInput) change(p *ledger.Portfolio) (err error) {
 	if in.Body.Name != nil {
 		if p.Name, err = cleanName(*in.Body.Name); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if in.Body.LotMethod != nil {
@@ -144,11 +165,7 @@ func (s *Server) changePortfolio(ctx context.Context, in *changePortfolioInput) 
 	if in.Body.Closed != nil {
 		p.Closed = *in.Body.Closed
 	}
-	if p.Sequence, err = s.store.UpdatePortfolio(ctx, p, audit.Write{Audit: c.entry(audit.PortfolioChanged, in.ID)}); err != nil {
-		return nil, err
-	}
-	s.journal.Announce(ctx, c.owner(), p.ID, p.Sequence)
-	return &answer[Portfolio]{portfolioOf(p)}, nil
+	return nil
 }
 
 // accounts is a portfolio's accounts at the sequence that the caller's session was checked at.

@@ -242,12 +242,16 @@ func (s *Store) bump(ctx context.Context, q queries, owner ledger.OwnerID, id le
 	return sequence, body, err
 }
 
-// UpdatePortfolio sets name, lot method, whether shorts are allowed and whether it is closed; all else stays as it is.
+// UpdatePortfolio sets name, lot method, whether shorts are allowed and whether it is closed; all else stays as it is. A portfolio
+// that is at another sequence than the given one gives fault.Stale: what it was made from has changed.
 func (s *Store) UpdatePortfolio(ctx context.Context, p ledger.Portfolio, w Write) (sequence int64, err error) {
 	err = s.db.write(ctx, func(q queries) error {
 		var body []byte
 		if sequence, body, err = s.bump(ctx, q, p.Owner, p.ID); err != nil {
 			return err
+		}
+		if sequence != p.Sequence+1 {
+			return fault.New(fault.Stale, "the portfolio is at %d, not at %d: read it again", sequence-1, p.Sequence)
 		}
 		key, err := s.key(ctx, q, p.Owner)
 		if err != nil {
@@ -266,7 +270,31 @@ func (s *Store) UpdatePortfolio(ctx context.Context, p ledger.Portfolio, w Write
 	return sequence, s.explain("update portfolio", err)
 }
 
-// CreateAccount adds an account. The rate of its currency is wanted from now on.
+// accountFits refuses an account whose name another of the portfolio has, since people name accounts in activities and files, and one
+// account too many. Who calls it has the portfolio's row, so that nobody comes between.
+func (s *Store) accountFits(ctx context.Context, q queries, key *seal.Key, owner ledger.OwnerID, portfolio ledger.PortfolioID, a ledger.Account) error {
+	all, err := s.readAccounts(ctx, q, key, owner, portfolio)
+	if err != nil {
+		return err
+	}
+	others := 0
+	for _, other := range all {
+		if other.ID == a.ID {
+			continue
+		}
+		if other.Name == a.Name {
+			return fault.At("name", "Another account of this portfolio has this name.")
+		}
+		others++
+	}
+	if others >= ledger.AccountsMax {
+		return fault.New(fault.TooLarge, "A portfolio has at most %d accounts.", ledger.AccountsMax)
+	}
+	return nil
+}
+
+// CreateAccount adds an account. The rate of its currency is wanted from now on. A name that another account of the portfolio has gives
+// fault.Invalid.
 func (s *Store) CreateAccount(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, a ledger.Account, w Write) (sequence int64, err error) {
 	err = s.db.write(ctx, func(q queries) error {
 		if sequence, _, err = s.bump(ctx, q, owner, portfolio); err != nil {
@@ -274,6 +302,9 @@ func (s *Store) CreateAccount(ctx context.Context, owner ledger.OwnerID, portfol
 		}
 		key, err := s.key(ctx, q, owner)
 		if err != nil {
+			return err
+		}
+		if err := s.accountFits(ctx, q, key, owner, portfolio, a); err != nil {
 			return err
 		}
 		if err := insertRows(ctx, q, sqlNewAccount, accountColumns, "",
@@ -288,7 +319,7 @@ func (s *Store) CreateAccount(ctx context.Context, owner ledger.OwnerID, portfol
 	return sequence, s.explain("create account", err)
 }
 
-// UpdateAccount sets an account's name and whether it is closed; its currency stays.
+// UpdateAccount sets an account's name, as in CreateAccount, and whether it is closed; its currency stays.
 func (s *Store) UpdateAccount(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, a ledger.Account, w Write) (sequence int64, err error) {
 	err = s.db.write(ctx, func(q queries) error {
 		if sequence, _, err = s.bump(ctx, q, owner, portfolio); err != nil {
@@ -309,6 +340,9 @@ func (s *Store) UpdateAccount(ctx context.Context, owner ledger.OwnerID, portfol
 			return err
 		}
 		stored.Name, stored.Closed = a.Name, a.Closed
+		if err := s.accountFits(ctx, q, key, owner, portfolio, stored); err != nil {
+			return err
+		}
 		if _, err := q.exec(ctx, sqlSetAccount, string(owner), string(portfolio), string(a.ID), sealAccount(key, portfolio, stored)); err != nil {
 			return err
 		}

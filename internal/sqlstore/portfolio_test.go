@@ -28,6 +28,8 @@ func TestPortfoliosAndAccounts(t *testing.T) {
 		change := ledger.Portfolio{ID: "z", Owner: "anna", Name: "New name", BaseCurrency: "USD", LotMethod: ledger.FIFO, Closed: true}
 		sequence, err := b.UpdatePortfolio(t.Context(), change, entry("anna", audit.PortfolioChanged))
 		b.ok(err)
+		_, err = b.UpdatePortfolio(t.Context(), change, entry("anna", audit.PortfolioChanged))
+		b.kind(err, fault.Stale)
 		want := first
 		want.Name, want.LotMethod, want.AllowShort, want.Closed, want.Sequence = "New name", ledger.FIFO, false, true, 1
 		if got, err := b.Portfolio(t.Context(), "anna", "z"); err != nil || got != want || sequence != 1 {
@@ -42,6 +44,10 @@ func TestPortfoliosAndAccounts(t *testing.T) {
 		b.ok(err)
 		_, err = b.CreateAccount(t.Context(), "anna", "z", ledger.Account{ID: "c1", Name: "Again", Currency: "CHF"}, entry("anna", audit.AccountCreated))
 		b.kind(err, fault.Conflict)
+		_, err = b.CreateAccount(t.Context(), "anna", "z", ledger.Account{ID: "c3", Name: "Cash", Currency: "CHF"}, entry("anna", audit.AccountCreated))
+		b.kind(err, fault.Invalid)
+		_, err = b.UpdateAccount(t.Context(), "anna", "z", ledger.Account{ID: "c2", Name: "Cash"}, entry("anna", audit.AccountChanged))
+		b.kind(err, fault.Invalid)
 		sequence, err = b.UpdateAccount(t.Context(), "anna", "z", ledger.Account{ID: "c2", Name: "Renamed", Currency: "JPY", Closed: true}, entry("anna", audit.AccountChanged))
 		if err != nil || sequence != 4 {
 			t.Errorf("update account: %d, %v", sequence, err)

@@ -48,7 +48,7 @@ func (b *bench) plant() {
 	b.ok(err)
 	_, err = b.UpdateAccount(ctx, "u1", "p1", ledger.Account{ID: "c1", Name: planted[15]}, entry("u1", audit.AccountChanged))
 	b.ok(err)
-	_, err = b.UpdatePortfolio(ctx, ledger.Portfolio{ID: "p1", Owner: "u1", Name: planted[16]}, entry("u1", audit.PortfolioChanged))
+	_, err = b.UpdatePortfolio(ctx, ledger.Portfolio{ID: "p1", Owner: "u1", Name: planted[16], Sequence: 4}, entry("u1", audit.PortfolioChanged))
 	b.ok(err)
 	guest := identity.User{ID: "u2", Email: planted[11], Name: planted[12], Role: identity.RoleUser, Status: identity.Invited, CreatedAt: testStart}
 	b.ok(b.CreateInvitation(ctx, guest, identity.Invitation{User: "u2", Hash: identity.TokenHash{1}, ExpiresAt: testStart.AddDate(0, 0, 1)}, entry("u1", audit.UserInvited)))
