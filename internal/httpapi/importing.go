@@ -45,7 +45,11 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fault.At("format", "The format is %s.", transfer.FormatCSV))
 		return
 	}
-	dryRun := query.Get("dry_run") == "true"
+	dryRun, err := asksDryRun(query.Get("dry_run"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	result, err := s.importer.Import(r.Context(), c.owner(), portfolioID(r), r.Body, dryRun, func(done transfer.Result) audit.Write {
 		return c.write(c.entry(audit.ActivitiesImported, string(portfolioID(r))), importResultOf(done))
 	})
@@ -57,6 +61,17 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.answer(w, http.StatusCreated, importResultOf(result))
 	}
+}
+
+// asksDryRun reads dry_run. What is neither true nor false is refused: somebody who writes 1 wants nothing stored.
+func asksDryRun(text string) (bool, error) {
+	switch text {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, fault.At("dry_run", "This is true or false.")
 }
 
 func importResultOf(r transfer.Result) ImportResult {

@@ -132,6 +132,11 @@ func TestImport(t *testing.T) {
 		t.Fatalf("%+v", preview)
 	}
 	h.ask("ann", "POST", path, good, asCSV).problem(http.StatusUnprocessableEntity, "invalid") // needs a key
+	for _, unclear := range []string{"1", "TRUE", "yes"} {
+		if p := h.ask("ann", "POST", path+"&dry_run="+unclear, good, asCSV, once("k0")).problem(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Location != "dry_run" {
+			t.Fatalf("dry_run=%s: %+v", unclear, p)
+		}
+	}
 	done := into[ImportResult](h.ask("ann", "POST", path, good, asCSV, once("k1")).is(http.StatusCreated))
 	if done.Added != 3 || done.Duplicates != 0 {
 		t.Fatalf("%+v", done)

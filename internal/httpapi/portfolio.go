@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -283,6 +284,10 @@ func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, r, err)
 			return
 		}
+		if err := s.awaitSequence(r.Context(), c, portfolioID(r), asked); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		least = max(least, asked)
 	}
 	doc, err := s.live.Document(r.Context(), c.owner(), portfolioID(r), least)
@@ -309,6 +314,40 @@ var (
 	jsonHeader       = []string{"application/json"}
 	revalidateHeader = []string{"private, no-cache"}
 )
+
+// How long a portfolio is waited for that isn't as far yet as somebody has seen it: another node's change may be on its way.
+const (
+	sequenceWaitMax    = 2 * time.Second
+	sequencePauseLeast = 25 * time.Millisecond // doubled each time
+)
+
+// awaitSequence waits until a portfolio is as far as asked, looking at its sequence alone: whoever asks for one that never comes must
+// not have whole books read meanwhile.
+func (s *Server) awaitSequence(ctx context.Context, c *call, portfolio ledger.PortfolioID, asked int64) error {
+	if s.options.Sequence == nil {
+		return nil // whoever reads the portfolio waits
+	}
+	for pause, waited := sequencePauseLeast, time.Duration(0); c.sequence < asked; pause *= 2 {
+		if waited >= sequenceWaitMax {
+			p := newProblem(fault.Unavailable, "The portfolio has not come that far yet. Ask again in a moment.")
+			p.retryAfter = retrySeconds * time.Second
+			return p
+		}
+		pause = min(pause, sequenceWaitMax-waited)
+		select {
+		case <-time.After(pause):
+			waited += pause
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		now, err := s.options.Sequence(ctx, c.owner(), portfolio)
+		if err != nil {
+			return err
+		}
+		c.sequence = now
+	}
+	return nil
+}
 
 func askedSequence(r *http.Request) (int64, error) {
 	text := r.URL.Query().Get("sequence")
