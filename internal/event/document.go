@@ -24,7 +24,7 @@ type Document struct {
 	AsOf             Time               `json:"as_of"`              // when the newest price in it was observed
 	Simulated        bool               `json:"simulated"`          // some price comes from a simulated market
 	Holdings         []Holding          `json:"holdings"`           // open positions, by worth
-	Contributions    []Contribution     `json:"contributions"`      // sum exactly to DayChange
+	Contributions    []Contribution     `json:"contributions"`      // sum exactly to DayChange, biggest first
 	Markets          []Market           `json:"markets"`
 	Rates            []Rate             `json:"rates"`
 	Problems         []Problem          `json:"problems"`
@@ -117,7 +117,10 @@ type Problem struct {
 }
 
 // Delta is what changed since the frame before: the stream's `delta`. Holdings are whole and replace those of the same
-// instrument; the other fields replace the document's; lists that are nil did not change.
+// instrument. Any price changes every weight, so that those of holdings that are left out follow: ValueBase / Value, to 8
+// places half to even, null where Value is not above 0. Contributions replace those of the same kind, instrument and
+// currency; one of 0 is gone, and all are where DayChange is null. Their order is by size falling, then by kind, instrument
+// and currency rising. The other fields replace the document's; markets and rates that are nil did not change.
 type Delta struct {
 	ID               ledger.PortfolioID `json:"id"`
 	Sequence         int64              `json:"sequence"`

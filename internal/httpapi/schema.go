@@ -284,8 +284,8 @@ type PortfolioDelta struct {
 	State            string         `json:"state"`
 	StaleShare       string         `json:"stale_share"`
 	AsOf             time.Time      `json:"as_of"`
-	Holdings         []Holding      `json:"holdings" nullable:"false" doc:"The ones that changed, whole"`
-	Contributions    []Contribution `json:"contributions" nullable:"false"`
+	Holdings         []Holding      `json:"holdings" nullable:"false" doc:"The ones that changed, whole. Weights of the others follow: value_base / value to 8 decimals half to even, null where value is not above 0"`
+	Contributions    []Contribution `json:"contributions" nullable:"false" doc:"The ones that changed, each for that of the same kind, instrument and currency; one of 0 is gone, and all are where day_change is null. Biggest first, then by kind, instrument and currency"`
 	Markets          []Market       `json:"markets,omitempty" nullable:"false"`
 	Rates            []Rate         `json:"rates,omitempty" nullable:"false"`
 }

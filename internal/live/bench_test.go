@@ -37,7 +37,7 @@ type benchWorld struct {
 
 func newBenchWorld(b *testing.B, handler http.Handler, portfolios int) *benchWorld {
 	w := &benchWorld{world: newWorld(b)}
-	w.hub.positions = holdingsOf
+	w.hub.positions = func(h *journal.Held) *figures.Holdings { return h.Holdings }
 	prices := map[string]string{usd: "1.158", "fx-eur-CHF": "0.9312"}
 	for i := range 2 * benchPositions {
 		prices[fmt.Sprintf("i%02d", i)] = fmt.Sprintf("%d.%02d", 100+i, i)
@@ -251,7 +251,7 @@ func (w *benchWorld) frameSize(b *testing.B) int {
 		one.turn.Lock()
 		defer one.turn.Unlock()
 		s := newScratch(w.hub)
-		s.encode(one.held, w.hub.marks, time.Now())
+		s.assess(one.held, one.revision, w.hub.marks, time.Now())
 		return len(s.appendDelta(nil, one, one.frame-1))
 	}
 	b.Fatal("nothing is watched")
@@ -338,16 +338,25 @@ func BenchmarkDocument(b *testing.B) {
 	b.Run("value alone", func(b *testing.B) {
 		builder := w.hub.newBuilder()
 		held := w.portfolios[k]
-		builder.build(held, w.hub.marks, time.Now())
+		builder.look(held, w.hub.marks, time.Now())
 		for b.Loop() {
-			held.Holdings.Value(builder.quotes, market.DateOf(time.Now()), nil)
+			builder.value()
 		}
 	})
-	b.Run("encode", func(b *testing.B) {
+	b.Run("frame", func(b *testing.B) {
 		s := newScratch(w.hub)
+		one := &watch{held: w.portfolios[k]}
+		s.assess(one.held, 1, w.hub.marks, time.Now())
+		one.compare(s)
+		size, round := 0, 0
+		b.ReportAllocs()
 		for b.Loop() {
-			s.encode(w.portfolios[k], w.hub.marks, time.Now())
+			round++
+			w.hub.marks.Apply([]market.Mark{w.next(round)})
+			s.assess(one.held, 1, w.hub.marks, time.Now())
+			one.compare(s)
+			size = len(s.frameFor(one, &slot{greeted: true, sent: one.frame - 1}).bytes)
 		}
-		b.ReportMetric(float64(len(s.doc.AppendJSON(nil))), "document-B")
+		b.ReportMetric(float64(size), "frame-B")
 	})
 }

@@ -51,8 +51,10 @@ func (h *Hub) Document(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 	c := &cached{needs: held.Needs, minute: minuteOf(now)}
 	c.version.Store(b.version)
 	c.sequences = make([]int64, len(held.Needs))
-	for i, id := range held.Needs {
-		c.sequences[i] = b.quotes[id].Sequence
+	for i, v := range b.needed {
+		if v.mark != nil {
+			c.sequences[i] = v.mark.Sequence
+		}
 	}
 	c.rendered = Rendered{JSON: d.AppendJSON(make([]byte, 0, 1024+1024*len(d.Holdings))), Sequence: d.Sequence}
 	c.rendered.JSON = slices.Clip(c.rendered.JSON)

@@ -23,7 +23,7 @@ func TestDocumentCache(t *testing.T) {
 		k := w.hold("u", "p", "a", "b")
 		w.price(map[string]string{"a": "10", "b": "20", "z": "1", usd: "1.25"})
 		synctest.Wait()
-		valued := func() int { return w.holdings[w.portfolios[k]].valued }
+		valued := func() int { return w.valued[w.portfolios[k]] }
 		read := func(minSequence int64) Rendered {
 			t.Helper()
 			d, err := w.hub.Document(t.Context(), k.Owner, k.Portfolio, minSequence)
@@ -142,7 +142,7 @@ func TestDocumentDetails(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := v.Document
-		expect(t, "value", d.Value, "80.0")
+		expect(t, "value", d.Value, "80")
 		expect(t, "state", d.State, market.StateQuarantined)
 		expect(t, "stale share: quarantined is worse than stale", d.StaleShare, "0.6")
 		expect(t, "simulated", d.Simulated, true)
@@ -158,7 +158,7 @@ func TestDocumentDetails(t *testing.T) {
 		if !sum.Equal(*d.DayChange) {
 			t.Errorf("contributions sum to %s, the day's change is %s", sum, d.DayChange)
 		}
-		s := status(d)
+		s := status(&event.Delta{State: d.State}, tally{live: 1, late: 1}, true)
 		expect(t, "connection", s.Connection, event.ConnectionDelayed)
 		expect(t, "detail", s.Detail, "1 of 2 holdings with a delayed price, one of a second source, or one held back")
 	})
@@ -179,12 +179,13 @@ func TestStatusOf(t *testing.T) {
 		{[]market.State{market.StateStale}, true, event.ConnectionStale},
 		{[]market.State{market.StateNone, market.StateNone}, false, event.ConnectionStale},
 	} {
-		d := &event.Document{State: market.StateLive, Simulated: test.simulated}
+		d := &event.Delta{State: market.StateLive}
+		var prices tally
 		for _, s := range test.states {
-			d.Holdings = append(d.Holdings, event.Holding{Price: event.Price{State: s}})
+			prices.add(s)
 			d.State = market.Worse(d.State, s)
 		}
-		if got := status(d); got.Connection != test.want {
+		if got := status(d, prices, test.simulated); got.Connection != test.want {
 			t.Errorf("%v simulated %t: %s, want %s", test.states, test.simulated, got.Connection, test.want)
 		}
 	}

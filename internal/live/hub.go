@@ -30,6 +30,7 @@ import (
 
 	"folioscope/internal/bus"
 	"folioscope/internal/event"
+	"folioscope/internal/figures"
 	"folioscope/internal/journal"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -86,7 +87,7 @@ type Hub struct {
 	random     func() float64
 	simulated  bool
 	workers    int
-	positions  func(*journal.Held) positions
+	positions  func(*journal.Held) *figures.Holdings
 
 	marks     *Marks
 	seed      maphash.Seed
@@ -113,7 +114,7 @@ func New(store Store, portfolios Portfolios, hints bus.Bus, sessions market.Sess
 	h := &Hub{
 		store: store, portfolios: portfolios, bus: hints, sessions: sessions,
 		log: options.Log, now: options.Now, random: options.Random, simulated: options.Simulated, workers: options.Workers,
-		positions: holdingsOf,
+		positions: func(held *journal.Held) *figures.Holdings { return held.Holdings },
 		marks:     newMarks(), seed: maphash.MakeSeed(),
 		work: make(chan *watch, watchesMax), loads: make(chan *watch, watchesMax),
 		catchUp: make(chan struct{}, 1), recount: make(chan struct{}, 1), closing: make(chan struct{}),

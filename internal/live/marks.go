@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"folioscope/internal/event"
-	"folioscope/internal/figures"
 	"folioscope/internal/market"
 )
 
@@ -103,19 +102,6 @@ func (m *Marks) Mark(id market.InstrumentID) (market.Mark, bool) {
 		return *mark, true
 	}
 	return market.Mark{}, false
-}
-
-// quotes puts the marks of some instruments into a map, all as of one moment, and says as of which.
-func (m *Marks) quotes(into figures.Quotes, ids []market.InstrumentID) (version uint64, cursor int64) {
-	clear(into)
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for _, id := range ids {
-		if mark := m.byID[id]; mark != nil {
-			into[id] = *mark
-		}
-	}
-	return m.version.Load(), m.cursor
 }
 
 // sequences gives each instrument's own sequence, 0 for none, and the version it is as of.

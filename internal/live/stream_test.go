@@ -69,11 +69,11 @@ func TestOnlyWatchedAreValued(t *testing.T) {
 		b := w.browse("u", "", "p")
 		defer b.leave()
 		b.names()
-		valued := w.holdings[w.portfolios[k]].valued
+		valued := w.valued[w.portfolios[k]]
 		w.price(map[string]string{"z": "6"})
 		expect(t, "events", b.names(), "snapshot status")
-		expect(t, "valuations of the watched one", w.holdings[w.portfolios[k]].valued, valued)
-		expect(t, "valuations of the other", w.holdings[w.portfolios[other]].valued, 0)
+		expect(t, "valuations of the watched one", w.valued[w.portfolios[k]], valued)
+		expect(t, "valuations of the other", w.valued[w.portfolios[other]], 0)
 	})
 }
 
@@ -92,13 +92,13 @@ func TestFramesAreShared(t *testing.T) {
 			all = append(all, b)
 		}
 		synctest.Wait()
-		before := w.holdings[w.portfolios[k]].valued
+		before := w.valued[w.portfolios[k]]
 		w.price(map[string]string{"a": "12"})
 		for _, b := range all {
 			expect(t, "events", b.names(), "snapshot status delta")
 			b.same(k)
 		}
-		expect(t, "valuations", w.holdings[w.portfolios[k]].valued-before, 1+len(all)) // the others are of the comparison
+		expect(t, "valuations", w.valued[w.portfolios[k]]-before, 1+len(all)) // the others are of the comparison
 	})
 }
 

@@ -2,16 +2,14 @@ package live
 
 import (
 	"context"
-	"hash/maphash"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"folioscope/internal/event"
 	"folioscope/internal/fault"
+	"folioscope/internal/figures"
 	"folioscope/internal/journal"
 	"folioscope/internal/market"
 )
@@ -27,36 +25,39 @@ type watch struct {
 	// Of steps only.
 	frame      uint64 // number of the newest frame, 0 before the first
 	whole      uint64 // frame since which only a snapshot will do
-	head       part
-	static     part
-	movers     part // contributions
+	static     part   // what no delta can say
+	top        part   // totals
+	invested   part   // what percentages are of
 	markets    part
 	rates      part
-	quality    part // of the connection: what status says
+	grade      part // of the connection: what status says
 	hasRates   bool
 	hasMarkets bool
-	holdings   []holdingPart // rising by instrument
+	holdings   []part // rising by instrument
+	others     []otherPart
 
-	mu      sync.Mutex // guards the rest; taken after turn and after Hub.mu
-	held    *journal.Held
-	wanted  int64 // sequence that the portfolio is known to have reached
-	again   bool  // positions have to be loaded anew although the sequence did not change
-	loading bool
-	dirty   bool // something changed since the last look
-	slots   []*slot
-	timer   *time.Timer // for the frame that is due next
-	leave   *time.Timer // for the end of watching
-	gone    bool
+	mu       sync.Mutex // guards the rest; taken after turn and after Hub.mu
+	held     *journal.Held
+	revision uint64 // grows with every other held
+	wanted   int64  // sequence that the portfolio is known to have reached
+	again    bool   // positions have to be loaded anew although the sequence did not change
+	loading  bool
+	dirty    bool // something changed since the last look
+	slots    []*slot
+	timer    *time.Timer // for the frame that is due next
+	leave    *time.Timer // for the end of watching
+	gone     bool
 }
 
-// part is a piece of the document: a hash of what it was, and the frame that it changed in.
+// part is a piece of the document: a hash of what it was, or of what it rests on, and the frame that it changed in.
 type part struct {
 	hash    uint64
 	changed uint64
 }
 
-type holdingPart struct {
-	id market.InstrumentID
+// otherPart is a contribution to the day change that is not that of a position, without its figures.
+type otherPart struct {
+	contribution figures.Contribution
 	part
 }
 
@@ -77,15 +78,6 @@ type slot struct {
 	greeted bool   // whether it took its first frame in this stream
 	pending *frame
 	dueAt   time.Time // before it no frame is given
-}
-
-// frame is what viewers write; shared by all who need the same and never changed.
-type frame struct {
-	number   uint64
-	sequence int64
-	quotes   int64
-	bytes    []byte // whole events but for the id line before them
-	named    bool   // whether an id line goes before
 }
 
 // has is the frame that the viewer will have once it took what is pending.
@@ -207,7 +199,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 		w.loading, w.again = true, false
 		h.loads <- w // there is room for all, and each is in it once
 	}
-	held, proceed := w.held, !w.gone && w.anyDue(h, now)
+	held, revision, proceed := w.held, w.revision, !w.gone && w.anyDue(h, now)
 	if proceed {
 		w.dirty = false
 	}
@@ -215,7 +207,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 	if !proceed {
 		return
 	}
-	s.encode(held, h.marks, now)
+	s.assess(held, revision, h.marks, now)
 	w.compare(s)
 
 	w.mu.Lock()
@@ -223,7 +215,6 @@ func (h *Hub) step(w *watch, s *scratch) {
 	if w.held != held { // loaded meanwhile; another step is queued, and nobody is shown the old state after the new
 		return
 	}
-	s.forget()
 	for _, one := range w.slots {
 		if !one.wants(w.frame) || now.Before(one.dueAt) {
 			continue
@@ -326,8 +317,11 @@ func (h *Hub) reload(ctx context.Context, w *watch) {
 
 // replace gives a watch newer positions; Hub.mu and watch.mu are held.
 func (h *Hub) replace(w *watch, held *journal.Held) {
-	h.holds(w, w.held.Needs, held.Needs)
-	w.held, w.dirty = held, true
+	if held != w.held {
+		h.holds(w, w.held.Needs, held.Needs)
+		w.held, w.dirty = held, true
+		w.revision++
+	}
 	w.wanted = max(w.wanted, held.Portfolio.Sequence)
 }
 
@@ -336,30 +330,29 @@ func (w *watch) compare(s *scratch) {
 	next := w.frame + 1
 	changed, whole := false, w.frame == 0
 	whole = w.static.update(s.static, next) || whole
-	if !slices.EqualFunc(w.holdings, s.holdings, func(a holdingPart, b encoded) bool { return a.id == b.id }) {
+	if whole || len(w.holdings) != len(s.holdings) {
 		whole = true
-		w.holdings = make([]holdingPart, len(s.holdings))
-		for i := range s.holdings {
-			w.holdings[i].id = s.holdings[i].id
-		}
+		w.holdings = slices.Grow(w.holdings[:0], len(s.holdings))[:len(s.holdings)]
+		w.others = w.others[:0]
 	}
 	for i := range w.holdings {
-		changed = w.holdings[i].update(s.holdings[i].hash, next) || changed
+		changed = w.holdings[i].update(s.holdings[i], next) || changed
 	}
-	changed = w.head.update(s.head, next) || changed
-	changed = w.movers.update(s.movers, next) || changed
-	changed = w.quality.update(s.quality, next) || changed
+	changed = w.top.update(s.top, next) || changed
+	changed = w.invested.update(s.invested, next) || changed
+	changed = w.compareOthers(s, next) || changed
+	changed = w.grade.update(s.grade, next) || changed
 	// A delta can't say that a list became empty.
-	hasMarkets, hasRates := len(s.doc.Markets) > 0, len(s.doc.Rates) > 0
-	if w.markets.update(s.markets, next) {
+	hasMarkets := len(s.markets) > 0
+	if w.markets.update(s.open, next) {
 		changed = true
 		whole = whole || !hasMarkets && w.hasMarkets
 	}
 	if w.rates.update(s.rates, next) {
 		changed = true
-		whole = whole || !hasRates && w.hasRates
+		whole = whole || !s.hasRates && w.hasRates
 	}
-	w.hasMarkets, w.hasRates = hasMarkets, hasRates
+	w.hasMarkets, w.hasRates = hasMarkets, s.hasRates
 	if whole {
 		w.whole = next
 	}
@@ -368,145 +361,25 @@ func (w *watch) compare(s *scratch) {
 	}
 }
 
-// scratch is what one worker needs to make frames; everything in it is good until the next encode.
-type scratch struct {
-	builder  *builder
-	seed     maphash.Seed
-	doc      *event.Document
-	status   event.Status
-	delta    event.Delta
-	buf      []byte
-	out      []byte
-	holdings []encoded // rising by instrument
-	frames   []made
-
-	static, head, movers, markets, rates, quality uint64
-}
-
-type encoded struct {
-	id         market.InstrumentID
-	start, end int // in buf
-	hash       uint64
-}
-
-// made is a frame of this step, for whom it is right.
-type made struct {
-	from  uint64
-	greet bool
-	frame *frame
-}
-
-func newScratch(h *Hub) *scratch {
-	return &scratch{builder: h.newBuilder(), seed: h.seed}
-}
-
-// encode values the positions, writes each part of the document and hashes it.
-func (s *scratch) encode(held *journal.Held, marks *Marks, now time.Time) {
-	s.doc, _ = s.builder.build(held, marks, now)
-	d := s.doc
-	s.status = status(d)
-	s.delta = event.Delta{
-		ID: d.ID, Sequence: d.Sequence, Value: d.Value, Cash: d.Cash, DayChange: d.DayChange, DayChangePercent: d.DayChangePercent,
-		State: d.State, StaleShare: d.StaleShare, AsOf: d.AsOf, Contributions: d.Contributions,
-	}
-	s.buf = s.buf[:0]
-	s.holdings = s.holdings[:0]
-	for i := range d.Holdings {
-		start := len(s.buf)
-		s.buf = d.Holdings[i].AppendJSON(s.buf)
-		s.holdings = append(s.holdings, encoded{d.Holdings[i].InstrumentID, start, len(s.buf), maphash.Bytes(s.seed, s.buf[start:])})
-	}
-	slices.SortFunc(s.holdings, func(a, b encoded) int { return strings.Compare(string(a.id), string(b.id)) })
-	s.head = s.hashed(func() {
-		tail := event.Delta{ID: d.ID, Sequence: d.Sequence, Value: d.Value, Cash: d.Cash, DayChange: d.DayChange,
-			DayChangePercent: d.DayChangePercent, State: d.State, StaleShare: d.StaleShare, AsOf: d.AsOf}
-		s.out = tail.AppendHead(s.out)
-	})
-	s.movers = s.hashed(func() {
-		for i := range d.Contributions {
-			s.out = d.Contributions[i].AppendJSON(s.out)
-		}
-	})
-	s.markets = s.hashed(func() {
-		for i := range d.Markets {
-			s.out = d.Markets[i].AppendJSON(s.out)
-		}
-	})
-	s.rates = s.hashed(func() {
-		for i := range d.Rates {
-			s.out = d.Rates[i].AppendJSON(s.out)
-		}
-	})
-	s.quality = s.hashed(func() { s.out = append(append(append(s.out, s.status.Connection...), ' '), s.status.State...) })
-	s.static = s.hashed(func() {
-		rest := event.Document{ID: d.ID, Name: d.Name, Sequence: d.Sequence, BaseCurrency: d.BaseCurrency, CashTracked: d.CashTracked,
-			Simulated: d.Simulated, Problems: d.Problems}
-		s.out = rest.AppendJSON(s.out)
-	})
-}
-
-// hashed gives the hash of what write appends to out.
-func (s *scratch) hashed(write func()) uint64 {
-	s.out = s.out[:0]
-	write()
-	return maphash.Bytes(s.seed, s.out)
-}
-
-// forget drops the frames of the last step.
-func (s *scratch) forget() {
-	clear(s.frames)
-	s.frames = s.frames[:0]
-}
-
-// frameFor gives the frame that a viewer needs; watch.mu is held. Viewers who need the same share one.
-func (s *scratch) frameFor(w *watch, one *slot) *frame {
-	if one.sent > w.frame {
-		one.sent = 0 // an id that this watch never gave
-	}
-	greet, from := !one.greeted, one.sent
-	for _, m := range s.frames {
-		if m.from == from && m.greet == greet {
-			return m.frame
+// compareOthers does the same for the contributions that aren't those of positions. One that was there and is gone stays in
+// the list with nothing in it, so that viewers hear of it.
+func (w *watch) compareOthers(s *scratch, next uint64) (changed bool) {
+	others := s.pulse.Others()
+	for i := range w.others {
+		o := &w.others[i]
+		if !slices.ContainsFunc(others, func(c figures.Contribution) bool { return sameReason(c, o.contribution) }) {
+			changed = o.update(0, next) || changed
 		}
 	}
-	f := &frame{number: w.frame, sequence: s.doc.Sequence, quotes: s.builder.cursor}
-	s.out = s.out[:0]
-	switch {
-	case from < w.whole:
-		s.out = append(s.doc.AppendJSON(append(s.out, "event: snapshot\ndata: "...)), '\n', '\n')
-		f.named = true
-	case from < w.frame:
-		s.out = append(s.appendDelta(append(s.out, "event: delta\ndata: "...), w, from), '\n', '\n')
-		f.named = true
-	}
-	if greet || from < w.quality.changed {
-		s.out = append(s.status.AppendJSON(append(s.out, "event: status\ndata: "...)), '\n', '\n')
-	}
-	f.bytes = slices.Clone(s.out)
-	s.frames = append(s.frames, made{from, greet, f})
-	return f
-}
-
-// appendDelta appends what changed after a frame.
-func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
-	s.delta.Markets, s.delta.Rates = nil, nil
-	if w.markets.changed > from {
-		s.delta.Markets = s.doc.Markets
-	}
-	if w.rates.changed > from {
-		s.delta.Rates = s.doc.Rates
-	}
-	dst = append(s.delta.AppendHead(dst), `,"holdings":[`...)
-	first := true
-	for i := range w.holdings {
-		if w.holdings[i].changed <= from {
-			continue
+	for i := range others {
+		at := slices.IndexFunc(w.others, func(o otherPart) bool { return sameReason(o.contribution, others[i]) })
+		if at < 0 {
+			c := figures.Contribution{Kind: others[i].Kind, Instrument: others[i].Instrument, Currency: others[i].Currency}
+			w.others = append(w.others, otherPart{contribution: c})
+			at = len(w.others) - 1
 		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = append(dst, s.buf[s.holdings[i].start:s.holdings[i].end]...)
+		s.key, _ = others[i].Amount.Reduced().AppendText(append(s.key[:0], 'a')) // never an error
+		changed = w.others[at].update(s.keyed(), next) || changed
 	}
-	return s.delta.AppendTail(append(dst, ']'))
+	return changed
 }

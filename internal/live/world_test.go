@@ -45,22 +45,23 @@ type world struct {
 	sequence   int64
 	marks      map[market.InstrumentID]market.Mark
 	portfolios map[Key]*journal.Held
-	holdings   map[*journal.Held]*quantities
-	broken     bool // the store answers nothing
-	mute       bool // hints are lost
-	shut       bool // markets are closed
+	valued     map[*journal.Held]int // how often
+	broken     bool                  // the store answers nothing
+	mute       bool                  // hints are lost
+	shut       bool                  // markets are closed
 }
 
 type dice struct{ roll float64 }
 
 func newWorld(t testing.TB, prepare ...func(*world)) *world {
 	w := &world{t: t, bus: &hints{}, ended: make(chan error, 1), rolls: &dice{},
-		marks: map[market.InstrumentID]market.Mark{}, portfolios: map[Key]*journal.Held{}, holdings: map[*journal.Held]*quantities{}}
+		marks: map[market.InstrumentID]market.Mark{}, portfolios: map[Key]*journal.Held{}, valued: map[*journal.Held]int{}}
 	w.hub = New(w, w, w.bus, w, Options{Workers: 2, Random: func() float64 { return w.rolls.roll }})
-	w.hub.positions = func(h *journal.Held) positions {
+	w.hub.positions = func(h *journal.Held) *figures.Holdings {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.holdings[h]
+		w.valued[h]++
+		return h.Holdings
 	}
 	for _, change := range prepare {
 		change(w)
@@ -156,16 +157,24 @@ func (w *world) hold(owner, portfolio string, ids ...string) Key {
 		Portfolio:   ledger.Portfolio{ID: k.Portfolio, Owner: k.Owner, Name: "Mine", BaseCurrency: "EUR", Sequence: sequence},
 		Instruments: map[market.InstrumentID]market.Instrument{},
 	}
-	q := &quantities{base: "EUR", held: map[market.InstrumentID]money.Decimal{}, currency: map[market.InstrumentID]money.Currency{}}
+	book := ledger.Book{Portfolio: h.Portfolio, Instruments: h.Instruments}
 	for i, id := range ids {
 		instrument := market.Instrument{ID: market.InstrumentID(id), Symbol: strings.ToUpper(id), MIC: "XTST", Name: "Name of " + id, Currency: "USD", Class: market.Stock}
 		h.Instruments[instrument.ID] = instrument
 		h.Needs = append(h.Needs, instrument.ID)
-		q.held[instrument.ID], q.currency[instrument.ID] = money.NewDecimal(int64(i+1), 0), "USD"
+		quantity, price := money.NewDecimal(int64(i+1), 0), money.NewDecimal(7, 0)
+		book.Activities = append(book.Activities, ledger.Activity{ID: ledger.ActivityID(id), Date: market.MustDate("1999-01-04"), Type: ledger.Buy,
+			Account: "a", Instrument: instrument.ID, Quantity: &quantity, Price: &price, Currency: "USD", Position: int64(i + 1), Version: 1})
 	}
+	rates := market.NewSeries(market.RateID("USD"), "USD", []market.Bar{{Date: market.MustDate("1999-01-04"), Close: money.MustParse("1.1789")}})
+	holdings, err := figures.Hold(book, &figures.Market{Series: map[market.InstrumentID]*market.Series{rates.Instrument: &rates}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	h.Holdings = holdings
 	slices.Sort(h.Needs)
 	h.Needs = append(h.Needs, market.RateID("USD"))
-	w.portfolios[k], w.holdings[h] = h, q
+	w.portfolios[k] = h
 	return k
 }
 
@@ -205,59 +214,6 @@ func (w *world) announce(k Key) {
 	sequence := w.portfolios[k].Portfolio.Sequence
 	w.mu.Unlock()
 	w.bus.send(event.PortfolioChangedSubject(k.Portfolio), event.PortfolioChanged{OwnerID: k.Owner, PortfolioID: k.Portfolio, Sequence: sequence}.Payload())
-}
-
-// quantities values holdings in the simplest way there is.
-type quantities struct {
-	base     money.Currency
-	held     map[market.InstrumentID]money.Decimal
-	currency map[market.InstrumentID]money.Currency
-	mu       sync.Mutex
-	valued   int
-}
-
-func (q *quantities) Currencies() []money.Currency { return []money.Currency{"USD"} }
-
-func (q *quantities) Value(quotes figures.Quotes, _ market.Date, _ func(market.Mark) bool) figures.Valuation {
-	q.mu.Lock()
-	q.valued++
-	q.mu.Unlock()
-	v := figures.Valuation{Base: q.base, Cash: money.Known(money.Zero)}
-	rate, ok := quotes[market.RateID("USD")]
-	factor := money.Unknown
-	if ok {
-		factor = money.Known(money.One).Quo(money.Known(rate.Price))
-		v.Rates = append(v.Rates, figures.Rate{Currency: "USD", Rate: factor})
-	} else {
-		v.Problems = append(v.Problems, figures.Problem{Where: "fx.USD", What: "no rate is known"})
-	}
-	total, change := money.Zero, money.Zero
-	for _, id := range slices.Sorted(maps.Keys(q.held)) {
-		p := figures.Position{Instrument: id, Currency: "USD", Quantity: q.held[id], Accounts: []ledger.AccountID{"a"}}
-		if mark, ok := quotes[id]; ok {
-			p.Price = money.Known(mark.Price)
-			p.PreviousClose = money.FromPointer(mark.PreviousClose)
-			p.Value = p.Price.Times(p.Quantity)
-			p.ValueBase = p.Value.Mul(factor)
-			p.DayChangeBase = p.Price.Sub(p.PreviousClose).Times(p.Quantity).Mul(factor)
-			total = total.Add(p.ValueBase.Or(money.Zero))
-			change = change.Add(p.DayChangeBase.Or(money.Zero))
-			if x, known := p.DayChangeBase.Get(); known {
-				v.Contributions = append(v.Contributions, figures.Contribution{Kind: figures.FromPrice, Instrument: id, Amount: x})
-			}
-		} else {
-			v.Problems = append(v.Problems, figures.Problem{Where: "prices." + string(id), What: "no price is known"})
-		}
-		v.Positions = append(v.Positions, p)
-	}
-	v.Value, v.DayChange = money.Known(total), money.Known(change)
-	for i := range v.Positions {
-		v.Positions[i].Weight = v.Positions[i].ValueBase.Quo(v.Value)
-	}
-	slices.SortStableFunc(v.Positions, func(a, b figures.Position) int {
-		return b.ValueBase.Or(money.Zero).Cmp(a.ValueBase.Or(money.Zero))
-	})
-	return v
 }
 
 // hints is a bus without a wire.
@@ -462,11 +418,55 @@ func (b *browser) apply(e received) {
 			return
 		}
 		for key, value := range next {
-			if key == "holdings" {
+			switch key {
+			case "holdings":
 				maps.Copy(shown["holdings"].(map[string]any), byInstrument(value.([]any)))
-				continue
+			case "contributions":
+				shown[key] = mergeContributions(shown[key].([]any), value.([]any))
+			default:
+				shown[key] = value
 			}
-			shown[key] = value
+		}
+		reweigh(shown)
+	}
+}
+
+// mergeContributions puts what came in place of what came from the same before; nothing is no reason.
+func mergeContributions(shown, changed []any) []any {
+	field := func(c any, name string) string {
+		text, _ := c.(map[string]any)[name].(string)
+		return text
+	}
+	amount := func(c any) money.Decimal { return money.MustParse(field(c, "amount")) }
+	merged := []any{}
+	for _, c := range shown {
+		if !slices.ContainsFunc(changed, func(x any) bool {
+			return field(x, "kind") == field(c, "kind") && field(x, "instrument_id") == field(c, "instrument_id") && field(x, "currency") == field(c, "currency")
+		}) {
+			merged = append(merged, c)
+		}
+	}
+	for _, c := range changed {
+		if !amount(c).IsZero() {
+			merged = append(merged, c)
+		}
+	}
+	slices.SortFunc(merged, func(a, b any) int {
+		return cmp.Or(amount(b).Abs().Cmp(amount(a).Abs()), cmp.Compare(field(a, "kind"), field(b, "kind")),
+			cmp.Compare(field(a, "instrument_id"), field(b, "instrument_id")), cmp.Compare(field(a, "currency"), field(b, "currency")))
+	})
+	return merged
+}
+
+// reweigh works out each holding's share of the value, which deltas leave to who reads them.
+func reweigh(shown map[string]any) {
+	text, _ := shown["value"].(string)
+	for _, one := range shown["holdings"].(map[string]any) {
+		h := one.(map[string]any)
+		h["weight"] = nil
+		worth, known := h["value_base"].(string)
+		if value, err := money.Parse(text); err == nil && known && value.Sign() > 0 {
+			h["weight"] = money.MustParse(worth).Quo(value).Round(8).Reduced().String()
 		}
 	}
 }

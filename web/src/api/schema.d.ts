@@ -604,8 +604,8 @@ export interface components {
             instrument_id?: string;
             /** @enum {string} */
             kind: "price" | "currency" | "cash";
-            label?: string;
-            percent?: string;
+            label: string;
+            percent: string | null;
         };
         Corrected: {
             id: string;
@@ -878,10 +878,11 @@ export interface components {
             /** Format: date-time */
             as_of: string;
             cash: string;
+            /** @description The ones that changed, each for that of the same kind, instrument and currency; one of 0 is gone, and all are where day_change is null. Biggest first, then by kind, instrument and currency */
             contributions: components["schemas"]["Contribution"][];
             day_change: string | null;
             day_change_percent: string | null;
-            /** @description The ones that changed, whole */
+            /** @description The ones that changed, whole. Weights of the others follow: value_base / value to 8 decimals half to even, null where value is not above 0 */
             holdings: components["schemas"]["Holding"][];
             id: string;
             markets?: components["schemas"]["Market"][];
@@ -1010,7 +1011,7 @@ export interface components {
             as_of: string;
             /** @enum {string} */
             connection: "live" | "delayed" | "stale" | "closed" | "simulated";
-            detail?: string;
+            detail: string;
             id: string;
             stale_share: string;
             state: string;

@@ -107,6 +107,19 @@ export function round(a: string, digits: number): string {
   return print({ units: negative ? -quotient : quotient, scale: digits });
 }
 
+/** a / b, rounded half to even to at most `digits` decimals, without trailing zeros. Nothing is divided by 0: a RangeError. */
+export function quotient(a: string, b: string, digits: number): string {
+  const [left, right] = align(parse(a), parse(b));
+  if (right === 0n) throw new RangeError('division by 0');
+  const negative = left < 0n !== right < 0n;
+  const size = (left < 0n ? -left : left) * 10n ** BigInt(digits);
+  const divisor = right < 0n ? -right : right;
+  let units = size / divisor;
+  const twice = (size % divisor) * 2n;
+  if (twice > divisor || (twice === divisor && units % 2n === 1n)) units += 1n;
+  return trim(print({ units: negative ? -units : units, scale: digits }));
+}
+
 /** Without trailing zeros after the point, but never fewer than `digitsMin` decimals. */
 export function trim(a: string, digitsMin = 0): string {
   let { units, scale } = parse(a);

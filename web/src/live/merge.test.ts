@@ -33,8 +33,59 @@ describe('applyDelta', () => {
       ['a', '125'],
       ['b', '126'],
     ]);
-    expect(next.holdings[0]).toBe(shown.holdings[0]);
     expect(shown.value).toBe('250');
+    expect(shown.holdings[1]?.value_base).toBe('125');
+  });
+
+  it('works out weights as the server rounds them, since any price changes all', () => {
+    const shown = portfolio();
+    const next = applyDelta(shown, delta({ holdings: [holding('b', { value_base: '126' })] }));
+    expect(next.holdings.map((entry) => entry.weight)).toEqual(['0.49800797', '0.50199203']);
+    const same = applyDelta(shown, delta({ value: '250' }));
+    expect(same.holdings[0]).toBe(shown.holdings[0]);
+    for (const [part, value, weight] of [
+      ['0.000000005', '1', '0'], // half to even
+      ['0.000000015', '1', '0.00000002'],
+      ['-0.000000015', '1', '-0.00000002'],
+      ['2', '3', '0.66666667'],
+      ['-50', '200.00', '-0.25'],
+      ['0', '200', '0'],
+      ['5', '0', null],
+      ['5', '-1', null],
+      ['5', null, null],
+      [null, '5', null],
+    ] as const) {
+      const of = applyDelta(shown, delta({ value, holdings: [holding('a', { value_base: part })] }));
+      expect(of.holdings[0]?.weight).toBe(weight);
+    }
+  });
+
+  it('puts changed contributions in place of the old, drops those of 0, biggest first', () => {
+    const price = (instrument_id: string, amount: string) => ({
+      kind: 'price' as const,
+      instrument_id,
+      label: instrument_id,
+      amount,
+      percent: null,
+    });
+    const rate = (currency: string, amount: string) => ({
+      kind: 'currency' as const,
+      currency,
+      label: currency,
+      amount,
+      percent: null,
+    });
+    const shown = portfolio({ contributions: [price('a', '5'), rate('USD', '-3'), price('b', '1')] });
+    const changes = [price('b', '-9.5'), rate('USD', '0'), rate('CHF', '5'), price('c', '5.0')];
+    const next = applyDelta(shown, delta({ contributions: changes }));
+    expect(next.contributions.map((entry) => [entry.label, entry.amount])).toEqual([
+      ['b', '-9.5'],
+      ['CHF', '5'],
+      ['a', '5'],
+      ['c', '5.0'],
+    ]);
+    expect(applyDelta(shown, delta()).contributions).toBe(shown.contributions);
+    expect(applyDelta(shown, delta({ day_change: null })).contributions).toEqual([]);
   });
 
   it('keeps markets and rates a delta does not name', () => {

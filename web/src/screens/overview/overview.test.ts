@@ -17,6 +17,7 @@ function moved(label: string, amount: string): Contribution {
 const dollar = (amount: string): Contribution => ({
   kind: 'currency',
   currency: 'USD',
+  label: 'USD',
   amount,
   percent: '0.37',
 });
