@@ -95,7 +95,7 @@ func serveUsage() (url string, err error) {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			fmt.Fprint(w, int64(used.Utime.Sec+used.Stime.Sec)*1e6+int64(used.Utime.Usec+used.Stime.Usec))
+			fmt.Fprint(w, time.Duration(used.Utime.Nano()+used.Stime.Nano()).Microseconds())
 		}))
 	}()
 	return "http://" + listener.Addr().String(), nil
