@@ -22,7 +22,7 @@ const (
 	streamsPerUserMax   = 20               // of one user: a browser has one, whatever its tabs
 	streamsMax          = 20_000           // of one node
 	heartbeatInterval   = 12 * time.Second // of nothing else to say; clients count on 15 s
-	writeTimeout        = 10 * time.Second // for a viewer that takes no bytes
+	writeTimeout        = 22 * time.Second // for a viewer that takes no bytes; longer than heartbeats are apart, since HTTP/2 ends a quiet stream at its deadline
 	streamAgeMin        = 30 * time.Minute // then the client comes back, perhaps to another node
 	streamAgeSpread     = 30 * time.Minute
 	aliveInterval       = 5 * time.Minute // between two looks at the session
