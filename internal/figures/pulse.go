@@ -14,8 +14,15 @@ type Pulse struct {
 	marked []marked // of each holding
 }
 
-// Reset values holdings, as Value does. It keeps marks for Position and Contribution until the next Reset.
+// crossingsMax bounds the rates that a Pulse remembers: many more pairs than people hold.
+const crossingsMax = 1000
+
+// Reset values holdings, as Value does. Marks may not change: it keeps them, and rates crossed from them
+// beyond the next Reset.
 func (p *Pulse) Reset(h *Holdings, today market.Date, marks Marks) {
+	if p.v.crossings == nil || len(p.v.crossings) > crossingsMax {
+		p.v.crossings = make(map[[2]money.Currency]crossing)
+	}
 	p.v.begin(h, today, marks)
 	p.marked = p.marked[:0]
 	for i := range h.held {

@@ -68,8 +68,38 @@ func (v *valuing) mark(id market.InstrumentID) marked {
 	return m
 }
 
-// rates are a currency's rate now and at the start of the day, crossed through market.RateBase in decimals.
+// crossing is a pair of rates, with the marks that they were worked out from.
+type crossing struct {
+	base, other               *market.Mark
+	baseCurrent, otherCurrent bool
+	now, before               money.Maybe
+}
+
+// rates are a currency's rate now and at the start of the day. A valuing that is used again remembers them by their marks,
+// which never change.
 func (v *valuing) rates(currency money.Currency) (now, before money.Maybe) {
+	if v.crossings == nil || currency == v.base || len(v.splits) > 0 {
+		return v.cross(currency)
+	}
+	var c crossing
+	if v.base != market.RateBase {
+		c.base, c.baseCurrent = v.read(market.RateID(v.base))
+	}
+	if currency != market.RateBase {
+		c.other, c.otherCurrent = v.read(market.RateID(currency))
+	}
+	pair := [2]money.Currency{v.base, currency}
+	known, ok := v.crossings[pair]
+	if !ok || known.base != c.base || known.other != c.other || known.baseCurrent != c.baseCurrent || known.otherCurrent != c.otherCurrent {
+		c.now, c.before = v.cross(currency)
+		known = c
+		v.crossings[pair] = known
+	}
+	return known.now, known.before
+}
+
+// cross crosses rates through market.RateBase in decimals.
+func (v *valuing) cross(currency money.Currency) (now, before money.Maybe) {
 	one := money.Known(money.One)
 	if currency == v.base {
 		return one, one
@@ -123,13 +153,15 @@ type valuing struct {
 	start    money.Maybe   // value at the start of the day of what day change is of
 	invested money.Maybe   // the same with what was paid in today
 	prices   money.Decimal // contributions that are not listed
+
+	crossings map[[2]money.Currency]crossing // base and currency; nil where nothing is remembered
 }
 
 // begin resets v for other marks, or other holdings.
 func (v *valuing) begin(h *Holdings, today market.Date, read Marks) {
 	*v = valuing{
 		Holdings: h, today: today, read: read, active: h.last.date >= today && h.last.paid != nil,
-		units: v.units[:0], start: money.Known(money.Zero),
+		crossings: v.crossings, units: v.units[:0], start: money.Known(money.Zero),
 		Valuation: Valuation{Base: h.base, CashTracked: h.tracked, Rates: v.Rates[:0], Contributions: v.Contributions[:0]},
 	}
 	for _, p := range h.problems {

@@ -39,9 +39,9 @@ type scratch struct {
 	frames    []made
 
 	// What the parts of the document rest on, as hashes: where that didn't change, neither did the part.
-	holdings                                  []uint64 // by instrument rising
-	static, top, invested, rates, open, grade uint64
-	hasRates                                  bool
+	holdings                        []uint64 // by instrument rising
+	static, top, rates, open, grade uint64
+	hasRates                        bool
 }
 
 // made is a frame of this step, for whom it is right.
@@ -75,11 +75,6 @@ func (s *scratch) assess(held *journal.Held, revision uint64, marks *Marks, now 
 	s.head = s.delta.AppendHead(s.head[:0])
 	s.top = maphash.Bytes(s.seed, s.head)
 	s.grade = maphash.String(s.seed, string(s.status.Connection)+" "+string(s.status.State))
-	s.key = append(s.key[:0], '0')
-	if x, known := s.pulse.Invested().Get(); known {
-		s.key, _ = x.Reduced().AppendText(s.key) // never an error
-	}
-	s.invested = s.keyed()
 	s.markets = s.builder.markets(s.markets[:0])
 	s.key = s.key[:0]
 	for i := range s.markets {
@@ -215,7 +210,7 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 	first := true
 	for i := range w.holdings {
 		changed := w.holdings[i].changed > from
-		if !changed && w.invested.changed <= from {
+		if !changed && w.percents.changed <= from {
 			continue
 		}
 		position, c := s.pulse.Position(i)
@@ -232,14 +227,11 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 	}
 	dst = append(dst, ']')
 	for i := range w.others {
-		if w.others[i].changed <= from && w.invested.changed <= from {
+		if w.others[i].changed <= from && w.percents.changed <= from {
 			continue
 		}
 		c := w.others[i].contribution
-		if at := slices.IndexFunc(s.pulse.Others(), func(x figures.Contribution) bool { return sameReason(x, c) }); at >= 0 {
-			c = s.pulse.Others()[at]
-			c.Percent = s.pulse.Percent(c.Amount)
-		}
+		c.Percent = s.pulse.Percent(c.Amount)
 		s.delta.Contributions = append(s.delta.Contributions, s.contribution(&c, &s.list))
 	}
 	if w.markets.changed > from {

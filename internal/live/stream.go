@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -195,7 +196,7 @@ func (h *Hub) serve(ctx context.Context, v *viewer, o *output, alive func(contex
 			look = now.Add(aliveInterval)
 		}
 		if !now.Before(heartbeat) {
-			if o.write(nil, heartbeatBytes) != nil || o.flush() != nil {
+			if o.write(heartbeatBytes) != nil || o.flush() != nil {
 				return
 			}
 			heartbeat = now.Add(heartbeatInterval)
@@ -229,12 +230,7 @@ func (v *viewer) write(o *output) (wrote bool, err error) {
 			continue
 		}
 		v.seen[i] = resumePoint{quotes: f.quotes, sequence: f.sequence, epoch: s.watch.epoch, frame: f.number}
-		var id []byte
-		if f.named {
-			id = v.appendID(o.id[:0])
-			o.id = id
-		}
-		if err := o.write(id, f.bytes); err != nil {
+		if err := o.events(v, f); err != nil {
 			return wrote, err
 		}
 		wrote = true
@@ -250,7 +246,23 @@ type output struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	now     func() time.Time
-	id      []byte // reused
+}
+
+// buffers hold what is on its way out; a stream has none of its own, since it mostly waits.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// events writes a frame in one piece.
+func (o *output) events(v *viewer, f *frame) error {
+	if !f.named {
+		return o.write(f.bytes)
+	}
+	buffer := buffers.Get().(*[]byte)
+	*buffer = append(v.appendID((*buffer)[:0]), f.bytes...)
+	err := o.write(*buffer)
+	if cap(*buffer) <= outBytesMax {
+		buffers.Put(buffer)
+	}
+	return err
 }
 
 func (o *output) open() error {
@@ -259,22 +271,17 @@ func (o *output) open() error {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no") // for proxies that would collect
 	o.w.WriteHeader(http.StatusOK)
-	if err := o.write(nil, []byte("retry: "+strconv.Itoa(retryMillis)+"\n\n")); err != nil {
+	if err := o.write([]byte("retry: " + strconv.Itoa(retryMillis) + "\n\n")); err != nil {
 		return err
 	}
 	return o.flush()
 }
 
 // write hands bytes to the response; a viewer that takes none for long is let go.
-func (o *output) write(id, events []byte) error {
+func (o *output) write(events []byte) error {
 	// Writers without deadlines, as tests have them, are written to as they are.
 	if err := o.control.SetWriteDeadline(o.now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
-	}
-	if len(id) > 0 {
-		if _, err := o.w.Write(id); err != nil {
-			return err
-		}
 	}
 	_, err := o.w.Write(events)
 	return err

@@ -12,6 +12,7 @@ import (
 	"folioscope/internal/figures"
 	"folioscope/internal/journal"
 	"folioscope/internal/market"
+	"folioscope/internal/money"
 )
 
 // watch is one portfolio that somebody looks at. It remembers, for each part of the document, in which frame it changed
@@ -23,11 +24,12 @@ type watch struct {
 	turn   sync.Mutex // held by the worker that steps it; guards what only steps touch
 
 	// Of steps only.
-	frame      uint64 // number of the newest frame, 0 before the first
-	whole      uint64 // frame since which only a snapshot will do
-	static     part   // what no delta can say
-	top        part   // totals
-	invested   part   // what percentages are of
+	frame      uint64      // number of the newest frame, 0 before the first
+	whole      uint64      // frame since which only a snapshot will do
+	static     part        // what no delta can say
+	top        part        // totals
+	percents   part        // of all contributions
+	invested   money.Maybe // what percents are of
 	markets    part
 	rates      part
 	grade      part // of the connection: what status says
@@ -55,10 +57,10 @@ type part struct {
 	changed uint64
 }
 
-// otherPart is a contribution to the day change that is not that of a position, without its figures.
+// otherPart is a contribution to the day change that is not that of a position, and the frame that it changed in.
 type otherPart struct {
-	contribution figures.Contribution
-	part
+	contribution figures.Contribution // without its percentage
+	changed      uint64
 }
 
 // update notes a piece's new state as part of a frame.
@@ -339,7 +341,9 @@ func (w *watch) compare(s *scratch) {
 		changed = w.holdings[i].update(s.holdings[i], next) || changed
 	}
 	changed = w.top.update(s.top, next) || changed
-	changed = w.invested.update(s.invested, next) || changed
+	if invested := s.pulse.Invested(); w.percents.changed == 0 || !sameFigure(w.invested, invested) {
+		w.invested, w.percents.changed, changed = invested, next, true
+	}
 	changed = w.compareOthers(s, next) || changed
 	changed = w.grade.update(s.grade, next) || changed
 	// A delta can't say that a list became empty.
@@ -367,19 +371,25 @@ func (w *watch) compareOthers(s *scratch, next uint64) (changed bool) {
 	others := s.pulse.Others()
 	for i := range w.others {
 		o := &w.others[i]
-		if !slices.ContainsFunc(others, func(c figures.Contribution) bool { return sameReason(c, o.contribution) }) {
-			changed = o.update(0, next) || changed
+		at := slices.IndexFunc(others, func(c figures.Contribution) bool { return sameReason(c, o.contribution) })
+		amount := money.Zero
+		if at >= 0 {
+			amount = others[at].Amount
+		}
+		if !amount.Equal(o.contribution.Amount) {
+			o.contribution.Amount, o.changed, changed = amount, next, true
 		}
 	}
 	for i := range others {
-		at := slices.IndexFunc(w.others, func(o otherPart) bool { return sameReason(o.contribution, others[i]) })
-		if at < 0 {
-			c := figures.Contribution{Kind: others[i].Kind, Instrument: others[i].Instrument, Currency: others[i].Currency}
-			w.others = append(w.others, otherPart{contribution: c})
-			at = len(w.others) - 1
+		if !slices.ContainsFunc(w.others, func(o otherPart) bool { return sameReason(o.contribution, others[i]) }) {
+			w.others, changed = append(w.others, otherPart{others[i], next}), true
 		}
-		s.key, _ = others[i].Amount.Reduced().AppendText(append(s.key[:0], 'a')) // never an error
-		changed = w.others[at].update(s.keyed(), next) || changed
 	}
 	return changed
+}
+
+func sameFigure(a, b money.Maybe) bool {
+	x, known := a.Get()
+	y, known2 := b.Get()
+	return known == known2 && x.Equal(y)
 }
