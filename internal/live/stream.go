@@ -24,6 +24,7 @@ const (
 	streamsMax          = 20_000           // of one node
 	heartbeatInterval   = 12 * time.Second // of nothing else to say; clients count on 15 s
 	writeTimeout        = 22 * time.Second // for a viewer that takes no bytes; longer than heartbeats are apart, since HTTP/2 ends a quiet stream at its deadline
+	writeTimeoutSlack   = time.Second      // by which that may be shorter: a deadline that was just set does for the next frame too
 	streamAgeMin        = 30 * time.Minute // then the client comes back, perhaps to another node
 	streamAgeSpread     = 30 * time.Minute
 	aliveInterval       = 5 * time.Minute // between two looks at the session
@@ -246,6 +247,7 @@ type output struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	now     func() time.Time
+	bounded time.Time // when the deadline was set
 }
 
 // buffers hold what is on its way out; a stream has none of its own, since it mostly waits.
@@ -279,9 +281,12 @@ func (o *output) open() error {
 
 // write hands bytes to the response; a viewer that takes none for long is let go.
 func (o *output) write(events []byte) error {
-	// Writers without deadlines, as tests have them, are written to as they are.
-	if err := o.control.SetWriteDeadline(o.now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
+	if now := o.now(); now.Sub(o.bounded) >= writeTimeoutSlack {
+		// Writers without deadlines, as tests have them, are written to as they are.
+		if err := o.control.SetWriteDeadline(now.Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		o.bounded = now
 	}
 	_, err := o.w.Write(events)
 	return err
