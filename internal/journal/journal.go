@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -349,9 +350,15 @@ func flightName(what string, k key, atLeast int64) string {
 
 // share runs load once for all who ask for the same name now. It goes on when the one who came first gives up.
 func share[T any](ctx context.Context, j *Journal, name string, load func(context.Context) (T, error)) (T, error) {
-	done := j.flight.DoChan(name, func() (any, error) {
+	done := j.flight.DoChan(name, func() (loaded any, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
+		defer func() { // this goroutine is nobody's request: a panic of one book must not end the node for all
+			if cause := recover(); cause != nil {
+				j.log.ErrorContext(ctx, "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+				loaded, err = nil, fmt.Errorf("load: panic: %v", cause)
+			}
+		}()
 		return load(ctx)
 	})
 	var none T

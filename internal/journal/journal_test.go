@@ -503,3 +503,16 @@ func TestMarketOfABook(t *testing.T) {
 		t.Errorf("after a while: %d reads, %v", f.store.seriesReads-before, err)
 	}
 }
+
+// A book that can't be worked out is an error to whoever asked for it, and to nobody else.
+func TestPanicOfOneBookEndsNothing(t *testing.T) {
+	f := newFixture()
+	f.record(t, add(trade(ledger.Buy, "aapl", "USD", "2026-01-05", "1", "1")))
+	_, err := share(t.Context(), f.Journal, "broken", func(context.Context) (int, error) { panic("a broken invariant") })
+	if fault.KindOf(err) != fault.Internal {
+		t.Errorf("got %v", err)
+	}
+	if got := f.quantity(t, 0, "aapl"); got != "1" {
+		t.Errorf("after it, others hold %s", got)
+	}
+}
