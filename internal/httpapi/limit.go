@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -136,5 +138,43 @@ func (g *gauge) leave(key string) {
 	g.all--
 	if g.open[key]--; g.open[key] == 0 {
 		delete(g.open, key)
+	}
+}
+
+// Large bodies are held in memory from their first byte until they are answered: 8 of 10 MiB are what a small node can spare.
+const (
+	largeBodiesMax        = 8
+	largeBodiesWaitingMax = 16 // requests whose body isn't read yet; who comes on top is told to come back
+	largeBodiesRetryAfter = 5 * time.Second
+)
+
+// room has few places; some wait for one, the others are sent away.
+type room struct {
+	places     chan struct{}
+	waitingMax int32
+	waiting    atomic.Int32 // without those who have a place
+}
+
+func newRoom(places int, waitingMax int32) *room {
+	return &room{places: make(chan struct{}, places), waitingMax: waitingMax}
+}
+
+// enter waits for a place until the context ends; who got one calls leave.
+func (r *room) enter(ctx context.Context) (leave func(), ok bool) {
+	leave = func() { <-r.places }
+	select {
+	case r.places <- struct{}{}:
+		return leave, true
+	default:
+	}
+	defer r.waiting.Add(-1)
+	if r.waiting.Add(1) > r.waitingMax {
+		return nil, false
+	}
+	select {
+	case r.places <- struct{}{}:
+		return leave, true
+	case <-ctx.Done():
+		return nil, false
 	}
 }

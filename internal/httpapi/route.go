@@ -59,7 +59,8 @@ func (s *Server) handle(r route, next http.HandlerFunc) {
 	s.mux.HandleFunc(r.pattern(), func(w http.ResponseWriter, req *http.Request) { s.guard(w, req, &r, next) })
 }
 
-// guard lets a request through to its handler: body bounded, caller known, not too often, allowed, not done before.
+// guard lets a request through to its handler: caller known, not too often, allowed, body bounded and not one
+// large one of too many, not done before.
 func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next http.HandlerFunc) {
 	c := callOf(req.Context())
 	c.route = r
@@ -71,6 +72,16 @@ func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next 
 	if err := s.admit(req, c, r); err != nil {
 		s.fail(w, req, err)
 		return
+	}
+	if r.bodyBytesMax > jsonBytesMax && (req.ContentLength < 0 || req.ContentLength > jsonBytesMax) {
+		leave, ok := s.largeBodies.enter(req.Context())
+		if !ok {
+			p := newProblem(fault.Unavailable, "Too many large files are being received at this moment. Try again in a few seconds.")
+			p.retryAfter = largeBodiesRetryAfter
+			s.fail(w, req, p)
+			return
+		}
+		defer leave()
 	}
 	body, err := readBody(w, req, r.bodyBytesMax)
 	if err != nil {
