@@ -14,6 +14,7 @@ import (
 const (
 	ActivitiesMax   = 1_000_000 // activities of a portfolio: a day's trader's lifetime
 	ChangesMax      = 100_000   // activities in one change: an import
+	PortfoliosMax   = 100       // portfolios of an owner, closed ones included: a family's, since each is read and valued on its own
 	AccountsMax     = 1_000     // accounts of a portfolio
 	NoteBytesMax    = 2_000     // bytes of a note
 	NameBytesMax    = 200       // bytes of a symbol, account or id as a case writes it

@@ -16,6 +16,8 @@ import (
 
 const (
 	sqlNewPortfolio = `INSERT INTO portfolios (owner, id, sequence, entries, body, interest, created_at) VALUES `
+	sqlHoldUser     = `UPDATE users SET role = role WHERE owner = $1` // who comes second waits until the first has committed
+	sqlOwned        = `SELECT COUNT(*) FROM portfolios WHERE owner = $1`
 	sqlPortfolios   = `SELECT id, sequence, body, created_at FROM portfolios WHERE owner = $1 ORDER BY created_at, id`
 	sqlPortfolio    = `SELECT id, sequence, body, created_at FROM portfolios WHERE owner = $1 AND id = $2`
 	sqlBump         = `UPDATE portfolios SET sequence = sequence + 1 WHERE owner = $1 AND id = $2 RETURNING sequence, entries, body`
@@ -129,11 +131,30 @@ func sealSnapshot(key *seal.Key, portfolio ledger.PortfolioID, sequence int64, d
 	return key.Seal(data, columnSnapshot, string(portfolio), strconv.FormatInt(sequence, 10))
 }
 
+// portfolioFits refuses one portfolio too many. It has the owner's row afterwards, so that nobody comes between.
+func portfolioFits(ctx context.Context, q queries, owner ledger.OwnerID) error {
+	if _, err := q.exec(ctx, sqlHoldUser, string(owner)); err != nil {
+		return err
+	}
+	var owned int
+	if err := q.one(ctx, sqlOwned, []any{string(owner)}, &owned); err != nil {
+		return err
+	}
+	if owned >= ledger.PortfoliosMax {
+		return fault.New(fault.TooLarge, "One person has at most %d portfolios, closed ones included.", ledger.PortfoliosMax)
+	}
+	return nil
+}
+
 // CreatePortfolio adds a portfolio to its owner, with the sequence that it comes with. The rate of its base currency is wanted from now on.
+// One more than ledger.PortfoliosMax gives fault.TooLarge.
 func (s *Store) CreatePortfolio(ctx context.Context, p ledger.Portfolio, w Write) error {
 	err := s.db.write(ctx, func(q queries) error {
 		key, err := s.key(ctx, q, p.Owner)
 		if err != nil {
+			return err
+		}
+		if err := portfolioFits(ctx, q, p.Owner); err != nil {
 			return err
 		}
 		wanted := make(interest)

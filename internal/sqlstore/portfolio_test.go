@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,6 +11,39 @@ import (
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 )
+
+// However many are asked for at once, a person gets as many portfolios as are allowed and no more; others are not counted.
+func TestPortfoliosAreBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		b.user("anna")
+		b.user("ben")
+		create := func(owner ledger.OwnerID, n int) error {
+			p := ledger.Portfolio{ID: ledger.PortfolioID(fmt.Sprint("p", n)), Owner: owner, Name: "Some", BaseCurrency: "EUR", LotMethod: ledger.FIFO, CreatedAt: testStart}
+			return b.CreatePortfolio(t.Context(), p, entry(owner, audit.PortfolioCreated))
+		}
+		const before = ledger.PortfoliosMax - 2
+		for n := range before {
+			b.ok(create("anna", n))
+		}
+		errs := make(chan error, 6)
+		for n := range cap(errs) {
+			go func() { errs <- create("anna", before+n) }()
+		}
+		refused := 0
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				b.kind(err, fault.TooLarge)
+				refused++
+			}
+		}
+		all, err := b.Portfolios(t.Context(), "anna")
+		b.ok(err)
+		if len(all) != ledger.PortfoliosMax || refused != cap(errs)-2 {
+			t.Errorf("%d portfolios, %d refused", len(all), refused)
+		}
+		b.ok(create("ben", 0))
+	})
+}
 
 func TestPortfoliosAndAccounts(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
