@@ -27,7 +27,7 @@ const (
 // Config is every setting of a node. The tags are the keys.
 type Config struct {
 	Listen    string   `key:"listen"`     // HOST:PORT of the web server; plain HTTP on loopback only, see TLS and Proxy
-	PublicURL string   `key:"public_url"` // the origin that users' browsers see, such as https://folio.example; empty: made from Listen or TLS.Domain
+	PublicURL string   `key:"public_url"` // the origin that users' browsers see, such as https://folio.example; empty: the host that each request names
 	DataDir   string   `key:"data_dir"`   // holds the embedded database, the keyring and the node's own name
 	Roles     []string `key:"roles"`      // of api, ingest, engine
 
