@@ -224,7 +224,9 @@ func (h *Hub) value(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case w := <-h.work:
-			h.step(w, s)
+			if !h.stepped(w, s) {
+				s = newScratch(h) // the old one may be half written
+			}
 			runtime.Gosched() // viewers write now, not when this worker has seen to everybody
 		}
 	}
@@ -415,6 +417,20 @@ func (h *Hub) gap(subject string) {
 		h.behind()
 	case event.PortfolioChangedAll:
 		ask(h.recount) // not here: the store may be slow, and the bus waits
+	case event.UserRevokedAll:
+		h.doubt()
+	}
+}
+
+// doubt has every stream look at its session: somebody's may have ended unheard.
+func (h *Hub) doubt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, viewers := range h.viewers {
+		for v := range viewers {
+			v.doubted.Store(true)
+			v.notify()
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ type viewer struct {
 	owner   ledger.OwnerID
 	wake    chan struct{} // holds one
 	revoked atomic.Bool
+	doubted atomic.Bool // the session has to be looked at before anything more is written
 	slots   []*slot
 	seen    []resumePoint // of each slot, for the ids; the stream's goroutine's own
 }
@@ -162,7 +163,7 @@ func (h *Hub) exit(v *viewer) {
 func (h *Hub) serve(ctx context.Context, v *viewer, o *output, alive func(context.Context) error) {
 	start := h.now()
 	end := start.Add(streamAgeMin + time.Duration(h.random()*float64(streamAgeSpread)))
-	look := start.Add(aliveInterval)
+	look := start // with the first heartbeat: the session may have ended while the stream was opening
 	heartbeat := start.Add(heartbeatInterval)
 	timer := time.NewTimer(heartbeatInterval)
 	defer timer.Stop()
@@ -173,7 +174,7 @@ func (h *Hub) serve(ctx context.Context, v *viewer, o *output, alive func(contex
 		case <-h.closing:
 			return
 		case <-v.wake:
-			if v.revoked.Load() {
+			if v.revoked.Load() || v.doubted.Swap(false) && alive != nil && over(alive(ctx)) {
 				return
 			}
 			wrote, err := v.write(o)

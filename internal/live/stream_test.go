@@ -501,7 +501,63 @@ func TestSessionEnds(t *testing.T) {
 		if err := w.hub.Stream(b, httptest.NewRequest("GET", "/api/v1/stream", nil), request); err != nil {
 			t.Error(err)
 		}
-		expect(t, "age", time.Since(start), 3*aliveInterval)
+		expect(t, "age", time.Since(start), heartbeatInterval+2*aliveInterval) // the first look comes with the first heartbeat
+	})
+}
+
+// Where hints of ended sessions may have been lost, every stream looks at its own.
+func TestLostRevocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close()
+		w.hold("u", "p", "a")
+		synctest.Wait()
+		ended := false
+		b := &browser{world: w, done: make(chan struct{}), header: map[string][]string{}, state: map[string]map[string]any{}}
+		request := StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{"p"}, Alive: func(context.Context) error {
+			if ended {
+				return fault.New(fault.Unauthenticated, "signed out")
+			}
+			return nil
+		}}
+		start := time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			w.hub.gap(event.UserRevokedAll)
+			time.Sleep(time.Second)
+			ended = true
+			w.hub.gap(event.UserRevokedAll)
+		}()
+		if err := w.hub.Stream(b, httptest.NewRequest("GET", "/api/v1/stream", nil), request); err != nil {
+			t.Error(err)
+		}
+		expect(t, "age", time.Since(start), 2*time.Second)
+	})
+}
+
+// A portfolio that can't be worked out sends its own viewers away, and nobody else's.
+func TestPanicOfOnePortfolio(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close()
+		k := w.hold("u", "p", "a")
+		w.hold("u2", "p2", "a")
+		w.price(map[string]string{"a": "10", usd: "1.25"})
+		synctest.Wait()
+		broken, whole := w.browse("u", "", "p"), w.browse("u2", "", "p2")
+		synctest.Wait()
+		one := w.hub.watches[k]
+		one.mu.Lock()
+		held := *one.held
+		held.Holdings = nil
+		one.held, one.revision = &held, one.revision+1
+		one.mu.Unlock()
+		time.Sleep(frameInterval)
+		w.price(map[string]string{"a": "11"})
+		<-broken.done
+		synctest.Wait()
+		expect(t, "streams", w.hub.Streams(), 1)
+		whole.leave()
 	})
 }
 

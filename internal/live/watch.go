@@ -2,7 +2,9 @@ package live
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -188,6 +190,24 @@ func (h *Hub) holds(w *watch, before, after []market.InstrumentID) {
 		}
 		set[w] = struct{}{}
 	}
+}
+
+// stepped is a step that a panic doesn't carry beyond its watch: the viewers of that one portfolio are sent away, and the node
+// lives on for all others.
+func (h *Hub) stepped(w *watch, s *scratch) (whole bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			h.log.Error("panic", "portfolio", string(w.key.Portfolio), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for _, one := range w.slots {
+				one.viewer.revoke()
+			}
+			whole = false
+		}
+	}()
+	h.step(w, s)
+	return true
 }
 
 // step looks at a watch: who is due, what changed, who gets which frame.
