@@ -133,6 +133,13 @@ func (s *Server) createInstrument(ctx context.Context, in *createInstrumentInput
 	if err != nil {
 		return nil, err
 	}
+	if c.session.Role != identity.RoleAdmin {
+		if wait, ok := s.newInstruments.allow(string(c.owner()), s.now()); !ok {
+			p := newProblem(fault.Limited, "These are many new instruments. Wait a few minutes, or ask an administrator.")
+			p.retryAfter = wait
+			return nil, p
+		}
+	}
 	i.ID = market.InstrumentID(id)
 	out := instrumentOf(i)
 	out.Names = i.Names

@@ -28,7 +28,14 @@ const (
 	streamsUserDefault  = 24
 	streamsNodeDefault  = 20000
 	limiterKeysMax      = 50000       // users or addresses remembered; about 10 MB
-	limiterForgottenAge = time.Minute // by then every default bucket is full again
+	limiterForgottenAge = time.Minute // by then the default buckets of requests are full again
+)
+
+// Instruments are everybody's, so nobody may fill the list that all search: 30 new ones at once for who begins with a portfolio of
+// things unheard of, then one every two minutes. Administrators may add as many as they like. It counts on each node.
+const (
+	newInstrumentsBurst    = 30
+	newInstrumentsInterval = 2 * time.Minute
 )
 
 func (l Limits) withDefaults() Limits {
@@ -52,6 +59,7 @@ type limiter struct {
 	rate    rate.Limit
 	burst   int
 	keysMax int
+	full    time.Duration // by then a bucket is full again, and may be forgotten
 
 	mu      sync.Mutex
 	buckets map[string]*limited
@@ -63,11 +71,13 @@ type limited struct {
 }
 
 func newLimiter(perSecond float64, burst, keysMax int) *limiter {
-	limit := rate.Limit(perSecond)
+	limit, full := rate.Limit(perSecond), limiterForgottenAge
 	if perSecond < 0 {
 		limit = rate.Inf
+	} else {
+		full = max(full, time.Duration(float64(max(burst, 1))/perSecond*float64(time.Second)))
 	}
-	return &limiter{rate: limit, burst: max(burst, 1), keysMax: keysMax, buckets: map[string]*limited{}}
+	return &limiter{rate: limit, burst: max(burst, 1), keysMax: keysMax, full: full, buckets: map[string]*limited{}}
 }
 
 // allow takes one request, or says how long to wait for the next.
@@ -96,7 +106,7 @@ func (l *limiter) allow(key string, now time.Time) (wait time.Duration, ok bool)
 // sweep forgets who has been quiet; if nobody has, an eighth of all, whoever they are.
 func (l *limiter) sweep(now time.Time) {
 	for key, b := range l.buckets {
-		if now.Sub(b.seen) > limiterForgottenAge {
+		if now.Sub(b.seen) > l.full {
 			delete(l.buckets, key)
 		}
 	}

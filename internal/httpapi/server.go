@@ -73,15 +73,16 @@ type Server struct {
 	mistakes []error
 	openapi  func() []byte
 
-	site        *site
-	perUser     *limiter
-	perAddress  *limiter
-	streams     *gauge
-	open        *openStreams
-	largeBodies *room
-	flights     inFlight
-	sessions    *sessionCache
-	draining    atomic.Bool
+	site           *site
+	perUser        *limiter
+	newInstruments *limiter // per user
+	perAddress     *limiter
+	streams        *gauge
+	open           *openStreams
+	largeBodies    *room
+	flights        inFlight
+	sessions       *sessionCache
+	draining       atomic.Bool
 }
 
 // New makes a Server. It fails where a route has no policy or the dashboard can't be read.
@@ -90,13 +91,14 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		identity: o.Identity, store: o.Store, journal: o.Journal, live: o.Live, importer: o.Importer,
 		options: o, random: o.Random, now: o.Now, log: o.Log,
-		mux:         http.NewServeMux(),
-		perUser:     newLimiter(limits.PerUser, limits.PerUserBurst, limiterKeysMax),
-		perAddress:  newLimiter(limits.PerAddress, limits.PerAddrBurst, limiterKeysMax),
-		streams:     newGauge(limits.StreamsUser, limits.StreamsNode),
-		open:        newOpenStreams(),
-		largeBodies: newRoom(largeBodiesMax, largeBodiesWaitingMax),
-		sessions:    newSessionCache(min(o.SessionCache, sessionCacheMax)),
+		mux:            http.NewServeMux(),
+		perUser:        newLimiter(limits.PerUser, limits.PerUserBurst, limiterKeysMax),
+		perAddress:     newLimiter(limits.PerAddress, limits.PerAddrBurst, limiterKeysMax),
+		newInstruments: newLimiter(1/newInstrumentsInterval.Seconds(), newInstrumentsBurst, limiterKeysMax),
+		streams:        newGauge(limits.StreamsUser, limits.StreamsNode),
+		open:           newOpenStreams(),
+		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
+		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
 	}
 	s.options.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
 	var err error
