@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -512,10 +513,10 @@ func TestLostRevocation(t *testing.T) {
 		defer w.close()
 		w.hold("u", "p", "a")
 		synctest.Wait()
-		ended := false
+		var ended atomic.Bool
 		b := &browser{world: w, done: make(chan struct{}), header: map[string][]string{}, state: map[string]map[string]any{}}
 		request := StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{"p"}, Alive: func(context.Context) error {
-			if ended {
+			if ended.Load() {
 				return fault.New(fault.Unauthenticated, "signed out")
 			}
 			return nil
@@ -525,7 +526,7 @@ func TestLostRevocation(t *testing.T) {
 			time.Sleep(time.Second)
 			w.hub.gap(event.UserRevokedAll)
 			time.Sleep(time.Second)
-			ended = true
+			ended.Store(true)
 			w.hub.gap(event.UserRevokedAll)
 		}()
 		if err := w.hub.Stream(b, httptest.NewRequest("GET", "/api/v1/stream", nil), request); err != nil {
