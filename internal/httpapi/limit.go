@@ -25,7 +25,7 @@ const (
 	perUserBurst        = 400
 	perAddressDefault   = 500 // an office behind one address
 	perAddressBurst     = 2000
-	streamsUserDefault  = 24
+	streamsUserDefault  = 20 // as live has it
 	streamsNodeDefault  = 20000
 	limiterKeysMax      = 50000       // users or addresses remembered; about 10 MB
 	limiterForgottenAge = time.Minute // by then the default buckets of requests are full again

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	streamPortfoliosMax = 20               // in one stream: one browser watches what it shows
-	streamRetryAfter    = 15 * time.Second // for somebody who has too many open
-	lastEventBytesMax   = 200
+	streamPortfoliosMax = 16                             // in one stream, as live has it
+	streamRetryAfter    = 15 * time.Second               // for somebody who has too many open
+	lastEventBytesMax   = 64 * (streamPortfoliosMax + 1) // an id has a part of up to 64 bytes for prices and for each portfolio
 )
 
 func (s *Server) addStreamRoute() {
