@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -74,8 +75,8 @@ var neededColumns = []string{"date", "type"}
 const byteOrderMark = "\ufeff"
 
 // ParseCSV reads a file. Lines that can't be read are in the errors; a file that can't be read at all is fault.Invalid, one that is too
-// large fault.TooLarge.
-func ParseCSV(file io.Reader) (rows []Row, mistakes []RowError, err error) {
+// large fault.TooLarge. It stops where the context ends.
+func ParseCSV(ctx context.Context, file io.Reader) (rows []Row, mistakes []RowError, err error) {
 	data, err := io.ReadAll(io.LimitReader(file, FileBytesMax+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read file: %w", err)
@@ -97,7 +98,10 @@ func ParseCSV(file io.Reader) (rows []Row, mistakes []RowError, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for {
+	for read := 0; ; read++ {
+		if err := ended(ctx, read); err != nil {
+			return nil, nil, err
+		}
 		cells, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, mistakes, nil

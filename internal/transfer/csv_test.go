@@ -23,7 +23,7 @@ func TestParseCSVUnderstandsWhatProgramsWrite(t *testing.T) {
 		"spare cells":     "date,type,symbol,quantity,price,note\n2026-01-05,buy,WRLD,3,100.5,\"a \"\"b\"\", c\",,\n",
 		"an id":           "id,date,type,symbol,quantity,price,note\nx1,2026-01-05,buy,WRLD,3,100.5,\"a \"\"b\"\", c\"\n",
 	} {
-		rows, mistakes, err := ParseCSV(strings.NewReader(file))
+		rows, mistakes, err := ParseCSV(t.Context(), strings.NewReader(file))
 		if err != nil || len(mistakes) != 0 || len(rows) != 1 || rows[0].Entry != want {
 			t.Errorf("%s: %+v %v %v", name, rows, mistakes, err)
 		}
@@ -51,7 +51,7 @@ func TestParseCSVNamesTheRow(t *testing.T) {
 		"too many columns": {strings.Repeat("date,", 50) + "\n", "row 1", fault.Invalid},
 		"eleven megabytes": {header + strings.Repeat("x", 11<<20), "", fault.TooLarge},
 	} {
-		_, _, err := ParseCSV(strings.NewReader(c.file))
+		_, _, err := ParseCSV(t.Context(), strings.NewReader(c.file))
 		wrong, ok := errors.AsType[*fault.Error](err)
 		if !ok || wrong.Kind != c.kind || wrong.Message == "" {
 			t.Errorf("%s: %v", name, err)
@@ -67,7 +67,7 @@ func TestParseCSVNamesTheRow(t *testing.T) {
 }
 
 func TestParseCSVCollectsMistakes(t *testing.T) {
-	rows, mistakes, err := ParseCSV(strings.NewReader("date,type,reinvest\n2026-01-01,dividend,yes\n2026-01-02,dividend\n2026-01-03,dividend,TRUE\n2026-01-04,dividend,,x\n"))
+	rows, mistakes, err := ParseCSV(t.Context(), strings.NewReader("date,type,reinvest\n2026-01-01,dividend,yes\n2026-01-02,dividend\n2026-01-03,dividend,TRUE\n2026-01-04,dividend,,x\n"))
 	if err != nil || len(rows) != 1 || !rows[0].Entry.Reinvest || rows[0].Line != 4 {
 		t.Fatalf("%+v %v", rows, err)
 	}
@@ -87,7 +87,7 @@ func TestParseCSVCollectsMistakes(t *testing.T) {
 
 // A cell over several lines moves the rows after it.
 func TestParseCSVCountsLinesOfTheFile(t *testing.T) {
-	rows, _, err := ParseCSV(strings.NewReader("date,type,note\n2026-01-01,deposit,\"two\nlines\"\n2026-01-02,deposit,x\n"))
+	rows, _, err := ParseCSV(t.Context(), strings.NewReader("date,type,note\n2026-01-01,deposit,\"two\nlines\"\n2026-01-02,deposit,x\n"))
 	if err != nil || len(rows) != 2 || rows[0].Line != 2 || rows[1].Line != 4 {
 		t.Fatalf("%+v %v", rows, err)
 	}
@@ -95,7 +95,7 @@ func TestParseCSVCountsLinesOfTheFile(t *testing.T) {
 
 // Lines that make no sense end the reading early: a thousand mistakes are enough to look at.
 func TestAMillionMistakesAreNotCollected(t *testing.T) {
-	rows, mistakes, err := ParseCSV(strings.NewReader(header + strings.Repeat("x,y,\n", 1_000_000)))
+	rows, mistakes, err := ParseCSV(t.Context(), strings.NewReader(header+strings.Repeat("x,y,\n", 1_000_000)))
 	if err != nil || len(rows) != 0 || len(mistakes) != errorsMax {
 		t.Fatalf("%d rows, %d mistakes, %v", len(rows), len(mistakes), err)
 	}
@@ -107,7 +107,7 @@ func FuzzParseCSV(f *testing.F) {
 	f.Add("date,type\n\"\"\"")
 	f.Add("date\ttype\treinvest\n\x00\t\xff\ttrue")
 	f.Fuzz(func(t *testing.T, file string) {
-		rows, mistakes, err := ParseCSV(strings.NewReader(file))
+		rows, mistakes, err := ParseCSV(t.Context(), strings.NewReader(file))
 		if err != nil {
 			if kind := fault.KindOf(err); kind != fault.Invalid && kind != fault.TooLarge {
 				t.Fatalf("%v", err)

@@ -65,6 +65,15 @@ func (s *Service) turn(ctx context.Context) (done func(), err error) {
 	}
 }
 
+// ended looks every some hundred rows whether anybody still waits for the import: others wait for its turn. The error is fault.Unavailable.
+func ended(ctx context.Context, row int) error {
+	const rowsBetween = 256 // well below a millisecond's work
+	if row%rowsBetween != 0 || ctx.Err() == nil {
+		return nil
+	}
+	return fault.Wrap(fault.Unavailable, ctx.Err(), "The file took too long. Try again in a few seconds, or split it.")
+}
+
 // Status is what an import does with a row.
 type Status string
 
@@ -110,7 +119,7 @@ func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio le
 		return Result{}, err
 	}
 	defer done()
-	rows, mistakes, err := ParseCSV(file)
+	rows, mistakes, err := ParseCSV(ctx, file)
 	if err != nil {
 		return Result{}, err
 	}
@@ -182,7 +191,10 @@ func (s *Service) plan(ctx context.Context, book *ledger.Book, rows []Row, mista
 	for _, a := range book.Activities {
 		had[contentOf(a)]++
 	}
-	for _, row := range rows {
+	for i, row := range rows {
+		if err := ended(ctx, i); err != nil {
+			return nil, err
+		}
 		if len(p.mistakes) >= errorsMax {
 			return p, nil
 		}

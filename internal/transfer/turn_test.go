@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,4 +61,52 @@ func TestFilesTakeTurns(t *testing.T) {
 			t.Errorf("%d wait, %d are worked on", s.waiting.Load(), len(s.turns))
 		}
 	})
+}
+
+// endingReader ends the import once it has read the file whole.
+type endingReader struct {
+	*strings.Reader
+	end func()
+}
+
+func (r endingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if r.Len() == 0 {
+		r.end()
+	}
+	return n, err
+}
+
+// An import that nobody waits for any more stops, while its file is read as well as later.
+func TestImportEndsWithItsRequest(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, j := newImport()
+	file := "date,type,amount\n" + strings.Repeat("2026-01-01,deposit,1\n", 1000)
+	if _, err := s.Import(ctx, "ann", "p", endingReader{strings.NewReader(file), cancel}, false, noWrite); !fault.Is(err, fault.Unavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("reading: %v", err)
+	}
+	rows, _, err := ParseCSV(t.Context(), strings.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := &endingContext{Context: t.Context(), looks: 2}
+	if _, err := s.plan(late, &j.book, rows, nil); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("understanding: %v", err)
+	}
+	if j.records != 0 || len(s.turns) != 0 {
+		t.Errorf("%d stored, %d are worked on", j.records, len(s.turns))
+	}
+}
+
+// endingContext ends after it has been looked at some times.
+type endingContext struct {
+	context.Context
+	looks int
+}
+
+func (c *endingContext) Err() error {
+	if c.looks--; c.looks < 0 {
+		return context.Canceled
+	}
+	return nil
 }
