@@ -109,6 +109,25 @@ func TestOversellingNamesDayAndShortfall(t *testing.T) {
 	h.ask("ann", "POST", "/api/v1/portfolios/portfolio-ann/activities", sell, once("s")).is(http.StatusCreated)
 }
 
+// Shorts stay allowed while there is one, and it is named.
+func TestShortsAreClosedBeforeTheyAreForbidden(t *testing.T) {
+	h := newHouse(t)
+	const path, forbid = "/api/v1/portfolios/portfolio-ann", `{"name":"New","allow_short":false}`
+	h.ask("ann", "PATCH", path, `{"allow_short":true}`).is(http.StatusOK)
+	h.ask("ann", "POST", path+"/activities", `{"activities":[{"date":"2026-01-04","type":"sell","symbol":"world-etf","quantity":"2","price":"11"}]}`, once("s")).is(http.StatusCreated)
+	p := h.ask("ann", "PATCH", path, forbid).problem(http.StatusUnprocessableEntity, "invalid")
+	if p.Errors[0].Location != "allow_short" || !strings.Contains(p.Errors[0].Message, "WRLD") {
+		t.Fatalf("%+v", p)
+	}
+	if now := into[Portfolios](h.ask("ann", "GET", "/api/v1/portfolios", "").is(http.StatusOK)).Items[0]; !now.AllowShort || now.Name == "New" {
+		t.Fatalf("%+v", now)
+	}
+	h.ask("ann", "PATCH", path, `{"allow_short":true,"closed":false}`).is(http.StatusOK)
+	h.buy("ann", "2", "10")
+	h.ask("ann", "PATCH", path, forbid).is(http.StatusOK)
+	h.ask("ann", "PATCH", path, forbid).is(http.StatusOK)
+}
+
 func TestBodiesAreBounded(t *testing.T) {
 	h := newHouse(t)
 	huge := `{"name":"` + strings.Repeat("x", jsonBytesMax) + `","base_currency":"EUR"}`

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -135,6 +136,11 @@ func (s *Server) changePortfolio(ctx context.Context, in *changePortfolioInput) 
 		if err != nil {
 			return nil, err
 		}
+		if in.Body.AllowShort != nil && !*in.Body.AllowShort && p.AllowShort {
+			if err := s.nothingShort(ctx, c, p); err != nil {
+				return nil, err
+			}
+		}
 		if err := in.change(&p); err != nil {
 			return nil, err
 		}
@@ -148,6 +154,27 @@ func (s *Server) changePortfolio(ctx context.Context, in *changePortfolioInput) 
 		s.journal.Announce(ctx, c.owner(), p.ID, p.Sequence)
 		return &answer[Portfolio]{portfolioOf(p)}, nil
 	}
+}
+
+// nothingShort refuses while a portfolio is short of something. What comes in between makes the change stale, and it is looked at again.
+func (s *Server) nothingShort(ctx context.Context, c *call, p ledger.Portfolio) error {
+	book, err := s.journal.Book(ctx, c.owner(), p.ID, p.Sequence)
+	if err != nil {
+		return err
+	}
+	short := ledger.Shorts(*book)
+	if len(short) == 0 {
+		return nil
+	}
+	const namedMax = 5
+	var names []string
+	for _, id := range short[:min(len(short), namedMax)] {
+		names = append(names, cmp.Or(book.Instruments[id].Symbol, string(id)))
+	}
+	if more := len(short) - len(names); more > 0 {
+		names = append(names, strconv.Itoa(more)+" more")
+	}
+	return fault.At("allow_short", "The portfolio is short of %s. Close these positions first.", strings.Join(names, ", "))
 }
 
 // change sets what the request names.

@@ -187,47 +187,75 @@ func (c *change) checkHeld(activities []Activity) error {
 		if _, ok := c.touched[a.Instrument]; !ok || a.Instrument == "" {
 			continue
 		}
-		key := inAccount{a.Instrument, a.Account}
-		has := held[key]
+		has := held[inAccount{a.Instrument, a.Account}]
 		switch a.Type {
-		case Buy, DeliverIn:
-			held[key] = has.Add(*a.Quantity)
 		case Dividend:
-			if a.Reinvest {
-				if has.Sign() < 0 {
-					return fault.At(cmp.Or(c.place(a), "activities.")+"reinvest", "%s is held short on %s: its dividends are paid, not reinvested", c.symbol(a), a.Date)
-				}
-				held[key] = has.Add(*a.Quantity)
+			if a.Reinvest && has.Sign() < 0 {
+				return fault.At(cmp.Or(c.place(a), "activities.")+"reinvest", "%s is held short on %s: its dividends are paid, not reinvested", c.symbol(a), a.Date)
 			}
 		case Sell:
 			if !c.book.Portfolio.AllowShort && a.Quantity.Cmp(has) > 0 {
 				return c.short(a, has)
 			}
-			held[key] = has.Sub(*a.Quantity)
 		case DeliverOut, Transfer:
 			if a.Quantity.Cmp(has) > 0 {
 				return c.short(a, has)
 			}
-			held[key] = has.Sub(*a.Quantity)
-			if a.Type == Transfer {
-				to := inAccount{a.Instrument, a.ToAccount}
-				if held[to].Sign() < 0 {
-					return fault.At(cmp.Or(c.place(a), "activities.")+"to_account", "the account is short of %s on %s", c.symbol(a), a.Date)
-				}
-				held[to] = held[to].Add(*a.Quantity)
+			if a.Type == Transfer && held[inAccount{a.Instrument, a.ToAccount}].Sign() < 0 {
+				return fault.At(cmp.Or(c.place(a), "activities.")+"to_account", "the account is short of %s on %s", c.symbol(a), a.Date)
 			}
 		case Split:
 			if err := c.multiply(splits, a); err != nil {
 				return err
 			}
-			for key, has := range held {
-				if key.instrument == a.Instrument && (a.Account == "" || key.account == a.Account) {
-					held[key] = a.Ratio.Apply(has)
-				}
+		}
+		move(held, a)
+	}
+	return nil
+}
+
+// move is what an activity does to the quantities that are held.
+func move(held map[inAccount]money.Decimal, a *Activity) {
+	key := inAccount{a.Instrument, a.Account}
+	switch a.Type {
+	case Buy, DeliverIn:
+		held[key] = held[key].Add(*a.Quantity)
+	case Dividend:
+		if a.Reinvest {
+			held[key] = held[key].Add(*a.Quantity)
+		}
+	case Sell, DeliverOut:
+		held[key] = held[key].Sub(*a.Quantity)
+	case Transfer:
+		held[key] = held[key].Sub(*a.Quantity)
+		to := inAccount{a.Instrument, a.ToAccount}
+		held[to] = held[to].Add(*a.Quantity)
+	case Split:
+		for key, has := range held {
+			if key.instrument == a.Instrument && (a.Account == "" || key.account == a.Account) {
+				held[key] = a.Ratio.Apply(has)
 			}
 		}
 	}
-	return nil
+}
+
+// Shorts are the instruments of which an account of a book is short after its last activity, by id. A book can't have any where its
+// portfolio doesn't allow them; Apply keeps to that only for what changes touch, so ask before it is no longer allowed.
+func Shorts(book Book) []market.InstrumentID {
+	held := map[inAccount]money.Decimal{}
+	for i := range book.Activities {
+		if a := &book.Activities[i]; a.Instrument != "" {
+			move(held, a)
+		}
+	}
+	var short []market.InstrumentID
+	for key, quantity := range held {
+		if quantity.Sign() < 0 {
+			short = append(short, key.instrument)
+		}
+	}
+	slices.Sort(short)
+	return slices.Compact(short)
 }
 
 // The bounds of what all splits of an instrument together come to.

@@ -218,3 +218,36 @@ func TestSplitsAreBoundedTogether(t *testing.T) {
 		t.Error("an older split that makes the last too much was taken")
 	}
 }
+
+// What is short is told by account, after all activities and splits.
+func TestShortsAreWhatIsOpen(t *testing.T) {
+	book := testBook()
+	book.Portfolio.AllowShort = true
+	at := func(a Activity, account AccountID, instrument market.InstrumentID) Activity {
+		a.Account, a.Instrument = account, instrument
+		return a
+	}
+	split := Activity{ID: "s", Date: market.MustDate("2024-01-03"), Type: Split, Instrument: "i2", Ratio: &Ratio{New: *dec("2"), Old: *dec("1")}}
+	for _, step := range []struct {
+		add  Activity
+		want string
+	}{
+		{trade("a", "2024-01-01", Buy, "5"), ""},
+		{trade("b", "2024-01-02", Sell, "7"), "[i1]"},
+		{at(trade("c", "2024-01-02", Sell, "1"), "b", "i2"), "[i1 i2]"},
+		{at(trade("d", "2024-01-02", Buy, "9"), "a", "i2"), "[i1 i2]"}, // in another account
+		{split, "[i1 i2]"},
+		{at(trade("e", "2024-01-04", Buy, "1"), "b", "i2"), "[i1 i2]"},
+		{at(trade("f", "2024-01-05", Buy, "1"), "b", "i2"), "[i1]"},
+		{trade("g", "2024-01-06", Buy, "2"), ""},
+	} {
+		book = mustApply(t, book, Changes{Added: []Activity{step.add}})
+		got := ""
+		if short := Shorts(book); len(short) > 0 {
+			got = fmt.Sprint(short)
+		}
+		if got != step.want {
+			t.Errorf("after %s: short of %s, want %s", step.add.ID, got, step.want)
+		}
+	}
+}
