@@ -81,7 +81,7 @@ func importResultOf(r transfer.Result) ImportResult {
 func importPreviewOf(r transfer.Result) ImportPreview {
 	out := ImportPreview{Rows: r.Rows, New: r.New, Duplicates: r.Duplicates, Errors: []ImportError{}, Preview: []ImportRow{}}
 	for _, e := range r.Errors {
-		out.Errors = append(out.Errors, ImportError(e))
+		out.Errors = append(out.Errors, ImportError{Row: e.Row, Column: e.Column, Message: sentence(e.Message)})
 	}
 	for _, row := range r.Preview {
 		e := row.Entry

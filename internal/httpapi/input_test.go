@@ -54,6 +54,7 @@ func TestBadInputNamesThePlace(t *testing.T) {
 		"overselling":             {activities, `{"activities":[{"date":"2026-01-05","type":"sell","symbol":"world-etf","quantity":"5","price":"1"}]}`, 422, "invalid", "activities[0].quantity"},
 		"ratio":                   {activities, `{"activities":[{"date":"2026-01-05","type":"split","symbol":"world-etf","ratio":"2"}]}`, 422, "invalid", "activities[0].ratio"},
 		"long note":               {activities, activity(`"symbol":"world-etf","quantity":"1","price":"1","note":"` + strings.Repeat("x", 9000) + `"`), 422, "invalid", "activities[0].note"},
+		"NUL in a note":           {activities, activity(`"symbol":"world-etf","quantity":"1","price":"1","note":"a\u0000b"`), 422, "invalid", "activities[0].note"},
 		"no portfolio name":       {"POST /api/v1/portfolios", `{"base_currency":"EUR"}`, 422, "invalid", ""},
 		"currency of portfolio":   {"POST /api/v1/portfolios", `{"name":"x","base_currency":"euro"}`, 422, "invalid", "base_currency"},
 		"minor unit as base":      {"POST /api/v1/portfolios", `{"name":"x","base_currency":"GBX"}`, 422, "invalid", "base_currency"},
@@ -81,6 +82,11 @@ func TestBadInputNamesThePlace(t *testing.T) {
 			a := h.ask("ann", method, path, c.body, once("k-"+name))
 			a.t = t
 			p := a.problem(c.status, c.code)
+			for _, shown := range append(p.Errors, Place{Message: p.Detail}) {
+				if shown.Message != sentence(shown.Message) || !strings.HasSuffix(shown.Message, ".") {
+					t.Errorf("%s: not a sentence: %q", a.what, shown.Message)
+				}
+			}
 			if c.place == "" {
 				return
 			}
@@ -167,7 +173,7 @@ func TestImport(t *testing.T) {
 	}
 	bad := "date,type,symbol,quantity,price\n2026-01-05,buy,world-etf,1O,100\n2026-01-06,buy,NOPE,1,100\n2026-01-07,buy,world-etf,=1+1,100\n2026-01-08,buy,world-etf,7,7\n"
 	report := into[ImportPreview](h.ask("ann", "POST", path+"&dry_run=true", bad, asCSV).is(http.StatusOK))
-	if len(report.Errors) != 3 || report.Errors[0] != (ImportError{Row: 2, Column: "quantity", Message: `not a number: "1O"`}) || report.Errors[1].Column != "symbol" || report.Errors[2].Row != 4 {
+	if len(report.Errors) != 3 || report.Errors[0] != (ImportError{Row: 2, Column: "quantity", Message: `Not a number: "1O".`}) || report.Errors[1].Column != "symbol" || report.Errors[2].Row != 4 {
 		t.Fatalf("%+v", report)
 	}
 	p := h.ask("ann", "POST", path, bad, asCSV, once("k3")).problem(http.StatusUnprocessableEntity, "invalid")
@@ -268,6 +274,45 @@ func TestPanicIsAnswered(t *testing.T) {
 	if strings.Contains(p.Detail, "nil") || !strings.Contains(h.log.String(), p.RequestID) {
 		t.Fatalf("%+v\n%s", p, h.log)
 	}
+}
+
+// What people are shown has a capital and a full stop, wherever it was written; names stay as they are.
+func TestMessagesAreSentences(t *testing.T) {
+	for message, want := range map[string]string{
+		"must not be negative: -1":      "Must not be negative: -1.",
+		"There is no such portfolio.":   "There is no such portfolio.",
+		`not a number: "1O"`:            `Not a number: "1O".`,
+		"activities[3].price is wrong":  "activities[3].price is wrong.",
+		"iShares Core is not held":      "iShares Core is not held.",
+		"row 2, quantity: not a number": "Row 2, quantity: not a number.",
+		"":                              "",
+	} {
+		if got := sentence(message); got != want {
+			t.Errorf("%q is shown as %q, want %q", message, got, want)
+		}
+	}
+	h := newHouse(t)
+	if p := h.ask("ann", "GET", "/api/v1/portfolios/portfolio-bob", "").problem(http.StatusNotFound, "not_found"); p.Detail != "There is no such portfolio." {
+		t.Errorf("%q", p.Detail)
+	}
+	body := `{"activities":[{"date":"2026-01-05","type":"buy","symbol":"world-etf","quantity":"1","price":"-1"},{"date":"2026-01-05","type":"buy","symbol":"NOPE","quantity":"1","price":"1"}]}`
+	p := h.ask("ann", "POST", "/api/v1/portfolios/portfolio-ann/activities", body, once("k")).problem(http.StatusUnprocessableEntity, "invalid")
+	if want := `activities[1].symbol: No instrument is called "NOPE".`; p.Detail != want || p.Errors[0].Message != `No instrument is called "NOPE".` {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A compressed body would be taken for text that is broken; the answer says what is wrong instead.
+func TestCompressedBodiesAreRefused(t *testing.T) {
+	h := newHouse(t)
+	body := `{"name":"x","base_currency":"EUR"}`
+	for _, coding := range []string{"gzip", "br", "identity, gzip"} {
+		p := h.ask("ann", "POST", "/api/v1/portfolios", body, once("k"), header("Content-Encoding", coding)).problem(http.StatusUnsupportedMediaType, "invalid")
+		if !strings.Contains(p.Detail, "compressed") {
+			t.Errorf("%+v", p)
+		}
+	}
+	h.ask("ann", "POST", "/api/v1/portfolios", body, once("k"), header("Content-Encoding", "Identity")).is(http.StatusCreated)
 }
 
 // cutBody ends before it is complete.

@@ -122,9 +122,12 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	case kind == fault.Internal || kind == fault.Unavailable:
 		s.log.ErrorContext(ctx, "request failed", "request_id", callOf(ctx).id, "route", callOf(ctx).route.pattern(), "error", err)
 	}
-	p := newProblem(kind, detail)
+	if len(places) > 0 {
+		detail = placed(places[0].Location, detail)
+	}
+	p := newProblem(kind, sentence(detail))
 	for _, place := range places[:min(len(places), errorsShownMax)] {
-		p.Errors = append(p.Errors, Place(place))
+		p.Errors = append(p.Errors, Place{Location: place.Location, Message: sentence(place.Message)})
 	}
 	if kind == fault.Unavailable {
 		p.retryAfter = retrySeconds * time.Second
@@ -185,13 +188,38 @@ func fromHuma(ctx huma.Context, _ string, value any) (any, error) {
 		p.Detail = "The request is too large."
 	}
 	for _, e := range m.Errors[:min(len(m.Errors), errorsShownMax)] {
-		p.Errors = append(p.Errors, Place{Location: placeOf(e.Location), Message: messageOf(e.Message)})
+		p.Errors = append(p.Errors, Place{Location: placeOf(e.Location), Message: sentence(messageOf(e.Message))})
 	}
 	if len(p.Errors) > 0 && p.Status != http.StatusInternalServerError {
 		first := p.Errors[0]
-		p.Detail = strings.TrimPrefix(first.Location+": "+first.Message, ": ")
+		p.Detail = sentence(strings.TrimPrefix(first.Location+": "+first.Message, ": "))
 	}
 	return p.with(ctx.Context()), nil
+}
+
+// placed makes a sentence of what follows the place in a detail.
+func placed(location, detail string) string {
+	if rest, ok := strings.CutPrefix(detail, location+": "); ok && location != "" {
+		return location + ": " + sentence(rest)
+	}
+	return detail
+}
+
+// sentence is a message as people are shown it: with a capital and a full stop. Packages below write errors in Go's way, without
+// either. A first word that isn't all plain small letters is a name, such as a symbol or a field's, and stays as it is.
+func sentence(message string) string {
+	message = strings.TrimSpace(message)
+	if message == "" {
+		return ""
+	}
+	first, _, _ := strings.Cut(message, " ")
+	if strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") == "" {
+		message = strings.ToUpper(message[:1]) + message[1:]
+	}
+	if !strings.HasSuffix(message, ".") && !strings.HasSuffix(message, "!") && !strings.HasSuffix(message, "?") {
+		message += "."
+	}
+	return message
 }
 
 // placeOf drops where in the request a field was, which the caller knows: "body.activities[3].price" is "activities[3].price".

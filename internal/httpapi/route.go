@@ -100,6 +100,11 @@ func readBody(w http.ResponseWriter, req *http.Request, bytesMax int64) ([]byte,
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
 	}
+	if coding := req.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		p := newProblem(fault.Invalid, "The body has to be sent as it is, not compressed.")
+		p.Status, p.Title = http.StatusUnsupportedMediaType, http.StatusText(http.StatusUnsupportedMediaType)
+		return nil, p
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, bytesMax))
 	if err != nil {
 		return nil, readError(err)

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"folioscope/internal/fault"
@@ -134,6 +135,9 @@ func (r *Reader) Activity(ctx context.Context, e Entry, place func(field string)
 	if utf8.RuneCountInString(a.Note) > NoteRunesMax || !utf8.ValidString(a.Note) {
 		in.refuse("note", "longer than %d characters", NoteRunesMax)
 	}
+	if strings.ContainsFunc(a.Note, notText) {
+		in.refuse("note", "a character that can't be shown is in it")
+	}
 	instrument, err := r.instrument(ctx, in, e)
 	var several *Ambiguous
 	if err != nil && !errors.As(err, &several) {
@@ -150,6 +154,9 @@ func (r *Reader) Activity(ctx context.Context, e Entry, place func(field string)
 	}
 	return a, nil
 }
+
+// notText is a control character that isn't a part of text in lines.
+func notText(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 
 // amounts reads the numbers, in the major unit of their currency.
 func (r *Reader) amounts(in *reading, a *ledger.Activity, e Entry, instrument market.Instrument) {

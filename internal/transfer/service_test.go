@@ -175,3 +175,18 @@ func TestMinorUnitsAreTurnedIntoTheirCurrency(t *testing.T) {
 		}
 	}
 }
+
+// Notes are text in lines; what can't be shown is refused by row.
+func TestNotesAreText(t *testing.T) {
+	s, j := newImport()
+	for note, ok := range map[string]bool{"two\n\tlines\r\nof text": true, "ümlaut €": true, "bell\a": false, "escape \x1b[31m": false, "\u0085 next": false, "delete\x7f": false} {
+		file := "date,type,amount,note\n2026-01-05,deposit,1,\"x" + note + "x\"\n"
+		result, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), true, noWrite)
+		if err != nil || (len(result.Errors) == 0) != ok || !ok && (result.Errors[0].Row != 2 || result.Errors[0].Column != "note") {
+			t.Errorf("%q: %+v, %v", note, result, err)
+		}
+	}
+	if j.records != 0 {
+		t.Error("stored")
+	}
+}
