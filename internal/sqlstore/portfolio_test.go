@@ -25,7 +25,7 @@ func TestPortfoliosAreBounded(t *testing.T) {
 		for n := range before {
 			b.ok(create("anna", n))
 		}
-		errs := make(chan error, 6)
+		errs := make(chan error, 40)
 		for n := range cap(errs) {
 			go func() { errs <- create("anna", before+n) }()
 		}
