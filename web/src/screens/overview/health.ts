@@ -1,7 +1,7 @@
 /** What the total is made of: how many prices are live, at the close, stale; and which want a look. */
 import type { DataState, Holding } from '../../api';
 import { needsAttention, priceStateWords } from '../../components/price-state';
-import { shortDay } from '../../format';
+import { currencyName, shortDay } from '../../format';
 
 export interface Chip {
   state: DataState;
@@ -126,4 +126,14 @@ function detailOf(state: DataState): string {
     default:
       return 'It is left out of every total';
   }
+}
+
+/** What a problem is about, as people call it, from where the server says it is: "fx.USD", "prices.ID", "day_change.ID". */
+export function problemSubject(where: string, holdings: Holding[]): { words: string; instrumentId?: string } {
+  const dot = where.indexOf('.');
+  const kind = where.slice(0, Math.max(dot, 0));
+  const id = where.slice(dot + 1);
+  if (kind === 'fx') return { words: `Exchange rate: ${currencyName(id)}` };
+  const holding = holdings.find((one) => one.instrument_id === id || one.symbol === id);
+  return holding ? { words: holding.name, instrumentId: holding.instrument_id } : { words: where };
 }

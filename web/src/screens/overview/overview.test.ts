@@ -4,7 +4,7 @@ import { decimal } from '../../format';
 import { holding, portfolio } from '../../test/samples';
 import { allocationParts, partsMax, shareLabel } from './allocation';
 import { namedContributions } from './contributions';
-import { dataItems, healthChips } from './health';
+import { dataItems, healthChips, problemSubject } from './health';
 import { historyRows, returnLine } from './history-rows';
 import { dayLedger, rowsMax } from './ledger';
 import { lineStart, rangeStart } from './ranges';
@@ -266,5 +266,18 @@ describe('trailOf', () => {
   it('says what is doubtful', () => {
     expect(trailOf('xirr', performance).text).toMatch(/More than one rate/);
     expect(trailOf('twr', performance).facts.at(-1)?.words).toBe('BITTI: no price before 2025-12-01');
+  });
+});
+
+describe('problemSubject', () => {
+  it('calls currencies and holdings by their names, and leaves the rest as it is', () => {
+    const held = holding('a');
+    expect(problemSubject('fx.USD', [held]).words).toBe('Exchange rate: US Dollar');
+    expect(problemSubject(`prices.${held.instrument_id}`, [held])).toEqual({
+      words: held.name,
+      instrumentId: held.instrument_id,
+    });
+    expect(problemSubject('prices.gone', [held])).toEqual({ words: 'prices.gone' });
+    expect(problemSubject('cash', [held])).toEqual({ words: 'cash' });
   });
 });
