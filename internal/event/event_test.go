@@ -61,7 +61,7 @@ func sampleDocument() *Document {
 			{Kind: ContributionPrice, InstrumentID: "inst_aapl", Label: "AAPL", Amount: money.MustParse("13.1"), Percent: optional("0.66489362")},
 			{Kind: ContributionCurrency, Currency: "USD", Label: "USD", Amount: money.MustParse("-1.76"), Percent: nil},
 		},
-		Markets:  []Market{{MIC: "XNAS", Name: "Nasdaq", State: "open", Until: at("2026-03-02T21:00:00Z")}, {MIC: "XXXX", Name: "XXXX", State: "closed"}},
+		Markets:  []Market{{MIC: "XNAS", Name: "Nasdaq", State: "open", Until: at("2026-03-02T21:00:00Z")}, {MIC: "XQQQ", Name: "XQQQ", State: "closed"}},
 		Rates:    []Rate{{Currency: "USD", Rate: money.MustParse("0.8636"), AsOf: at("2026-03-02T14:59:00Z"), Source: "ecb"}},
 		Problems: []Problem{{Where: "X", What: "no price is known"}},
 	}

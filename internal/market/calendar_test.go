@@ -65,8 +65,8 @@ func TestAt(t *testing.T) {
 		{"beyond the horizon by weekdays", "XBOM", "2027-01-26 05:00", true, "2027-01-26 10:00", "2027-01-25 10:00", "2027-01-26"},
 		{"holidays unknown", "XKRX", "2026-11-18 01:00", true, "2026-11-18 06:30", "2026-11-17 06:30", "2026-11-18"},
 		{"Riyadh trades on Sundays", "XSAU", "2026-11-22 08:00", true, "2026-11-22 12:00", "2026-11-19 12:00", "2026-11-22"},
-		{"unknown market on a weekday", "XXXX", "2026-11-18 03:00", true, "2026-11-21 00:00", "2026-11-18 00:00", "2026-11-18"},
-		{"unknown market on a Saturday", "XXXX", "2026-11-21 03:00", false, "2026-11-23 00:00", "2026-11-21 00:00", "2026-11-20"},
+		{"unknown market on a weekday", "XQQQ", "2026-11-18 03:00", true, "2026-11-21 00:00", "2026-11-18 00:00", "2026-11-18"},
+		{"unknown market on a Saturday", "XQQQ", "2026-11-21 03:00", false, "2026-11-23 00:00", "2026-11-21 00:00", "2026-11-20"},
 		{"no market at all", "", "2026-11-21 03:00", true, "", "", "2026-11-21"},
 	}
 	for _, test := range tests {
@@ -114,7 +114,7 @@ func TestTradingTime(t *testing.T) {
 // A walk from one change to the next must add up to what TradingTime says, at any market and time.
 func TestAtAgreesWithTradingTime(t *testing.T) {
 	c := newCalendar(t)
-	mics := []string{"XNYS", "XLON", "XTKS", "XHKG", "XSHG", "XASX", "XNZE", "XSAU", "XBOM", "XSTU", "XXXX"}
+	mics := []string{"XNYS", "XLON", "XTKS", "XHKG", "XSHG", "XASX", "XNZE", "XSAU", "XBOM", "XSTU", "XQQQ"}
 	rapid.Check(t, func(t *rapid.T) {
 		mic := rapid.SampledFrom(mics).Draw(t, "mic")
 		from := time.Unix(rapid.Int64Range(1577836800, 1924992000).Draw(t, "from"), 0).UTC()
@@ -145,12 +145,12 @@ func TestAtAgreesWithTradingTime(t *testing.T) {
 
 func TestNamesAndHorizon(t *testing.T) {
 	c := newCalendar(t)
-	for mic, want := range map[string]string{"XNYS": "New York (NYSE)", "XNAS": "Nasdaq", "XLON": "London", "XXXX": "XXXX", "": ""} {
+	for mic, want := range map[string]string{"XNYS": "New York (NYSE)", "XNAS": "Nasdaq", "XLON": "London", "XQQQ": "XQQQ", "": ""} {
 		if got := c.Name(mic); got != want {
 			t.Errorf("Name(%q) = %q, want %q", mic, got, want)
 		}
 	}
-	for mic, want := range map[string]Date{"XNSE": MustDate("2026-12-31"), "XNYS": MustDate("2030-12-31"), "XKRX": NoDate, "XXXX": NoDate} {
+	for mic, want := range map[string]Date{"XNSE": MustDate("2026-12-31"), "XNYS": MustDate("2030-12-31"), "XKRX": NoDate, "XQQQ": NoDate} {
 		if got := c.Horizon(mic); got != want {
 			t.Errorf("Horizon(%q) = %v, want %v", mic, got, want)
 		}
