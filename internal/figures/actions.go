@@ -6,31 +6,23 @@ import (
 	"folioscope/internal/money"
 )
 
-// The activity types that cases may have and portfolios not yet.
-const (
-	cashTransfer    ledger.Type = "cash_transfer"
-	spinOff         ledger.Type = "spin_off"
-	merger          ledger.Type = "merger"
-	returnOfCapital ledger.Type = "return_of_capital"
-	rename          ledger.Type = "rename"
-	writeOff        ledger.Type = "write_off"
-	external        ledger.Type = "external"
-)
+// external is a type of cases alone: money that came or went where only valuations are known.
+const external ledger.Type = "external"
 
-// applyAction takes an activity of the types above.
+// applyAction takes an activity of an action on instruments, or a move of cash.
 func (k *bookkeeper) applyAction(e entry) error {
 	switch e.Type {
-	case cashTransfer:
+	case ledger.CashTransfer:
 		k.transferCash(e)
-	case spinOff:
+	case ledger.SpinOff:
 		return k.spinOff(e)
-	case merger:
+	case ledger.Merger:
 		return k.merge(e)
-	case returnOfCapital:
+	case ledger.ReturnOfCapital:
 		return k.returnCapital(e)
-	case rename:
+	case ledger.Rename:
 		return k.moveLots(e, nil)
-	case writeOff:
+	case ledger.WriteOff:
 		return k.writeOff(e)
 	default:
 		return fault.At(e.place("type"), "%q is not a type of activity", string(e.Type))
@@ -51,11 +43,11 @@ func (k *bookkeeper) transferCash(e entry) {
 	if to == "" {
 		to = e.Account
 	}
-	if e.extra.toCurrency != "" {
-		currency = e.extra.toCurrency
+	if e.ToCurrency != "" {
+		currency = e.ToCurrency
 	}
-	if e.extra.toAmount != nil {
-		amount = *e.extra.toAmount
+	if e.ToAmount != nil {
+		amount = *e.ToAmount
 	}
 	nothing := money.Known(money.Zero)
 	k.move(e.Date, e.Account, e.Currency, s.gross.Neg(), nothing)
@@ -69,10 +61,10 @@ func (k *bookkeeper) transferCash(e entry) {
 func (k *bookkeeper) moveLots(e entry, change func(ledger.Lot) ledger.Lot) error {
 	target := e
 	for _, p := range k.affected(e) {
-		to := k.position(e.extra.toInstrument, p.account, p.currency)
+		to := k.position(e.ToInstrument, p.account, p.currency)
 		lots := p.lots.All()
 		if to.lots.Quantity().Sign()*p.lots.Quantity().Sign() < 0 {
-			return fault.At(target.place("to_symbol"), "%s is long and %s short in account %q", e.Instrument, e.extra.toInstrument, string(p.account))
+			return fault.At(target.place("to_symbol"), "%s is long and %s short in account %q", e.Instrument, e.ToInstrument, string(p.account))
 		}
 		p.lots.Clear()
 		for _, lot := range lots {
@@ -85,14 +77,14 @@ func (k *bookkeeper) moveLots(e entry, change func(ledger.Lot) ledger.Lot) error
 		k.step(e.Date, p)
 		k.step(e.Date, to)
 	}
-	if k.scope == ScopePortfolio {
+	if k.scope == ledger.ScopePortfolio {
 		for key, held := range k.held {
 			if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
 				if e.Ratio != nil {
 					held = e.Ratio.Apply(held)
 				}
 				k.held[key] = money.Zero
-				k.hold(e.extra.toInstrument, key.account, held)
+				k.hold(e.ToInstrument, key.account, held)
 			}
 		}
 	}
@@ -110,12 +102,12 @@ func (k *bookkeeper) converted(e entry, from, to *position, c ledger.Carried) le
 // spinOff moves a share of each lot's cost to new lots, which keep their dates and ids.
 func (k *bookkeeper) spinOff(e entry) error {
 	for _, p := range k.affected(e) {
-		to := k.position(e.extra.toInstrument, p.account, p.currency)
+		to := k.position(e.ToInstrument, p.account, p.currency)
 		if to.lots.Quantity().Sign()*p.lots.Quantity().Sign() < 0 {
-			return fault.At(e.place("to_symbol"), "%s is long and %s short in account %q", e.Instrument, e.extra.toInstrument, string(p.account))
+			return fault.At(e.place("to_symbol"), "%s is long and %s short in account %q", e.Instrument, e.ToInstrument, string(p.account))
 		}
 		share := func(c ledger.Carried) ledger.Carried {
-			part := *e.extra.costShare
+			part := *e.CostShare
 			return ledger.Carried{Local: c.Local.Times(part), Base: c.Base.Times(part), Start: c.Start.Times(part), StartFX: c.StartFX.Times(part)}
 		}
 		before, after := money.Zero, money.Zero
@@ -130,10 +122,10 @@ func (k *bookkeeper) spinOff(e entry) error {
 		k.step(e.Date, p)
 		k.step(e.Date, to)
 	}
-	if k.scope == ScopePortfolio {
+	if k.scope == ledger.ScopePortfolio {
 		for key, held := range k.held {
 			if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
-				k.hold(e.extra.toInstrument, key.account, e.Ratio.Apply(held))
+				k.hold(e.ToInstrument, key.account, e.Ratio.Apply(held))
 			}
 		}
 	}
@@ -169,7 +161,7 @@ func (k *bookkeeper) merge(e entry) error {
 	before, after := map[ledger.AccountID]money.Decimal{}, map[ledger.AccountID]money.Decimal{}
 	return k.moveLots(e, func(lot ledger.Lot) ledger.Lot {
 		account := lot.Account
-		if k.scope == ScopePortfolio {
+		if k.scope == ledger.ScopePortfolio {
 			account = everyAccount
 		}
 		before[account] = before[account].Add(lot.Quantity)
@@ -264,7 +256,7 @@ func (k *bookkeeper) writeOff(e entry) error {
 		k.dispose(each, p, quantity.Abs(), ledger.NewCarried(nothing, nothing), taken, quantity.Sign() < 0)
 		k.step(e.Date, p)
 	}
-	if k.scope == ScopePortfolio {
+	if k.scope == ledger.ScopePortfolio {
 		for key := range k.held {
 			if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
 				k.held[key] = money.Zero

@@ -11,40 +11,21 @@ import (
 	"folioscope/internal/money"
 )
 
-// Scope says whose lots a disposal takes.
-type Scope string
-
-// The scopes of lots.
-const (
-	ScopeAccount   Scope = "account"   // those of its own account
-	ScopePortfolio Scope = "portfolio" // those of all accounts
-)
-
 const everyAccount ledger.AccountID = "*" // the account of positions that all accounts share
 
 // rules say how activities turn into figures.
 type rules struct {
 	base       money.Currency
 	method     ledger.LotMethod
-	scope      Scope
+	scope      ledger.LotScope
 	feesInCost bool
 	tracked    bool // cash is tracked: there is a deposit or a withdrawal somewhere
 }
 
-// entry is one activity with what a case may say beyond what a portfolio's activities do.
+// entry is one activity and where it stands.
 type entry struct {
 	*ledger.Activity
 	index int // in the input, for errors
-	extra extra
-}
-
-type extra struct {
-	toInstrument    market.InstrumentID
-	costShare       *money.Decimal
-	toCurrency      money.Currency
-	toCurrencyGiven bool
-	toAmount        *money.Decimal
-	chosen          []ledger.Choice
 }
 
 // place names a field of an activity, for errors.
@@ -214,7 +195,7 @@ func (k *bookkeeper) sorted() []*position {
 // position is where an activity's lots lie; a new one takes its currency from the instrument, else from the activity.
 func (k *bookkeeper) position(id market.InstrumentID, account ledger.AccountID, currency money.Currency) *position {
 	key := positionKey{id, account}
-	if k.scope == ScopePortfolio {
+	if k.scope == ledger.ScopePortfolio {
 		key.account = everyAccount
 	}
 	if p := k.positions[key]; p != nil {
@@ -236,7 +217,7 @@ func (k *bookkeeper) position(id market.InstrumentID, account ledger.AccountID, 
 func (k *bookkeeper) affected(e entry) []*position {
 	var all []*position
 	for _, p := range k.of[e.Instrument] {
-		if (e.Account == "" || k.scope == ScopePortfolio || p.account == e.Account) && !p.lots.Quantity().IsZero() {
+		if (e.Account == "" || k.scope == ledger.ScopePortfolio || p.account == e.Account) && !p.lots.Quantity().IsZero() {
 			all = append(all, p)
 		}
 	}
@@ -245,7 +226,7 @@ func (k *bookkeeper) affected(e entry) []*position {
 
 // holds is how much of an instrument an account holds, below 0 where it is short.
 func (k *bookkeeper) holds(id market.InstrumentID, account ledger.AccountID) money.Decimal {
-	if k.scope == ScopePortfolio {
+	if k.scope == ledger.ScopePortfolio {
 		return k.held[positionKey{id, account}]
 	}
 	if p := k.positions[positionKey{id, account}]; p != nil {
@@ -256,7 +237,7 @@ func (k *bookkeeper) holds(id market.InstrumentID, account ledger.AccountID) mon
 
 // hold notes what an account holds where positions don't say it.
 func (k *bookkeeper) hold(id market.InstrumentID, account ledger.AccountID, change money.Decimal) {
-	if k.scope == ScopePortfolio {
+	if k.scope == ledger.ScopePortfolio {
 		key := positionKey{id, account}
 		k.held[key] = k.held[key].Add(change)
 	}
@@ -497,7 +478,7 @@ func (k *bookkeeper) release(e entry, p *position, quantity, proceeds money.Deci
 			return err
 		}
 		got := ledger.NewCarried(local, base).Share(part, quantity)
-		taken := p.lots.Take(part, e.extra.chosen)
+		taken := p.lots.Take(part, e.Lots)
 		k.dispose(e, p, part, got, taken, false)
 		left := ledger.NewCarried(local, base).Sub(got)
 		quantity, local, base = quantity.Sub(part), left.Local, left.Base
@@ -570,11 +551,11 @@ func (k *bookkeeper) checkChoice(e entry, p *position, quantity money.Decimal) e
 	if k.method != ledger.Specific {
 		return nil
 	}
-	if len(e.extra.chosen) == 0 {
+	if len(e.Lots) == 0 {
 		return fault.At(e.place("lots"), "%s of %s on %s must name its lots", e.Type, e.Instrument, e.Date)
 	}
 	sum, wanted := money.Zero, map[ledger.ActivityID]money.Decimal{}
-	for _, choice := range e.extra.chosen {
+	for _, choice := range e.Lots {
 		wanted[choice.ID] = wanted[choice.ID].Add(choice.Quantity)
 		sum = sum.Add(choice.Quantity)
 		if held := p.lots.Held(choice.ID); wanted[choice.ID].Cmp(held) > 0 {

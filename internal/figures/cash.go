@@ -17,7 +17,7 @@ func (k *bookkeeper) transfer(e entry) error {
 	k.pay(e, e.Account, s.fee.Add(s.tax).Neg(), s.rate)
 	k.hold(e.Instrument, e.Account, e.Quantity.Neg())
 	k.hold(e.Instrument, e.ToAccount, *e.Quantity)
-	if k.scope == ScopePortfolio {
+	if k.scope == ledger.ScopePortfolio {
 		return nil // one position, the same lots
 	}
 	to := k.position(e.Instrument, e.ToAccount, e.Currency)
@@ -27,7 +27,7 @@ func (k *bookkeeper) transfer(e entry) error {
 	if err := k.checkChoice(e, from, *e.Quantity); err != nil {
 		return err
 	}
-	for _, taken := range from.lots.Take(*e.Quantity, e.extra.chosen) {
+	for _, taken := range from.lots.Take(*e.Quantity, e.Lots) {
 		lot := taken.Lot
 		lot.Account = e.ToAccount
 		to.lots.Open(lot)
@@ -111,7 +111,7 @@ func (k *bookkeeper) split(e entry) {
 		p.lots.Split(*e.Ratio)
 		k.step(e.Date, p)
 	}
-	if k.scope != ScopePortfolio {
+	if k.scope != ledger.ScopePortfolio {
 		return
 	}
 	for key, held := range k.held {

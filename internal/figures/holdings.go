@@ -83,7 +83,7 @@ func bookEvaluation(book ledger.Book, m *Market, method ledger.LotMethod) evalua
 	}
 	base := book.Portfolio.BaseCurrency
 	return evaluation{
-		rules:    rules{base: base, method: method, scope: ScopeAccount, feesInCost: true, tracked: trackedCash(entries)},
+		rules:    rules{base: base, method: method, scope: ledger.ScopeAccount, feesInCost: true, tracked: trackedCash(entries)},
 		rates:    newCrossRates(base, m),
 		prices:   newPriceBook(series, entries),
 		currency: func(id market.InstrumentID) money.Currency { return book.Instruments[id].Currency },

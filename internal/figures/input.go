@@ -36,7 +36,7 @@ const defaultAccount ledger.AccountID = "main"
 // ReadInput reads a case file. What is wrong is a fault.Invalid that names its place.
 func ReadInput(data []byte) (Input, error) {
 	in := Input{
-		rules: rules{method: ledger.FIFO, scope: ScopeAccount, feesInCost: true}, from: market.NoDate, to: market.NoDate,
+		rules: rules{method: ledger.FIFO, scope: ledger.ScopeAccount, feesInCost: true}, from: market.NoDate, to: market.NoDate,
 		prices: map[market.InstrumentID]*market.Series{}, units: map[market.InstrumentID]money.Currency{}, rates: map[money.Currency]*market.Series{},
 		first: market.NoDate, last: market.NoDate,
 	}
@@ -126,7 +126,7 @@ func (in *Input) settleCurrencies() {
 		if in.units[e.Instrument] == "" {
 			in.units[e.Instrument] = e.Currency
 		}
-		if to := e.extra.toInstrument; to != "" && in.units[to] == "" {
+		if to := e.ToInstrument; to != "" && in.units[to] == "" {
 			in.units[to] = in.units[e.Instrument]
 		}
 	}
@@ -333,14 +333,11 @@ func (e *entry) read(v value) error {
 		field{"tax", false, func(v value) error { return v.number(&e.Tax) }},
 		field{"fx_rate", false, func(v value) error { return v.optional(&e.FXRate) }},
 		field{"to_account", false, func(v value) error { return v.name((*string)(&e.ToAccount)) }},
-		field{"to_symbol", false, func(v value) error { return v.name((*string)(&e.extra.toInstrument)) }},
-		field{"to_currency", false, func(v value) error {
-			e.extra.toCurrencyGiven = true
-			return v.unit(&toUnit)
-		}},
-		field{"to_amount", false, func(v value) error { return v.optional(&e.extra.toAmount) }},
+		field{"to_symbol", false, func(v value) error { return v.name((*string)(&e.ToInstrument)) }},
+		field{"to_currency", false, func(v value) error { return v.unit(&toUnit) }},
+		field{"to_amount", false, func(v value) error { return v.optional(&e.ToAmount) }},
 		field{"ratio", false, func(v value) error { return v.ratio(&e.Ratio) }},
-		field{"cost_share", false, func(v value) error { return v.optional(&e.extra.costShare) }},
+		field{"cost_share", false, func(v value) error { return v.optional(&e.CostShare) }},
 		field{"reinvest", false, func(v value) error { return v.boolean(&e.Reinvest) }},
 		field{"refund", false, func(v value) error { return v.boolean(&e.Refund) }},
 		field{"lots", false, func(v value) error { return e.readLots(v) }},
@@ -348,9 +345,10 @@ func (e *entry) read(v value) error {
 	if err != nil {
 		return err
 	}
-	if e.Account == "" && !everyAccountByDefault(e.Type) {
+	if e.Account == "" && !e.Type.OfEveryAccount() {
 		e.Account = defaultAccount
 	}
+	e.Currency, e.ToCurrency = unit.Currency, toUnit.Currency
 	if err := checkEntry(e, v.path+"."); err != nil {
 		return err
 	}
@@ -360,7 +358,6 @@ func (e *entry) read(v value) error {
 
 // inMajorUnits turns hundredths into their currency; a rate for 1 penny becomes one for 1 pound.
 func (e *entry) inMajorUnits(unit, toUnit money.Unit) {
-	e.Currency, e.extra.toCurrency = unit.Currency, toUnit.Currency
 	for _, x := range []*money.Decimal{e.Price, e.Amount, &e.Fee, &e.Tax} {
 		if x != nil && unit.Currency != "" {
 			*x = unit.Major(*x)
@@ -369,8 +366,8 @@ func (e *entry) inMajorUnits(unit, toUnit money.Unit) {
 	if e.FXRate != nil && unit.Currency != "" && !unit.Factor().Equal(money.One) {
 		*e.FXRate = e.FXRate.Quo(unit.Factor())
 	}
-	if e.extra.toAmount != nil && toUnit.Currency != "" {
-		*e.extra.toAmount = toUnit.Major(*e.extra.toAmount)
+	if e.ToAmount != nil && toUnit.Currency != "" {
+		*e.ToAmount = toUnit.Major(*e.ToAmount)
 	}
 }
 
@@ -385,78 +382,20 @@ func (e *entry) readLots(v value) error {
 			field{"id", true, func(v value) error { return v.name((*string)(&c.ID)) }},
 			field{"quantity", true, func(v value) error { return v.number(&c.Quantity) }},
 		)
-		if err == nil && c.Quantity.Sign() <= 0 {
-			err = fault.At(v.path+".quantity", "must be more than 0: %s", c.Quantity)
-		}
-		e.extra.chosen = append(e.extra.chosen, c)
+		e.Lots = append(e.Lots, c)
 		return err
 	})
 }
 
-// everyAccountByDefault are the types that touch every account that holds the symbol.
-func everyAccountByDefault(t ledger.Type) bool {
-	switch t {
-	case ledger.Split, spinOff, merger, rename, writeOff:
-		return true
-	}
-	return false
-}
-
 // checkEntry sees that an activity has what its type needs.
 func checkEntry(e *entry, prefix string) error {
-	var needs []string
-	switch e.Type {
-	case cashTransfer:
-		needs = []string{"amount"}
-	case spinOff:
-		needs = []string{"symbol", "to_symbol", "ratio", "cost_share"}
-	case merger:
-		needs = []string{"symbol", "to_symbol", "ratio"}
-	case returnOfCapital:
-		needs = []string{"symbol", "amount"}
-	case rename:
-		needs = []string{"symbol", "to_symbol"}
-	case writeOff:
-		needs = []string{"symbol"}
-	case external:
-		needs = []string{"amount"}
-	default:
+	if e.Type != external {
 		return ledger.Check(e.Activity, prefix)
 	}
-	given := map[string]bool{
-		"symbol": e.Instrument != "", "to_symbol": e.extra.toInstrument != "", "ratio": e.Ratio != nil,
-		"cost_share": e.extra.costShare != nil, "amount": e.Amount != nil,
+	if e.Amount == nil {
+		return fault.At(prefix+"amount", "external needs an amount")
 	}
-	for _, name := range needs {
-		if !given[name] {
-			return fault.At(prefix+name, "%s needs it", e.Type)
-		}
-	}
-	if err := ledger.CheckNumbers(e.Activity, prefix); err != nil {
-		return err
-	}
-	switch {
-	case e.extra.toInstrument != "" && e.extra.toInstrument == e.Instrument:
-		return fault.At(prefix+"to_symbol", "%s is the symbol itself", e.Instrument)
-	case e.extra.costShare != nil && (e.extra.costShare.Sign() < 0 || e.extra.costShare.Cmp(money.One) > 0):
-		return fault.At(prefix+"cost_share", "must be between 0 and 1: %s", e.extra.costShare)
-	case e.extra.toAmount != nil && e.extra.toAmount.Sign() < 0:
-		return fault.At(prefix+"to_amount", "must not be negative: %s", e.extra.toAmount)
-	}
-	if e.Type == cashTransfer {
-		return checkCashTransfer(e, prefix)
-	}
-	return nil
-}
-
-func checkCashTransfer(e *entry, prefix string) error {
-	switch {
-	case e.ToAccount == "" && !e.extraCurrency():
-		return fault.At(prefix+"to_account", "cash_transfer needs it, or a to_currency")
-	case e.extraCurrency() && e.extra.toAmount == nil:
-		return fault.At(prefix+"to_amount", "a change of currency needs it")
-	}
-	return nil
+	return ledger.CheckNumbers(e.Activity, prefix)
 }
 
 // value is a piece of JSON with its place.

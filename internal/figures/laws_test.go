@@ -27,7 +27,7 @@ func known(t interface{ Fatalf(string, ...any) }, what string, m money.Maybe) mo
 func drawEvaluation(t *rapid.T) (ledger.Book, *Market, evaluation) {
 	book, m := drawBook(t, rapid.Bool().Draw(t, "shorts"))
 	v := bookEvaluation(book, m, rapid.SampledFrom([]ledger.LotMethod{ledger.FIFO, ledger.Average, ledger.LIFO, ledger.HIFO}).Draw(t, "lot method"))
-	v.rules.scope = rapid.SampledFrom([]Scope{ScopeAccount, ScopePortfolio}).Draw(t, "scope")
+	v.rules.scope = rapid.SampledFrom([]ledger.LotScope{ledger.ScopeAccount, ledger.ScopePortfolio}).Draw(t, "scope")
 	v.rules.feesInCost = rapid.Bool().Draw(t, "fees in cost")
 	return book, m, v
 }
@@ -150,7 +150,7 @@ func TestHowItWasBookedChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		sameTotals(t, got, want, 1e-20)
-		if v.rules.scope == ScopeAccount {
+		if v.rules.scope == ledger.ScopeAccount {
 			byInstrument := slices.Clone(v.entries)
 			slices.SortStableFunc(byInstrument, func(a, b entry) int {
 				if a.Date != b.Date {

@@ -12,9 +12,6 @@ import (
 	"folioscope/internal/money"
 )
 
-// extraCurrency says whether the activity names a currency that cash is changed to.
-func (e *entry) extraCurrency() bool { return e.extra.toCurrencyGiven }
-
 func (v value) text(into *string) error {
 	if len(v.raw) == 0 || v.raw[0] != '"' || json.Unmarshal(v.raw, into) != nil {
 		return fault.At(v.path, "not a text: %s", v.shown())

@@ -152,7 +152,7 @@ func (c *change) check(a, old *Activity, prefix string) {
 	if _, err := money.ParseCurrency(string(a.Currency)); err != nil {
 		c.refuse(fault.At(prefix+"currency", "%v", err))
 	}
-	if a.Account != "" || a.Type != Split { // a split without an account is of every account that holds the instrument
+	if a.Account != "" || !a.Type.OfEveryAccount() {
 		c.checkAccount(a.Account, old != nil && old.Account == a.Account, prefix+"account")
 	}
 	if a.Type == Transfer {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -53,7 +54,7 @@ func IsName(text string) bool {
 	return text != "" && len(text) <= NameBytesMax && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// Check sees that an activity of the types of portfolios has what its type needs and nothing that can't be. It knows no book:
+// Check sees that an activity has what its type needs and nothing that can't be. It knows no book:
 // Apply looks at accounts, instruments and quantities held. The error is fault.Invalid at prefix + the field.
 func Check(a *Activity, prefix string) error {
 	at := func(field, format string, args ...any) error { return fault.At(prefix+field, format, args...) }
@@ -78,7 +79,29 @@ func Check(a *Activity, prefix string) error {
 	if a.Type == Transfer && a.ToAccount == a.Account {
 		return at("to_account", "a transfer goes to another account")
 	}
-	return CheckNumbers(a, prefix)
+	if err := CheckNumbers(a, prefix); err != nil {
+		return err
+	}
+	if a.ToInstrument != "" && a.ToInstrument == a.Instrument {
+		return at("to_symbol", "%s is the symbol itself", a.Instrument)
+	}
+	if a.Type == CashTransfer {
+		return checkCashTransfer(a, prefix)
+	}
+	return nil
+}
+
+// checkCashTransfer sees that cash goes somewhere else.
+func checkCashTransfer(a *Activity, prefix string) error {
+	switch {
+	case a.ToAccount == "" && a.ToCurrency == "":
+		return fault.At(prefix+"to_account", "cash_transfer needs it, or a to_currency")
+	case a.ToCurrency != "" && a.ToAmount == nil:
+		return fault.At(prefix+"to_amount", "a change of currency needs it")
+	case (a.ToAccount == "" || a.ToAccount == a.Account) && (a.ToCurrency == "" || a.ToCurrency == a.Currency):
+		return fault.At(prefix+"to_account", "cash goes to another account or into another currency")
+	}
+	return nil
 }
 
 // CheckNumbers sees that no number of an activity is one that none can have.
@@ -105,6 +128,17 @@ func CheckNumbers(a *Activity, prefix string) error {
 	if a.Ratio != nil && (a.Ratio.New.Sign() <= 0 || a.Ratio.Old.Sign() <= 0) {
 		return at("ratio", "not a ratio: %q; it is written %s", a.Ratio.String(), ratioDigitsNote)
 	}
+	if a.CostShare != nil && (a.CostShare.Sign() < 0 || a.CostShare.Cmp(money.One) > 0) {
+		return at("cost_share", "must be between 0 and 1: %s", a.CostShare)
+	}
+	if a.ToAmount != nil && a.ToAmount.Sign() < 0 {
+		return at("to_amount", "must not be negative: %s", a.ToAmount)
+	}
+	for i, c := range a.Lots {
+		if c.Quantity.Sign() <= 0 {
+			return at(fmt.Sprintf("lots[%d].quantity", i), "must be more than 0: %s", c.Quantity)
+		}
+	}
 	return nil
 }
 
@@ -125,6 +159,13 @@ var required = map[Type][]string{
 	Fee:        {"amount"},
 	Tax:        {"amount"},
 	Split:      {"symbol", "ratio"},
+
+	CashTransfer:    {"amount"},
+	SpinOff:         {"symbol", "to_symbol", "ratio", "cost_share"},
+	Merger:          {"symbol", "to_symbol", "ratio"},
+	ReturnOfCapital: {"symbol", "amount"},
+	Rename:          {"symbol", "to_symbol"},
+	WriteOff:        {"symbol"},
 }
 
 // Has says whether an activity has a field, by the name that cases and columns give it.
@@ -138,6 +179,10 @@ func has(a *Activity, field string) bool {
 		return a.Price != nil || a.Amount != nil
 	case "amount":
 		return a.Amount != nil
+	case "to_symbol":
+		return a.ToInstrument != ""
+	case "cost_share":
+		return a.CostShare != nil
 	case "to_account":
 		return a.ToAccount != ""
 	case "ratio":

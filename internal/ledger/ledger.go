@@ -21,13 +21,25 @@ type (
 // LotMethod says which lots a disposal takes first.
 type LotMethod string
 
-// The lot methods. Portfolios keep to FIFO and Average; the others are for cases.
+// The lot methods.
 const (
 	FIFO     LotMethod = "fifo"
 	Average  LotMethod = "average"
 	LIFO     LotMethod = "lifo"     // newest first
 	HIFO     LotMethod = "hifo"     // dearest first
 	Specific LotMethod = "specific" // the disposal names them
+)
+
+// LotMethods are all lot methods.
+func LotMethods() []LotMethod { return []LotMethod{FIFO, LIFO, HIFO, Average, Specific} }
+
+// LotScope says whose lots a disposal takes.
+type LotScope string
+
+// The scopes of lots.
+const (
+	ScopeAccount   LotScope = "account"   // those of its own account
+	ScopePortfolio LotScope = "portfolio" // those of all accounts
 )
 
 // Portfolio is a set of accounts that is valued as one.
@@ -54,7 +66,7 @@ type Account struct {
 // Type is the kind of an activity.
 type Type string
 
-// The activity types of this release; what each needs and does stands in the contract of `evaluate`.
+// The activity types; what each needs and does stands in the contract of `evaluate`.
 const (
 	Buy        Type = "buy"
 	Sell       Type = "sell"
@@ -68,9 +80,25 @@ const (
 	Fee        Type = "fee"
 	Tax        Type = "tax"
 	Split      Type = "split"
+
+	CashTransfer    Type = "cash_transfer"     // between accounts or currencies
+	SpinOff         Type = "spin_off"          // a share of each lot's cost moves to lots of another instrument
+	Merger          Type = "merger"            // lots become lots of another instrument, and cash
+	ReturnOfCapital Type = "return_of_capital" // lowers cost
+	Rename          Type = "rename"            // the same lots under another instrument
+	WriteOff        Type = "write_off"         // a position is worth nothing
 )
 
-// Ratio is a split's new:old.
+// OfEveryAccount says whether an activity of the type that names no account touches every one that holds its instrument.
+func (t Type) OfEveryAccount() bool {
+	switch t {
+	case Split, SpinOff, Merger, Rename, WriteOff:
+		return true
+	}
+	return false
+}
+
+// Ratio is new:old of a split, spin-off or merger.
 type Ratio struct{ New, Old money.Decimal }
 
 // Activity is one thing that happened. Pointers are nil where a value was not given; quantity and price are never negative.
@@ -87,11 +115,17 @@ type Activity struct {
 	Fee        money.Decimal
 	Tax        money.Decimal
 	FXRate     *money.Decimal // base units for 1 Currency, as booked; goes before the day's rate
-	ToAccount  AccountID      // transfer
-	Ratio      *Ratio         // split
+	ToAccount  AccountID      // transfer, cash_transfer
+	Ratio      *Ratio         // split, spin_off, merger
 	Reinvest   bool           // dividend: also buys Quantity for it
 	Refund     bool           // fee, tax: money comes back
 	Note       string
+
+	ToInstrument market.InstrumentID // spin_off, merger, rename
+	CostShare    *money.Decimal      // spin_off: what part of cost moves, 0 to 1
+	ToCurrency   money.Currency      // cash_transfer that changes currency
+	ToAmount     *money.Decimal      // cash_transfer: what arrives, in ToCurrency
+	Lots         []Choice            // the lots that a disposal or transfer names, for Specific
 
 	// Kept by the journal, not by the person who enters it.
 	Position   int64 // order of entry within the portfolio, breaks ties within a day
