@@ -37,14 +37,10 @@ func (c Carried) Share(part, whole money.Decimal) Carried {
 	if part.Equal(whole) {
 		return c
 	}
-	share := func(m money.Maybe) money.Maybe {
-		x, ok := m.Get()
-		if !ok || x.IsZero() {
-			return m
-		}
-		return money.Known(x.Mul(part).Quo(whole))
+	return Carried{
+		Local: c.Local.Share(part, whole), Base: c.Base.Share(part, whole),
+		Start: c.Start.Share(part, whole), StartFX: c.StartFX.Share(part, whole),
 	}
-	return Carried{Local: share(c.Local), Base: share(c.Base), Start: share(c.Start), StartFX: share(c.StartFX)}
 }
 
 // Lot is what was opened at once and is still there.
