@@ -86,6 +86,7 @@ type bookkeeper struct {
 
 	track    track
 	day      dayBook
+	listen   func(earned) // hears of every dividend and interest, where somebody asks
 	problems problems
 }
 

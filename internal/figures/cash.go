@@ -61,6 +61,7 @@ func (k *bookkeeper) dividend(e entry) error {
 	amount := signed(s.gross, p.lots.Quantity().Sign() < 0)
 	p.income = p.income.Add(s.rate.Times(amount))
 	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.earn(e, amount, s)
 	net := amount.Sub(s.fee).Sub(s.tax)
 	if !e.Reinvest {
 		k.pay(e, e.Account, net, s.rate)
@@ -84,6 +85,7 @@ func (k *bookkeeper) interest(e entry) {
 		k.income = k.income.Add(worth)
 	}
 	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.earn(e, s.gross, s)
 	k.pay(e, e.Account, s.gross.Sub(s.fee).Sub(s.tax), s.rate)
 }
 

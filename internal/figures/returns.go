@@ -108,6 +108,7 @@ type drawdown struct {
 	maxDays     int     // from that peak to that low
 	longestDays int     // from a peak to its recovery or to the end
 	daily       []float64
+	periods     []DrawdownPeriod // each fall, in order
 }
 
 // levelSlack lets a level that was reached again count as reached, although a product of doubles missed it.
@@ -124,12 +125,14 @@ func drawdowns(links []dayReturn, from market.Date) drawdown {
 		case link.index > peak*(1+levelSlack) || under && link.index >= peak*(1-levelSlack):
 			if under {
 				d.longestDays = max(d.longestDays, int(link.date-peakDay))
+				d.periods[len(d.periods)-1].end(link.date, true)
 			}
 			peak, peakDay, under = max(peak, link.index), link.date, false
 		case link.index < peak*(1-levelSlack):
-			under = true
 			fall := 1 - link.index/peak
 			d.daily[i] = fall
+			d.fall(peakDay, link.date, fall, !under)
+			under = true
 			if fall > d.max*(1+levelSlack) {
 				d.max, d.maxDays = fall, int(link.date-peakDay)
 			}
@@ -137,6 +140,7 @@ func drawdowns(links []dayReturn, from market.Date) drawdown {
 	}
 	if under {
 		d.longestDays = max(d.longestDays, int(links[len(links)-1].date-peakDay))
+		d.periods[len(d.periods)-1].end(links[len(links)-1].date, false)
 	}
 	return d
 }

@@ -1,0 +1,49 @@
+package figures
+
+import (
+	"fmt"
+
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// walked is a portfolio at the end of a period, with all that its walk kept of the days before.
+type walked struct {
+	*bookkeeper
+	from, to market.Date
+	start    money.Maybe // worth at the end of the day before the period
+}
+
+// walkBook takes a portfolio's activities up to the end of a period, as evaluate does. market.NoDate as from begins with the
+// first activity. The book's activities must have passed ledger.Apply.
+func walkBook(book ledger.Book, m *Market, from, to market.Date, listen func(earned)) (walked, error) {
+	from, err := checkPeriod(book, from, to)
+	if err != nil {
+		return walked{}, err
+	}
+	v := bookEvaluation(book, m, "")
+	w := walked{bookkeeper: newBookkeeper(v.rules, v.rates, v.prices, v.currency), from: from, to: to}
+	w.listen = listen
+	i := 0
+	for ; i < len(v.entries) && v.entries[i].Date < from; i++ {
+		if err := w.apply(v.entries[i]); err != nil {
+			return w, fmt.Errorf("walk portfolio: %w", err)
+		}
+	}
+	w.start = w.begin(from - 1)
+	for ; i < len(v.entries) && v.entries[i].Date <= to; i++ {
+		if err := w.apply(v.entries[i]); err != nil {
+			return w, fmt.Errorf("walk portfolio: %w", err)
+		}
+	}
+	return w, nil
+}
+
+// found is the problems of a walk, never nil.
+func (w walked) found() []Problem {
+	if w.problems.list == nil {
+		return []Problem{}
+	}
+	return w.problems.list
+}
