@@ -80,7 +80,7 @@ func (c *change) apply(changes Changes) ([]Activity, error) {
 			return Activity{}, fault.New(fault.Invalid, "the activity %.40q is changed twice at once", string(id))
 		}
 		gone[i] = struct{}{}
-		c.touched[c.book.Activities[i].Instrument] = struct{}{}
+		c.touch(&c.book.Activities[i])
 		return c.book.Activities[i], nil
 	}
 	for _, id := range changes.Voided {
@@ -131,7 +131,7 @@ func (c *change) refuse(err error) {
 // check looks at one activity by itself and at what it names; old is the version it replaces, nil for a new one.
 func (c *change) check(a, old *Activity, prefix string) {
 	c.places[a.ID] = prefix
-	c.touched[a.Instrument] = struct{}{}
+	c.touch(a)
 	if err := Check(a, prefix); err != nil {
 		c.refuse(err)
 		return
@@ -152,11 +152,51 @@ func (c *change) check(a, old *Activity, prefix string) {
 	if _, err := money.ParseCurrency(string(a.Currency)); err != nil {
 		c.refuse(fault.At(prefix+"currency", "%v", err))
 	}
+	c.checkTarget(a, prefix)
 	if a.Account != "" || !a.Type.OfEveryAccount() {
 		c.checkAccount(a.Account, old != nil && old.Account == a.Account, prefix+"account")
 	}
-	if a.Type == Transfer {
+	if a.ToAccount != "" {
 		c.checkAccount(a.ToAccount, old != nil && old.ToAccount == a.ToAccount, prefix+"to_account")
+	}
+}
+
+// touch notes whose quantities an activity changes.
+func (c *change) touch(a *Activity) {
+	for _, id := range []market.InstrumentID{a.Instrument, a.ToInstrument} {
+		if id != "" {
+			c.touched[id] = struct{}{}
+		}
+	}
+}
+
+// checkTarget looks at what an activity turns something into, and at what would be passed over in silence.
+func (c *change) checkTarget(a *Activity, prefix string) {
+	if target, known := c.book.Instruments[a.ToInstrument]; a.ToInstrument != "" && (!known || target.Class == market.FX) {
+		c.refuse(fault.At(prefix+"to_symbol", "no such instrument: %.40q", string(a.ToInstrument)))
+	}
+	if a.ToCurrency != "" {
+		if _, err := money.ParseCurrency(string(a.ToCurrency)); err != nil {
+			c.refuse(fault.At(prefix+"to_currency", "%v", err))
+		}
+	}
+	if a.Type == CashTransfer && a.staysWhereItIs() {
+		c.refuse(fault.At(prefix+"to_account", "%s", cashStays))
+	}
+	if a.Type.OfEveryAccount() && !(a.Fee.IsZero() && a.Tax.IsZero()) && (a.Type != Merger || a.Account == "") {
+		field, text := "fee", "enter the fee as one of its own: of a %s nobody would know which account paid it"
+		if a.Fee.IsZero() {
+			field, text = "tax", "enter the tax as one of its own: of a %s nobody would know which account paid it"
+		}
+		c.refuse(fault.At(prefix+field, text, a.Type))
+	}
+	if len(a.Lots) > LotsMax {
+		c.refuse(fault.At(prefix+"lots", "more than %d", LotsMax))
+	}
+	for i, lot := range a.Lots {
+		if !IsName(string(lot.ID)) {
+			c.refuse(fault.At(fmt.Sprintf("%slots[%d].id", prefix, i), "is missing or not an id"))
+		}
 	}
 }
 
@@ -173,130 +213,49 @@ func (c *change) checkAccount(id AccountID, was bool, place string) {
 	}
 }
 
-// inAccount is one instrument in one account.
-type inAccount struct {
-	instrument market.InstrumentID
-	account    AccountID
-}
-
-// checkHeld walks the instruments that changes touch and refuses what would sell, move or deliver more than is there.
+// checkHeld follows the instruments that changes touch and refuses what can't have happened. What the portfolio doesn't allow any
+// more, but did when it was entered, stays: the same sale short of no more than before.
 func (c *change) checkHeld(activities []Activity) error {
-	held, splits := map[inAccount]money.Decimal{}, map[inAccount]money.Decimal{}
+	instruments := linked(activities, c.touched)
+	var before map[ActivityID]money.Decimal // sales short of something in the book as it was; worked out where one is met
+	s := newStock(c.book)
 	for i := range activities {
 		a := &activities[i]
-		if _, ok := c.touched[a.Instrument]; !ok || a.Instrument == "" {
+		if _, ok := instruments[a.Instrument]; !ok || a.Instrument == "" {
 			continue
 		}
-		has := held[inAccount{a.Instrument, a.Account}]
-		switch a.Type {
-		case Dividend:
-			if a.Reinvest && has.Sign() < 0 {
-				return fault.At(cmp.Or(c.place(a), "activities.")+"reinvest", "%s is held short on %s: its dividends are paid, not reinvested", c.symbol(a), a.Date)
+		bad := s.take(a)
+		if bad == nil {
+			continue
+		}
+		if prefix, own := c.places[a.ID]; own {
+			return fault.At(prefix+bad.field, "%s", bad.text)
+		}
+		if !bad.missing.IsZero() {
+			if before == nil {
+				before = shortSales(c.book)
 			}
-		case Sell:
-			if !c.book.Portfolio.AllowShort && a.Quantity.Cmp(has) > 0 {
-				return c.short(a, has)
-			}
-		case DeliverOut, Transfer:
-			if a.Quantity.Cmp(has) > 0 {
-				return c.short(a, has)
-			}
-			if a.Type == Transfer && held[inAccount{a.Instrument, a.ToAccount}].Sign() < 0 {
-				return fault.At(cmp.Or(c.place(a), "activities.")+"to_account", "the account is short of %s on %s", c.symbol(a), a.Date)
-			}
-		case Split:
-			if err := c.multiply(splits, a); err != nil {
-				return err
+			if was, ok := before[a.ID]; ok && bad.missing.Cmp(was) <= 0 {
+				continue
 			}
 		}
-		move(held, a)
+		return fault.At("activities", "an activity that stands already would become impossible: %s", bad.text)
 	}
 	return nil
 }
 
-// move is what an activity does to the quantities that are held.
-func move(held map[inAccount]money.Decimal, a *Activity) {
-	key := inAccount{a.Instrument, a.Account}
-	switch a.Type {
-	case Buy, DeliverIn:
-		held[key] = held[key].Add(*a.Quantity)
-	case Dividend:
-		if a.Reinvest {
-			held[key] = held[key].Add(*a.Quantity)
-		}
-	case Sell, DeliverOut:
-		held[key] = held[key].Sub(*a.Quantity)
-	case Transfer:
-		held[key] = held[key].Sub(*a.Quantity)
-		to := inAccount{a.Instrument, a.ToAccount}
-		held[to] = held[to].Add(*a.Quantity)
-	case Split:
-		for key, has := range held {
-			if key.instrument == a.Instrument && (a.Account == "" || key.account == a.Account) {
-				held[key] = a.Ratio.Apply(has)
-			}
-		}
-	}
-}
-
-// Shorts are the instruments of which an account of a book is short after its last activity, by id. A book can't have any where its
-// portfolio doesn't allow them; Apply keeps to that only for what changes touch, so ask before it is no longer allowed.
-func Shorts(book Book) []market.InstrumentID {
-	held := map[inAccount]money.Decimal{}
+// shortSales is how much was missing for each sale that opened a short position, where the portfolio doesn't allow it any more.
+func shortSales(book Book) map[ActivityID]money.Decimal {
+	missing := map[ActivityID]money.Decimal{}
+	s := newStock(book)
 	for i := range book.Activities {
-		if a := &book.Activities[i]; a.Instrument != "" {
-			move(held, a)
+		a := &book.Activities[i]
+		if a.Instrument == "" {
+			continue
+		}
+		if bad := s.take(a); bad != nil && !bad.missing.IsZero() {
+			missing[a.ID] = bad.missing
 		}
 	}
-	var short []market.InstrumentID
-	for key, quantity := range held {
-		if quantity.Sign() < 0 {
-			short = append(short, key.instrument)
-		}
-	}
-	slices.Sort(short)
-	return slices.Compact(short)
-}
-
-// The bounds of what all splits of an instrument together come to.
-var (
-	splitsMax = money.NewDecimal(1, splitPowerMax)
-	splitsMin = money.NewDecimal(1, -splitPowerMax)
-)
-
-// multiply adds a split to those before it in its account. Any split alone may be as it likes, but quantities and prices that go
-// through hundreds of huge ones have so many digits that nothing can be worked out from them.
-func (c *change) multiply(splits map[inAccount]money.Decimal, a *Activity) error {
-	key := inAccount{a.Instrument, a.Account}
-	factor, ok := splits[key]
-	if !ok {
-		factor = money.One
-	}
-	factor = a.Ratio.Apply(factor)
-	if factor.Cmp(splitsMax) > 0 || factor.Cmp(splitsMin) < 0 {
-		return fault.At(cmp.Or(c.place(a), "activities.")+"ratio", "the splits of %s up to %s multiply or divide it by more than 1 with %d zeros", c.symbol(a), a.Date, splitPowerMax)
-	}
-	splits[key] = factor
-	return nil
-}
-
-// short says what is missing, and where: at the activity itself, or at the change that makes an older one impossible.
-func (c *change) short(a *Activity, held money.Decimal) error {
-	if held.Sign() < 0 {
-		held = money.Zero
-	}
-	verb := map[Type]string{Sell: "sold", DeliverOut: "delivered out", Transfer: "transferred"}[a.Type]
-	text := fmt.Sprintf("%s %s %s on %s, but only %s held: %s too few", a.Quantity, c.symbol(a), verb, a.Date, held.Reduced(), a.Quantity.Sub(held).Reduced())
-	if _, own := c.places[a.ID]; own {
-		return fault.At(c.place(a)+"quantity", "%s", text)
-	}
-	return fault.At("activities", "an activity that stands already would become impossible: %s", text)
-}
-
-// place is the prefix of an activity's places.
-func (c *change) place(a *Activity) string { return c.places[a.ID] }
-
-// symbol is what people call an activity's instrument.
-func (c *change) symbol(a *Activity) string {
-	return cmp.Or(c.book.Instruments[a.Instrument].Symbol, string(a.Instrument))
+	return missing
 }

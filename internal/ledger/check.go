@@ -17,10 +17,11 @@ const (
 	ChangesMax      = 100_000   // activities in one change: an import
 	PortfoliosMax   = 100       // portfolios of an owner, closed ones included: a family's, since each is read and valued on its own
 	AccountsMax     = 1_000     // accounts of a portfolio
+	LotsMax         = 10_000    // lots that one disposal names
 	NoteBytesMax    = 2_000     // bytes of a note
 	NameBytesMax    = 200       // bytes of a symbol, account or id as a case writes it
 	DateMin         = "1900-01-01"
-	splitPowerMax   = 30 // of 10: how far all splits of an instrument in an account may multiply or divide what is held
+	splitPowerMax   = 30 // of 10: how far all ratios that an instrument in an account went through may multiply or divide what is held
 	ratioDigitsNote = "new:old such as 2:1, neither of them 0"
 )
 
@@ -98,10 +99,17 @@ func checkCashTransfer(a *Activity, prefix string) error {
 		return fault.At(prefix+"to_account", "cash_transfer needs it, or a to_currency")
 	case a.ToCurrency != "" && a.ToAmount == nil:
 		return fault.At(prefix+"to_amount", "a change of currency needs it")
-	case (a.ToAccount == "" || a.ToAccount == a.Account) && (a.ToCurrency == "" || a.ToCurrency == a.Currency):
-		return fault.At(prefix+"to_account", "cash goes to another account or into another currency")
+	case a.staysWhereItIs():
+		return fault.At(prefix+"to_account", "%s", cashStays)
 	}
 	return nil
+}
+
+const cashStays = "cash goes to another account or into another currency"
+
+// staysWhereItIs says whether a cash transfer goes from an account's currency to the same.
+func (a *Activity) staysWhereItIs() bool {
+	return (a.ToAccount == "" || a.ToAccount == a.Account) && (a.ToCurrency == "" || a.ToCurrency == a.Currency)
 }
 
 // CheckNumbers sees that no number of an activity is one that none can have.

@@ -49,8 +49,9 @@ type Portfolio struct {
 	Name         string
 	BaseCurrency money.Currency
 	LotMethod    LotMethod
-	AllowShort   bool  // selling more than is held opens a short position instead of being refused
-	Sequence     int64 // grows by 1 with every change
+	LotScope     LotScope // ScopeAccount where it is empty
+	AllowShort   bool     // selling more than is held opens a short position instead of being refused
+	Sequence     int64    // grows by 1 with every change
 	Closed       bool
 	CreatedAt    time.Time
 }

@@ -279,17 +279,34 @@ func (l *Lots) Held(id ActivityID) money.Decimal {
 	return held
 }
 
-// Split multiplies quantities by new/old and leaves costs as they are. The whole is rounded once, to 34 digits, and the lots
+// Choose sees whether chosen parts of lots are there: id is the first lot of which there isn't enough, with how much of it is held.
+// sum is what the choices come to.
+func (l *Lots) Choose(chosen []Choice) (id ActivityID, held, sum money.Decimal) {
+	wanted := make(map[ActivityID]money.Decimal, len(chosen))
+	for _, choice := range chosen {
+		wanted[choice.ID] = wanted[choice.ID].Add(choice.Quantity)
+		sum = sum.Add(choice.Quantity)
+		if held := l.Held(choice.ID); wanted[choice.ID].Cmp(held) > 0 {
+			return choice.ID, held, sum
+		}
+	}
+	return "", money.Zero, sum
+}
+
+// Split multiplies quantities by new/old and leaves costs as they are.
+func (l *Lots) Split(ratio Ratio) { l.quantity = ratio.Multiply(l.lots) }
+
+// Multiply multiplies the quantities of lots by new/old and gives their sum. The whole is rounded once, to 34 digits, and the lots
 // share it so that they sum to it.
-func (l *Lots) Split(ratio Ratio) {
+func (r Ratio) Multiply(lots []Lot) money.Decimal {
 	var before, after money.Decimal
-	for i := range l.lots {
-		before = before.Add(l.lots[i].Quantity)
-		upTo := ratio.Apply(before)
-		l.lots[i].Quantity = upTo.Sub(after)
+	for i := range lots {
+		before = before.Add(lots[i].Quantity)
+		upTo := r.Apply(before)
+		lots[i].Quantity = upTo.Sub(after)
 		after = upTo
 	}
-	l.quantity = after
+	return after
 }
 
 // Apply is a quantity after a split: quantity · new / old to 34 digits.
