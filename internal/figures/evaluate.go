@@ -84,7 +84,7 @@ func (k *bookkeeper) figures(p period, start money.Maybe) Output {
 	if k.tracked {
 		t.Cash = k.cashWorth(p.to)
 		t.Value = t.Value.Add(t.Cash)
-		exchange := t.Cash.Sub(k.cashStart).Sub(k.moved)
+		exchange := k.exchanged(t.Cash)
 		t.FXEffect = t.FXEffect.Add(exchange)
 		parts = parts.Add(exchange)
 	}
@@ -100,6 +100,7 @@ func (k *bookkeeper) figures(p period, start money.Maybe) Output {
 	}
 	days := daily(&k.track, k.prices, k.rates, p.from, p.to, &k.problems)
 	out.rates(p, start, days, flows, &k.problems)
+	k.problems.addGaps(gaps(&k.track, k.prices, p.from, p.to))
 	out.Problems = k.problems.list
 	if out.Problems == nil {
 		out.Problems = []Problem{}
