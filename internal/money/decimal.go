@@ -22,7 +22,6 @@ const (
 	integerDigitsMax  = 60 // digits before the point: more than any amount in any currency
 	fractionDigitsMax = 60 // digits after the point: room for quotients of 34 digits, far finer than 1e-18 units of a token
 	quotientDigits    = 34 // significant digits of a quotient: IEEE 754 decimal128
-	narrowDigits      = 18 // so many digits always fit into 63 bits
 )
 
 // ErrSyntax says that a text is not a plain decimal such as "-12.50".
@@ -34,11 +33,12 @@ var ErrRange = errors.New("too many digits")
 // Decimal is an exact decimal number. The zero value is 0.
 //
 // Nearly every amount there is fits into coefficient · 10^exponent with 63 bits, where a sum or product costs a few
-// nanoseconds and no allocation; wide is set for the rest and never changed after.
+// nanoseconds and no allocation. What was multiplied by a quotient has up to 256 bits, beside the value, at some ten
+// nanoseconds and one allocation. All the rest is the library's.
 type Decimal struct {
-	coefficient int64 // not math.MinInt64, so that its sign can always be turned
+	coefficient int64 // not math.MinInt64, so that its sign can always be turned; −1 or 1 where wide has the magnitude
 	exponent    int32
-	wide        *apd.Decimal
+	wide        *wide
 }
 
 // Zero and One are what their names say.
@@ -56,42 +56,12 @@ var (
 
 // NewDecimal is coefficient · 10^exponent.
 func NewDecimal(coefficient int64, exponent int32) Decimal {
-	if coefficient == math.MinInt64 {
-		return Decimal{wide: apd.New(coefficient, exponent)}
-	}
-	return Decimal{coefficient: coefficient, exponent: exponent}
-}
-
-// widened is x as the library's decimal, in buffer where x is narrow. What it gives is only read.
-func (x *Decimal) widened(buffer *apd.Decimal) *apd.Decimal {
-	if x.wide != nil {
-		return x.wide
-	}
-	buffer.SetFinite(x.coefficient, x.exponent)
-	return buffer
-}
-
-// narrowed takes a decimal over, and keeps it in 63 bits where it fits. Zero has no sign.
-func narrowed(d *apd.Decimal) Decimal {
-	if d.Coeff.IsInt64() {
-		n := d.Coeff.Int64()
-		if d.Negative {
-			n = -n
-		}
-		return Decimal{coefficient: n, exponent: d.Exponent}
-	}
-	return Decimal{wide: d}
+	return signed(coefficient, &natural{magnitude(coefficient)}, exponent)
 }
 
 // FromInteger is coefficient · 10^exponent for coefficients of any size; the coefficient is copied.
 func FromInteger(coefficient *big.Int, exponent int32) Decimal {
-	if coefficient.IsInt64() {
-		return NewDecimal(coefficient.Int64(), exponent)
-	}
-	d := &apd.Decimal{Exponent: exponent, Negative: coefficient.Sign() < 0}
-	d.Coeff.SetMathBigInt(coefficient)
-	d.Coeff.Abs(&d.Coeff)
-	return narrowed(d)
+	return fromMagnitude(int64(coefficient.Sign()), new(big.Int).Abs(coefficient), exponent)
 }
 
 // Narrow is x as coefficient · 10^exponent where the coefficient fits into 63 bits; kernels keep it without a pointer.
@@ -101,9 +71,6 @@ func (x Decimal) Narrow() (coefficient int64, exponent int32, ok bool) {
 
 // Places is how many digits after the point x is written with, 0 or more.
 func (x Decimal) Places() int32 {
-	if x.wide != nil {
-		return max(-x.wide.Exponent, 0)
-	}
 	return max(-x.exponent, 0)
 }
 
@@ -117,17 +84,12 @@ func Parse(text string) (Decimal, error) {
 	if len(strings.TrimLeft(whole, "0")) > integerDigitsMax || len(fraction) > fractionDigitsMax {
 		return Decimal{}, fmt.Errorf("%w: %q", ErrRange, shorten(text))
 	}
-	if len(whole)+len(fraction) <= narrowDigits {
-		n := int64(0)
-		for _, part := range [...]string{whole, fraction} {
-			for _, c := range []byte(part) {
-				n = n*10 + int64(c-'0')
-			}
-		}
+	if n, ok := parseNatural(whole, fraction); ok {
+		sign := int64(1)
 		if len(digits) < len(text) {
-			n = -n
+			sign = -1
 		}
-		return Decimal{coefficient: n, exponent: -int32(len(fraction))}, nil
+		return signed(sign, &n, -int32(len(fraction))), nil
 	}
 	d := new(apd.Decimal)
 	if _, _, err := d.SetString(text); err != nil {
@@ -143,6 +105,32 @@ func MustParse(text string) Decimal {
 		panic(err)
 	}
 	return x
+}
+
+// parseNatural reads digits where so many fit.
+func parseNatural(whole, fraction string) (n natural, ok bool) {
+	if whole = strings.TrimLeft(whole, "0"); len(whole)+len(fraction) > naturalDigits {
+		return n, false
+	}
+	word, count := uint64(0), 0
+	take := func() {
+		n, _ = n.times(&tenTo[count])
+		n, _ = n.plus(&natural{word})
+		word, count = 0, 0
+	}
+	for _, part := range [...]string{whole, fraction} {
+		for _, c := range []byte(part) {
+			word = word*10 + uint64(c-'0')
+			if count++; count == wordDigits {
+				take()
+			}
+		}
+	}
+	if n == (natural{}) {
+		return natural{word}, true
+	}
+	take()
+	return n, true
 }
 
 func allDigits(s string) bool {
@@ -174,22 +162,24 @@ func must(_ apd.Condition, err error) {
 
 // Add is x + y, exact.
 func (x Decimal) Add(y Decimal) Decimal {
+	if x.coefficient == 0 {
+		return y
+	}
+	if y.coefficient == 0 {
+		return x
+	}
 	if x.wide == nil && y.wide == nil {
-		if x.coefficient == 0 {
-			return y
-		}
-		if y.coefficient == 0 {
-			return x
-		}
 		if a, b, exponent, ok := aligned(x, y); ok {
 			if sum := a + b; (sum > a) == (b > 0) && sum != math.MinInt64 {
 				return Decimal{coefficient: sum, exponent: exponent}
 			}
 		}
 	}
-	var a, b apd.Decimal
+	if sum, ok := addWide(&x, &y); ok {
+		return sum
+	}
 	sum := new(apd.Decimal)
-	must(exact.Add(sum, x.widened(&a), y.widened(&b)))
+	must(exact.Add(sum, x.widened(), y.widened()))
 	return narrowed(sum)
 }
 
@@ -198,23 +188,28 @@ func (x Decimal) Sub(y Decimal) Decimal { return x.Add(y.Neg()) }
 
 // Mul is x · y, exact.
 func (x Decimal) Mul(y Decimal) Decimal {
+	if x.coefficient == 0 || y.coefficient == 0 {
+		return Decimal{}
+	}
 	if x.wide == nil && y.wide == nil {
-		if x.coefficient == 0 || y.coefficient == 0 {
-			return Decimal{}
-		}
 		if product, ok := times(x.coefficient, y.coefficient); ok {
 			return Decimal{coefficient: product, exponent: x.exponent + y.exponent}
 		}
 	}
-	var a, b apd.Decimal
+	if product, ok := mulWide(&x, &y); ok {
+		return product
+	}
 	product := new(apd.Decimal)
-	must(exact.Mul(product, x.widened(&a), y.widened(&b)))
+	must(exact.Mul(product, x.widened(), y.widened()))
 	return narrowed(product)
 }
 
 // Quo is x / y to 34 significant digits, half to even, without trailing zeros. It panics when y is 0: callers decide what a
 // division by nothing means.
 func (x Decimal) Quo(y Decimal) Decimal {
+	if x.coefficient == 0 && y.coefficient != 0 {
+		return Decimal{}
+	}
 	if x.wide == nil && y.wide == nil && y.coefficient != 0 {
 		for shift, scale := int32(0), int64(1); shift <= 6; shift, scale = shift+2, scale*100 { // most quotients that end, end soon
 			numerator, ok := times(x.coefficient, scale)
@@ -226,19 +221,21 @@ func (x Decimal) Quo(y Decimal) Decimal {
 			}
 		}
 	}
-	var a, b apd.Decimal
+	if y.coefficient != 0 {
+		if result, ok := quoWide(&x, &y); ok {
+			return result
+		}
+	}
 	result := new(apd.Decimal)
-	must(quotient.Quo(result, x.widened(&a), y.widened(&b)))
+	must(quotient.Quo(result, x.widened(), y.widened()))
 	result.Reduce(result)
 	return narrowed(result)
 }
 
 // Neg is −x.
 func (x Decimal) Neg() Decimal {
-	if x.wide == nil {
-		return Decimal{coefficient: -x.coefficient, exponent: x.exponent}
-	}
-	return narrowed(new(apd.Decimal).Neg(x.wide))
+	x.coefficient = -x.coefficient
+	return x
 }
 
 // Abs is |x|.
@@ -251,27 +248,36 @@ func (x Decimal) Abs() Decimal {
 
 // Reduced is x without trailing zeros after the point.
 func (x Decimal) Reduced() Decimal {
-	if x.wide != nil {
-		if x.wide.Exponent >= 0 {
-			return x
-		}
-		d := new(apd.Decimal)
-		d.Reduce(x.wide)
-		return narrowed(d)
-	}
 	if x.coefficient == 0 {
 		return Decimal{}
 	}
-	for x.exponent < 0 && x.coefficient%10 == 0 {
-		x.coefficient, x.exponent = x.coefficient/10, x.exponent+1
+	if x.wide == nil {
+		for x.exponent < 0 && x.coefficient%10 == 0 {
+			x.coefficient, x.exponent = x.coefficient/10, x.exponent+1
+		}
+		return x
 	}
-	return x
+	if x.exponent >= 0 {
+		return x
+	}
+	if n, ok := x.limbs(); ok {
+		count := n.withoutTens(min(int(-x.exponent), naturalDigits))
+		if count == 0 {
+			return x
+		}
+		return signed(x.coefficient, &n, x.exponent+int32(count))
+	}
+	d := x.widened()
+	d.Reduce(d)
+	return narrowed(d)
 }
 
 // Round is x to so many digits after the point, half to even. Rounding belongs to the edge: screens and files.
 func (x Decimal) Round(places int32) Decimal {
-	var buffer apd.Decimal
-	d := x.widened(&buffer)
+	if rounded, ok := roundWide(&x, places); ok {
+		return rounded
+	}
+	d := x.widened()
 	context := quotient
 	context.Precision = uint32(max(d.NumDigits()+int64(places)+int64(abs32(d.Exponent))+2, 1)) // what is kept at most, and one to spare
 	result := new(apd.Decimal)
@@ -293,8 +299,13 @@ func (x Decimal) Cmp(y Decimal) int {
 			return cmp.Compare(a, b)
 		}
 	}
-	var a, b apd.Decimal
-	return x.widened(&a).Cmp(y.widened(&b))
+	if sign := x.Sign(); sign == 0 || sign != y.Sign() {
+		return cmp.Compare(sign, y.Sign())
+	}
+	if a, b, _, ok := alignedLimbs(&x, &y); ok {
+		return x.Sign() * a.cmp(&b)
+	}
+	return x.widened().Cmp(y.widened())
 }
 
 // Equal says whether x and y are the same number, whatever their trailing zeros.
@@ -302,14 +313,11 @@ func (x Decimal) Equal(y Decimal) bool { return x.Cmp(y) == 0 }
 
 // Sign is −1, 0 or 1.
 func (x Decimal) Sign() int {
-	if x.wide != nil {
-		return x.wide.Sign()
-	}
 	return cmp.Compare(x.coefficient, 0)
 }
 
 // IsZero says whether x is 0.
-func (x Decimal) IsZero() bool { return x.Sign() == 0 }
+func (x Decimal) IsZero() bool { return x.coefficient == 0 }
 
 // String is the plain decimal without exponent, as it was written: "12.50" stays "12.50".
 func (x Decimal) String() string { return string(x.appendPlain(make([]byte, 0, 24))) }
@@ -318,14 +326,19 @@ func (x Decimal) String() string { return string(x.appendPlain(make([]byte, 0, 2
 func (x Decimal) AppendText(dst []byte) ([]byte, error) { return x.appendPlain(dst), nil }
 
 func (x Decimal) appendPlain(dst []byte) []byte {
-	if x.wide != nil {
-		return x.wide.Append(dst, 'f')
-	}
 	if x.coefficient < 0 {
 		dst = append(dst, '-')
 	}
-	var buffer [20]byte
-	digits := strconv.AppendUint(buffer[:0], magnitude(x.coefficient), 10)
+	var buffer [naturalDigits + 1]byte
+	var digits []byte
+	switch {
+	case x.wide == nil:
+		digits = strconv.AppendUint(buffer[:0], magnitude(x.coefficient), 10)
+	case x.wide.huge != nil:
+		digits = x.wide.huge.Append(nil, 10)
+	default:
+		digits = x.wide.limbs.appendDigits(buffer[:0])
+	}
 	if x.exponent >= 0 {
 		dst = append(dst, digits...)
 		for range x.exponent {
