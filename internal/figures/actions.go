@@ -1,8 +1,12 @@
 package figures
 
 import (
+	"cmp"
+	"slices"
+
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
+	"folioscope/internal/market"
 	"folioscope/internal/money"
 )
 
@@ -21,7 +25,7 @@ func (k *bookkeeper) applyAction(e entry) error {
 	case ledger.ReturnOfCapital:
 		return k.returnCapital(e)
 	case ledger.Rename:
-		return k.moveLots(e, nil)
+		return k.rename(e)
 	case ledger.WriteOff:
 		return k.writeOff(e)
 	default:
@@ -57,38 +61,89 @@ func (k *bookkeeper) transferCash(e entry) {
 	}
 }
 
-// moveLots turns the lots of an instrument into lots of another, changed where change says so.
-func (k *bookkeeper) moveLots(e entry, change func(ledger.Lot) ledger.Lot) error {
-	target := e
-	for _, p := range k.affected(e) {
-		to := k.position(e.ToInstrument, p.account, p.currency)
-		lots := p.lots.All()
-		if to.lots.Quantity().Sign()*p.lots.Quantity().Sign() < 0 {
-			return fault.At(target.place("to_symbol"), "%s is long and %s short in account %q", e.Instrument, e.ToInstrument, string(p.account))
-		}
-		p.lots.Clear()
-		for _, lot := range lots {
-			if change != nil {
-				lot = change(lot)
+// stake is what an action touches of one position.
+type stake struct {
+	ledger.Stake
+	p *position
+}
+
+// stakes is what an action on an instrument touches: of every account that holds it, or of the one that is named.
+func (k *bookkeeper) stakes(e entry) ([]stake, error) {
+	var all []stake
+	for _, p := range k.of[e.Instrument] {
+		if k.scope != ledger.ScopePortfolio {
+			if quantity := p.lots.Quantity(); !quantity.IsZero() && (e.Account == "" || p.account == e.Account) {
+				all = append(all, stake{ledger.Stake{Parts: []ledger.AccountPart{{Account: p.account, Quantity: quantity}}, Whole: true}, p})
 			}
-			lot.Carried = k.converted(e, p, to, lot.Carried)
-			to.lots.Open(lot)
+			continue
 		}
-		k.step(e.Date, p)
-		k.step(e.Date, to)
-	}
-	if k.scope == ledger.ScopePortfolio {
-		for key, held := range k.held {
-			if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
-				if e.Ratio != nil {
-					held = e.Ratio.Apply(held)
-				}
-				k.held[key] = money.Zero
-				k.hold(e.ToInstrument, key.account, held)
-			}
+		one, err := ledger.SharedStake(k.parts(e.Instrument), e.Account, p.lots.Quantity())
+		if err != nil {
+			return nil, fault.At(e.place("account"), "%s of %s on %s: %v", e.Type, e.Instrument, e.Date, err)
+		}
+		if len(one.Parts) > 0 {
+			all = append(all, stake{one, p})
 		}
 	}
+	return all, nil
+}
+
+// parts is what each account holds of a position that all share.
+func (k *bookkeeper) parts(id market.InstrumentID) []ledger.AccountPart {
+	var parts []ledger.AccountPart
+	for key, quantity := range k.held {
+		if key.instrument == id && !quantity.IsZero() {
+			parts = append(parts, ledger.AccountPart{Account: key.account, Quantity: quantity})
+		}
+	}
+	slices.SortFunc(parts, func(a, b ledger.AccountPart) int { return cmp.Compare(a.Account, b.Account) })
+	return parts
+}
+
+// of takes what an action touches out of a position's lots.
+func (s stake) of(lots *ledger.Lots) ledger.Lots {
+	if s.Whole {
+		return lots.Part(lots.Quantity())
+	}
+	return lots.Part(s.Quantity())
+}
+
+// leave takes what an action touches out of its position.
+func (k *bookkeeper) leave(s stake) ledger.Lots {
+	for _, part := range s.Parts {
+		k.hold(s.p.instrument, part.Account, part.Quantity.Neg())
+	}
+	return s.of(&s.p.lots)
+}
+
+// become opens lots as ones of another instrument, in the same accounts.
+func (k *bookkeeper) become(e entry, one stake, lots []ledger.Lot, ratio ledger.Ratio) error {
+	to := k.position(e.ToInstrument, one.p.account, one.p.currency)
+	for _, lot := range lots {
+		if to.lots.Quantity().Sign()*lot.Quantity.Sign() < 0 {
+			return fault.At(e.place("to_symbol"), "of %s and %s, one is long and the other short in account %q", e.Instrument, e.ToInstrument, string(one.p.account))
+		}
+		lot.Carried = k.converted(e, one.p, to, lot.Carried)
+		to.lots.Open(lot)
+	}
+	for _, part := range one.Multiplied(ratio) {
+		k.hold(e.ToInstrument, part.Account, part.Quantity)
+	}
+	k.step(e.Date, one.p)
+	k.step(e.Date, to)
 	return nil
+}
+
+// rename gives lots another instrument.
+func (k *bookkeeper) rename(e entry) error {
+	stakes, err := k.stakes(e)
+	for _, one := range stakes {
+		leaving := k.leave(one)
+		if err := k.become(e, one, leaving.Clear(), ledger.Ratio{New: money.One, Old: money.One}); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // converted is a cost in another position's currency, at the day's rates; its base cost stays.
@@ -101,74 +156,67 @@ func (k *bookkeeper) converted(e entry, from, to *position, c ledger.Carried) le
 
 // spinOff moves a share of each lot's cost to new lots, which keep their dates and ids.
 func (k *bookkeeper) spinOff(e entry) error {
-	for _, p := range k.affected(e) {
-		to := k.position(e.ToInstrument, p.account, p.currency)
-		if to.lots.Quantity().Sign()*p.lots.Quantity().Sign() < 0 {
-			return fault.At(e.place("to_symbol"), "%s is long and %s short in account %q", e.Instrument, e.ToInstrument, string(p.account))
+	stakes, err := k.stakes(e)
+	for _, one := range stakes {
+		same := one.p.lots.Copy()
+		touched := one.of(&same)
+		moved := touched.Clear()
+		for i, c := 0, *e.CostShare; i < len(moved); i++ {
+			whole := moved[i].Carried
+			moved[i].Carried = ledger.Carried{Local: whole.Local.Times(c), Base: whole.Base.Times(c), Start: whole.Start.Times(c), StartFX: whole.StartFX.Times(c)}
 		}
-		share := func(c ledger.Carried) ledger.Carried {
-			part := *e.CostShare
-			return ledger.Carried{Local: c.Local.Times(part), Base: c.Base.Times(part), Start: c.Start.Times(part), StartFX: c.StartFX.Times(part)}
-		}
-		before, after := money.Zero, money.Zero
-		for _, lot := range p.lots.All() {
-			before = before.Add(lot.Quantity)
-			upTo := e.Ratio.Apply(before)
-			lot.Quantity, after = upTo.Sub(after), upTo
-			lot.Carried = k.converted(e, p, to, share(lot.Carried))
-			to.lots.Open(lot)
-		}
-		p.lots.Change(func(lot ledger.Lot) ledger.Carried { return lot.Carried.Sub(share(lot.Carried)) })
-		k.step(e.Date, p)
-		k.step(e.Date, to)
-	}
-	if k.scope == ledger.ScopePortfolio {
-		for key, held := range k.held {
-			if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
-				k.hold(e.ToInstrument, key.account, e.Ratio.Apply(held))
+		next := 0
+		one.p.lots.Change(func(lot ledger.Lot) ledger.Carried {
+			if next == len(moved) || moved[next].ID != lot.ID || moved[next].Order != lot.Order {
+				return lot.Carried
 			}
+			next++
+			return lot.Carried.Sub(moved[next-1].Carried)
+		})
+		e.Ratio.Multiply(moved)
+		if err := k.become(e, one, moved, *e.Ratio); err != nil {
+			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // merge turns lots into lots of another instrument; its cash, shared by quantity, lowers their cost, and what is over is a gain.
 func (k *bookkeeper) merge(e entry) error {
 	s := k.sums(e)
-	total := money.Zero
-	for _, p := range k.affected(e) {
-		total = total.Add(p.lots.Quantity())
+	stakes, err := k.stakes(e)
+	if err != nil {
+		return err
 	}
-	left := s.gross
-	for _, p := range k.affected(e) {
-		part := left
-		if !total.Equal(p.lots.Quantity()) {
-			part = left.Mul(p.lots.Quantity()).Quo(total)
-		}
-		left, total = left.Sub(part), total.Sub(p.lots.Quantity())
-		k.giveBack(e, p, part, s.rate, true)
-		account := e.Account
-		if account == "" {
-			account = p.account
-		}
-		k.pay(e, account, part, s.rate)
+	payer, total := e.Account, money.Zero
+	for _, one := range stakes {
+		payer, total = cmp.Or(payer, one.Parts[0].Account), total.Add(one.Quantity())
 	}
-	if !left.IsZero() {
+	if !s.gross.IsZero() && total.IsZero() {
 		return fault.At(e.place("amount"), "nobody holds %s on %s", e.Instrument, e.Date)
 	}
-	k.costs(nil, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
-	k.pay(e, e.Account, s.fee.Add(s.tax).Neg(), s.rate)
-	before, after := map[ledger.AccountID]money.Decimal{}, map[ledger.AccountID]money.Decimal{}
-	return k.moveLots(e, func(lot ledger.Lot) ledger.Lot {
-		account := lot.Account
-		if k.scope == ledger.ScopePortfolio {
-			account = everyAccount
+	var upTo, paid money.Decimal
+	for _, one := range stakes {
+		before := paid
+		for _, part := range one.Parts {
+			due := s.gross
+			if upTo = upTo.Add(part.Quantity); !s.gross.IsZero() && !upTo.Equal(total) {
+				due = s.gross.Mul(upTo).Quo(total)
+			}
+			k.pay(e, part.Account, due.Sub(paid), s.rate)
+			paid = due
 		}
-		before[account] = before[account].Add(lot.Quantity)
-		upTo := e.Ratio.Apply(before[account])
-		lot.Quantity, after[account] = upTo.Sub(after[account]), upTo
-		return lot
-	})
+		leaving := k.leave(one)
+		k.giveBack(e, one.p, &leaving, paid.Sub(before), s.rate, true)
+		lots := leaving.Clear()
+		e.Ratio.Multiply(lots)
+		if err := k.become(e, one, lots, *e.Ratio); err != nil {
+			return err
+		}
+	}
+	k.costs(nil, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.pay(e, cmp.Or(payer, defaultAccount), s.fee.Add(s.tax).Neg(), s.rate)
+	return nil
 }
 
 // returnCapital gives cost back, oldest lot first; what is over is a gain. The holder of a short position pays it.
@@ -182,22 +230,22 @@ func (k *bookkeeper) returnCapital(e entry) error {
 	amount := signed(s.gross, quantity.Sign() < 0)
 	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
 	k.pay(e, e.Account, amount.Sub(s.fee).Sub(s.tax), s.rate)
-	k.giveBack(e, p, amount, s.rate, false)
+	k.giveBack(e, p, &p.lots, amount, s.rate, false)
 	return nil
 }
 
-// giveBack lowers a position's cost by an amount, signed like the position: lot by lot from the oldest, or shared by quantity.
+// giveBack lowers the cost of lots of a position by an amount, signed like the position: lot by lot from the oldest, or shared by quantity.
 // Cost in the base currency goes down by the share of cost given back; what the amount is worth beyond that is realised.
-func (k *bookkeeper) giveBack(e entry, p *position, amount money.Decimal, rate money.Maybe, byQuantity bool) {
+func (k *bookkeeper) giveBack(e entry, p *position, lots *ledger.Lots, amount money.Decimal, rate money.Maybe, byQuantity bool) {
 	if amount.IsZero() {
 		return
 	}
 	local := k.local(e, p, amount, rate)
-	whole := p.lots.Quantity()
+	whole := lots.Quantity()
 	left, upTo, given := local, money.Zero, money.Known(money.Zero)
 	nothing := money.Known(money.Zero)
 	back := ledger.NewCarried(nothing, nothing)
-	pooled := p.lots.Method == ledger.Average
+	pooled := lots.Method == ledger.Average
 	lower := func(lot ledger.Lot, due money.Maybe) (ledger.Carried, money.Maybe) {
 		c := lot.Carried
 		part, known := due.Get()
@@ -221,11 +269,11 @@ func (k *bookkeeper) giveBack(e entry, p *position, amount money.Decimal, rate m
 		return c.Sub(share), money.Known(part)
 	}
 	if pooled {
-		total := ledger.Lot{Quantity: whole, Carried: p.lots.Total()}
+		total := ledger.Lot{Quantity: whole, Carried: lots.Total()}
 		after, _ := lower(total, left)
-		p.lots.SetPool(after)
+		lots.SetPool(after)
 	} else {
-		p.lots.Change(func(lot ledger.Lot) ledger.Carried {
+		lots.Change(func(lot ledger.Lot) ledger.Carried {
 			due := left
 			if byQuantity {
 				upTo = upTo.Add(lot.Quantity)
@@ -242,26 +290,23 @@ func (k *bookkeeper) giveBack(e entry, p *position, amount money.Decimal, rate m
 
 // writeOff realises a position's cost as a loss; a short position's as a gain.
 func (k *bookkeeper) writeOff(e entry) error {
-	for _, p := range k.affected(e) {
-		quantity := p.lots.Quantity()
+	stakes, err := k.stakes(e)
+	for _, one := range stakes {
+		p, leaving := one.p, k.leave(one)
+		quantity := leaving.Quantity()
 		var taken []ledger.Taken
-		for _, lot := range p.lots.Clear() {
+		for _, lot := range leaving.Clear() {
 			taken = append(taken, ledger.Taken{Lot: lot})
 		}
 		each := e
 		activity := *e.Activity
-		activity.Currency, activity.Account = p.currency, p.account
+		activity.Currency, activity.Account = p.currency, cmp.Or(e.Account, p.account)
 		each.Activity = &activity
 		nothing := money.Known(money.Zero)
-		k.dispose(each, p, quantity.Abs(), ledger.NewCarried(nothing, nothing), taken, quantity.Sign() < 0)
+		if len(taken) > 0 {
+			k.dispose(each, p, quantity.Abs(), ledger.NewCarried(nothing, nothing), taken, quantity.Sign() < 0)
+		}
 		k.step(e.Date, p)
 	}
-	if k.scope == ledger.ScopePortfolio {
-		for key := range k.held {
-			if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
-				k.held[key] = money.Zero
-			}
-		}
-	}
-	return nil
+	return err
 }

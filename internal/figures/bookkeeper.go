@@ -214,17 +214,6 @@ func (k *bookkeeper) position(id market.InstrumentID, account ledger.AccountID, 
 	return p
 }
 
-// affected is the positions that an action on an instrument touches: all, or those of the account that is named.
-func (k *bookkeeper) affected(e entry) []*position {
-	var all []*position
-	for _, p := range k.of[e.Instrument] {
-		if (e.Account == "" || k.scope == ledger.ScopePortfolio || p.account == e.Account) && !p.lots.Quantity().IsZero() {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
 // holds is how much of an instrument an account holds, below 0 where it is short.
 func (k *bookkeeper) holds(id market.InstrumentID, account ledger.AccountID) money.Decimal {
 	if k.scope == ledger.ScopePortfolio {
@@ -284,7 +273,7 @@ func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount money.Decimal
 	if amount.IsZero() {
 		return
 	}
-	k.spend(e, amount.Neg(), rate)
+	k.spend(e, account, amount.Neg(), rate)
 	if !k.tracked {
 		k.flow(e.Date, worth.Neg(), amount.Sign() < 0)
 		return
@@ -297,11 +286,11 @@ func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount money.Decimal
 }
 
 // spend notes what was paid for an instrument on the day, or below 0 received.
-func (k *bookkeeper) spend(e entry, amount money.Decimal, rate money.Maybe) {
+func (k *bookkeeper) spend(e entry, account ledger.AccountID, amount money.Decimal, rate money.Maybe) {
 	if e.Instrument == "" {
 		return
 	}
-	p := k.position(e.Instrument, e.Account, e.Currency)
+	p := k.position(e.Instrument, account, e.Currency)
 	addPaid(k.day.paid, e.Instrument, k.local(e, p, amount, rate), rate.Times(amount))
 }
 
@@ -372,7 +361,7 @@ func (k *bookkeeper) apply(e entry) error {
 	case ledger.Fee, ledger.Tax:
 		k.charge(e)
 	case ledger.Split:
-		k.split(e)
+		return k.split(e)
 	default:
 		return k.applyAction(e)
 	}
@@ -409,7 +398,7 @@ func (k *bookkeeper) deliverIn(e entry) error {
 	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
 	whole := s.gross.Add(s.fee).Add(s.tax)
 	k.flow(e.Date, s.rate.Times(whole), true)
-	k.spend(e, whole, s.rate)
+	k.spend(e, e.Account, whole, s.rate)
 	cost := s.gross
 	if k.feesInCost {
 		cost = cost.Add(s.fee).Add(s.tax)
@@ -429,7 +418,7 @@ func (k *bookkeeper) deliverOut(e entry) error {
 	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
 	net := s.gross.Sub(s.fee).Sub(s.tax)
 	k.flow(e.Date, s.rate.Times(net).Neg(), net.Sign() < 0)
-	k.spend(e, net.Neg(), s.rate)
+	k.spend(e, e.Account, net.Neg(), s.rate)
 	proceeds := s.gross
 	if k.feesInCost {
 		proceeds = net
@@ -555,13 +544,9 @@ func (k *bookkeeper) checkChoice(e entry, p *position, quantity money.Decimal) e
 	if len(e.Lots) == 0 {
 		return fault.At(e.place("lots"), "%s of %s on %s must name its lots", e.Type, e.Instrument, e.Date)
 	}
-	sum, wanted := money.Zero, map[ledger.ActivityID]money.Decimal{}
-	for _, choice := range e.Lots {
-		wanted[choice.ID] = wanted[choice.ID].Add(choice.Quantity)
-		sum = sum.Add(choice.Quantity)
-		if held := p.lots.Held(choice.ID); wanted[choice.ID].Cmp(held) > 0 {
-			return fault.At(e.place("lots"), "%s of lot %q, but only %s of it held on %s", wanted[choice.ID], string(choice.ID), held, e.Date)
-		}
+	id, held, sum := p.lots.Choose(e.Lots)
+	if id != "" {
+		return fault.At(e.place("lots"), "takes more of lot %q than the %s of it that are held on %s", string(id), held, e.Date)
 	}
 	if !sum.Equal(quantity) {
 		return fault.At(e.place("lots"), "the lots sum to %s, not to %s", sum, quantity)

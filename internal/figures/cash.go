@@ -108,17 +108,18 @@ func (k *bookkeeper) charge(e entry) {
 }
 
 // split changes quantities and unit costs, and no cost.
-func (k *bookkeeper) split(e entry) {
-	for _, p := range k.affected(e) {
-		p.lots.Split(*e.Ratio)
-		k.step(e.Date, p)
-	}
-	if k.scope != ledger.ScopePortfolio {
-		return
-	}
-	for key, held := range k.held {
-		if key.instrument == e.Instrument && (e.Account == "" || key.account == e.Account) {
-			k.held[key] = e.Ratio.Apply(held)
+func (k *bookkeeper) split(e entry) error {
+	stakes, err := k.stakes(e)
+	for _, one := range stakes {
+		if one.Whole {
+			one.p.lots.Split(*e.Ratio)
+		} else {
+			one.p.lots.SplitPart(*e.Ratio, one.Quantity())
 		}
+		for i, part := range one.Multiplied(*e.Ratio) {
+			k.hold(e.Instrument, part.Account, part.Quantity.Sub(one.Parts[i].Quantity))
+		}
+		k.step(e.Date, one.p)
 	}
+	return err
 }

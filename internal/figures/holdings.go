@@ -62,14 +62,11 @@ type lastDay struct {
 	units   map[market.InstrumentID]money.Currency // currency of what changed on it, for what isn't held any more
 }
 
-// bookEvaluation is a book as evaluate walks it: lots by account, fees inside cost, cash tracked where it was paid in.
+// bookEvaluation is a book as evaluate walks it: lots by the portfolio's scope, fees inside cost, cash tracked where it was paid in.
+// An empty method is the portfolio's.
 func bookEvaluation(book ledger.Book, m *Market, method ledger.LotMethod) evaluation {
-	if method == "" {
-		method = book.Portfolio.LotMethod
-	}
-	if method == "" {
-		method = ledger.FIFO
-	}
+	method = cmp.Or(method, book.Portfolio.LotMethod, ledger.FIFO)
+	scope := cmp.Or(book.Portfolio.LotScope, ledger.ScopeAccount)
 	entries := make([]entry, len(book.Activities))
 	for i := range book.Activities {
 		entries[i] = entry{Activity: &book.Activities[i], index: i}
@@ -83,7 +80,7 @@ func bookEvaluation(book ledger.Book, m *Market, method ledger.LotMethod) evalua
 	}
 	base := book.Portfolio.BaseCurrency
 	return evaluation{
-		rules:    rules{base: base, method: method, scope: ledger.ScopeAccount, feesInCost: true, tracked: trackedCash(entries)},
+		rules:    rules{base: base, method: method, scope: scope, feesInCost: true, tracked: trackedCash(entries)},
 		rates:    newCrossRates(base, m),
 		prices:   newPriceBook(series, entries),
 		currency: func(id market.InstrumentID) money.Currency { return book.Instruments[id].Currency },
@@ -105,7 +102,7 @@ func Hold(book ledger.Book, m *Market) (*Holdings, error) {
 		base: k.base, sequence: book.Portfolio.Sequence, tracked: k.tracked, splits: k.prices.splits, problems: k.problems.list,
 	}
 	for _, id := range slices.Sorted(maps.Keys(k.of)) {
-		if one := hold(k.of[id]); !one.quantity.IsZero() || len(one.inAccount) > 0 {
+		if one := k.holding(k.of[id]); !one.quantity.IsZero() || len(one.inAccount) > 0 {
 			h.held = append(h.held, one)
 		}
 	}
@@ -120,8 +117,8 @@ func Hold(book ledger.Book, m *Market) (*Holdings, error) {
 	return h, nil
 }
 
-// hold sums an instrument's positions over its accounts.
-func hold(positions []*position) holding {
+// holding sums an instrument's positions over its accounts.
+func (k *bookkeeper) holding(positions []*position) holding {
 	nothing := money.Known(money.Zero)
 	one := holding{
 		instrument: positions[0].instrument, currency: positions[0].currency, total: ledger.NewCarried(nothing, nothing),
@@ -137,13 +134,22 @@ func hold(positions []*position) holding {
 		}
 		one.quantity = one.quantity.Add(quantity)
 		one.total = one.total.Add(p.lots.Total())
-		one.inAccount = append(one.inAccount, accountPart{p.account, quantity})
+		if k.scope != ledger.ScopePortfolio {
+			one.inAccount = append(one.inAccount, accountPart{p.account, quantity})
+		}
 		for _, lot := range p.lots.All() {
+			account := p.account
+			if account == everyAccount { // nobody can say where it is now; this is where it was opened
+				account = lot.Account
+			}
 			one.lots = append(one.lots, Lot{
-				ID: lot.ID, Opened: lot.Opened, Account: p.account, Quantity: lot.Quantity.Reduced(),
+				ID: lot.ID, Opened: lot.Opened, Account: account, Quantity: lot.Quantity.Reduced(),
 				UnitCost: lot.Carried.Local.Quo(money.Known(lot.Quantity)), Cost: lot.Carried.Local, CostBase: lot.Carried.Base,
 			})
 		}
+	}
+	if k.scope == ledger.ScopePortfolio {
+		one.inAccount = k.shares(one)
 	}
 	slices.SortFunc(one.inAccount, func(a, b accountPart) int { return cmp.Compare(a.account, b.account) })
 	for _, part := range one.inAccount {
@@ -153,6 +159,20 @@ func hold(positions []*position) holding {
 	one.quantity = one.quantity.Reduced()
 	one.averageCost = one.total.Local.Quo(money.Known(one.quantity))
 	return one
+}
+
+// shares is what each account holds of a position that all share. They sum to it: what roundings of ratios left is with the last.
+func (k *bookkeeper) shares(one holding) []accountPart {
+	var parts []accountPart
+	left := one.quantity
+	for _, part := range k.parts(one.instrument) {
+		parts = append(parts, accountPart{part.Account, part.Quantity})
+		left = left.Sub(part.Quantity)
+	}
+	if n := len(parts); n > 0 {
+		parts[n-1].quantity = parts[n-1].quantity.Add(left)
+	}
+	return parts
 }
 
 // lastDay looks back to the start of the last day.

@@ -85,6 +85,14 @@ func (in *Input) settle() error {
 	}
 	order(in.entries)
 	in.settleCurrencies()
+	for _, e := range in.entries {
+		if e.Type != ledger.CashTransfer {
+			continue
+		}
+		if err := ledger.Check(e.Activity, e.place("")); err != nil { // its currency is known now
+			return err
+		}
+	}
 	in.rules.tracked = trackedCash(in.entries)
 	for _, e := range in.entries {
 		in.seen(e.Date, true)

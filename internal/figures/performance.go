@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"slices"
 
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
@@ -36,10 +37,8 @@ func Performance(book ledger.Book, m *Market, from, to market.Date, method ledge
 	if err != nil {
 		return Output{}, err
 	}
-	switch method {
-	case "", ledger.FIFO, ledger.Average, ledger.LIFO, ledger.HIFO:
-	default:
-		return Output{}, fault.At("lot_method", "%.40q is none of fifo, average, lifo, hifo", string(method))
+	if method != "" && !slices.Contains(ledger.LotMethods(), method) {
+		return Output{}, fault.At("lot_method", "%.40q is none of fifo, lifo, hifo, average, specific", string(method))
 	}
 	out, err := bookEvaluation(book, m, method).run(period{from: from, to: to})
 	if err != nil {

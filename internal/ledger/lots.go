@@ -309,6 +309,92 @@ func (r Ratio) Multiply(lots []Lot) money.Decimal {
 	return after
 }
 
+// Shares are quantities times new/old, rounded like the lots of Multiply: they sum to what the whole comes to.
+func (r Ratio) Shares(quantities []money.Decimal) []money.Decimal {
+	shares := make([]money.Decimal, len(quantities))
+	var before, after money.Decimal
+	for i, quantity := range quantities {
+		before = before.Add(quantity)
+		upTo := r.Apply(before)
+		shares[i], after = upTo.Sub(after), upTo
+	}
+	return shares
+}
+
+// Part takes the same share of every lot, so that a quantity goes: signed like the position and not more than it. What is taken and
+// what stays sum to what was there.
+func (l *Lots) Part(quantity money.Decimal) Lots {
+	taken := NewLots(l.Method)
+	if quantity.Equal(l.quantity) {
+		taken, *l = *l, taken
+		return taken
+	}
+	parts := partsOf(l.lots, quantity, l.quantity)
+	stay := l.lots[:0:0]
+	for i, lot := range l.lots {
+		part := lot
+		part.Quantity = parts[i]
+		if part.Quantity.IsZero() {
+			stay = append(stay, lot)
+			continue
+		}
+		if l.Method != Average {
+			part.Carried = lot.Carried.Share(part.Quantity, lot.Quantity)
+			lot.Carried = lot.Carried.Sub(part.Carried)
+		}
+		lot.Quantity = lot.Quantity.Sub(part.Quantity)
+		taken.lots = append(taken.lots, part)
+		if !lot.Quantity.IsZero() {
+			stay = append(stay, lot)
+		}
+	}
+	if l.Method == Average {
+		taken.pool = l.pool.Share(quantity, l.quantity)
+		l.pool = l.pool.Sub(taken.pool)
+	}
+	taken.quantity = quantity
+	l.lots, l.quantity = stay, l.quantity.Sub(quantity)
+	return taken
+}
+
+// partsOf shares a quantity over lots, to each no more than it has. The rounding of quotients goes where there is room.
+func partsOf(lots []Lot, quantity, whole money.Decimal) []money.Decimal {
+	parts := make([]money.Decimal, len(lots))
+	within := func(part, most money.Decimal) money.Decimal { // between 0 and most, whose sign it has
+		if part.Sign()*most.Sign() < 0 {
+			return money.Zero
+		}
+		if part.Abs().Cmp(most.Abs()) > 0 {
+			return most
+		}
+		return part
+	}
+	left := quantity
+	for i, lot := range lots {
+		parts[i] = within(lot.Quantity.Mul(quantity).Quo(whole), lot.Quantity)
+		left = left.Sub(parts[i])
+	}
+	for i := 0; i < len(lots) && !left.IsZero(); i++ {
+		better := within(parts[i].Add(left), lots[i].Quantity)
+		left = left.Sub(better.Sub(parts[i]))
+		parts[i] = better
+	}
+	return parts
+}
+
+// SplitPart multiplies a part of the whole by new/old, the same share of every lot, and leaves costs as they are.
+func (l *Lots) SplitPart(ratio Ratio, part money.Decimal) {
+	if part.Equal(l.quantity) {
+		l.Split(ratio)
+		return
+	}
+	parts := partsOf(l.lots, part, l.quantity)
+	for i, after := range ratio.Shares(parts) {
+		l.lots[i].Quantity = l.lots[i].Quantity.Sub(parts[i]).Add(after)
+		l.quantity = l.quantity.Sub(parts[i]).Add(after)
+	}
+}
+
 // Apply is a quantity after a split: quantity · new / old to 34 digits.
 func (r Ratio) Apply(quantity money.Decimal) money.Decimal { return quantity.Mul(r.New).Quo(r.Old) }
 
@@ -328,6 +414,13 @@ func (l *Lots) Change(change func(Lot) Carried) {
 		}
 		l.lots[i].Carried = after
 	}
+}
+
+// Copy is the same lots, to be changed apart.
+func (l *Lots) Copy() Lots {
+	same := *l
+	same.lots = slices.Clone(l.lots)
+	return same
 }
 
 // Clear closes every lot and gives them back.

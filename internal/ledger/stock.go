@@ -30,14 +30,7 @@ type stock struct {
 	of        map[market.InstrumentID][]AccountID
 	held      map[inAccount]money.Decimal // by account where positions don't say it
 	stretched map[inAccount]stretch
-	splitBy   map[splitDay]AccountID // whose splits of a day count for what all accounts share
 	order     int64
-}
-
-// splitDay is a day on which an instrument was split.
-type splitDay struct {
-	instrument market.InstrumentID
-	date       market.Date
 }
 
 // stretch is how far ratios have multiplied and divided what is held of an instrument, with all that it once was.
@@ -58,7 +51,7 @@ func refuse(field, format string, args ...any) *refusal {
 func newStock(book Book) *stock {
 	return &stock{
 		portfolio: book.Portfolio, instruments: book.Instruments, positions: map[inAccount]*Lots{}, of: map[market.InstrumentID][]AccountID{},
-		held: map[inAccount]money.Decimal{}, stretched: map[inAccount]stretch{}, splitBy: map[splitDay]AccountID{},
+		held: map[inAccount]money.Decimal{}, stretched: map[inAccount]stretch{},
 	}
 }
 
@@ -104,26 +97,47 @@ func (s *stock) hold(id market.InstrumentID, account AccountID, change money.Dec
 	}
 }
 
-// affected is the accounts whose positions an action touches.
-func (s *stock) affected(a *Activity) []AccountID {
-	var accounts []AccountID
-	for _, account := range s.of[a.Instrument] {
-		if (a.Account == "" || s.shared() || account == a.Account) && !s.positions[inAccount{a.Instrument, account}].Quantity().IsZero() {
-			accounts = append(accounts, account)
-		}
-	}
-	return accounts
+// stake is what an action touches of one position.
+type stake struct {
+	Stake
+	account AccountID // of the position
+	lots    *Lots
 }
 
-// heldOf is the accounts of a shared position that an action touches.
-func (s *stock) heldOf(a *Activity) []inAccount {
-	var keys []inAccount
-	for key, quantity := range s.held {
-		if key.instrument == a.Instrument && (a.Account == "" || key.account == a.Account) && !quantity.IsZero() {
-			keys = append(keys, key)
+// stakes is what an action touches: of every account that holds the instrument, or of the one that is named.
+func (s *stock) stakes(a *Activity) ([]stake, *refusal) {
+	var all []stake
+	for _, account := range s.of[a.Instrument] {
+		lots := s.positions[inAccount{a.Instrument, account}]
+		if !s.shared() {
+			if quantity := lots.Quantity(); !quantity.IsZero() && (a.Account == "" || account == a.Account) {
+				all = append(all, stake{Stake{Parts: []AccountPart{{account, quantity}}, Whole: true}, account, lots})
+			}
+			continue
+		}
+		var parts []AccountPart
+		for key, quantity := range s.held {
+			if key.instrument == a.Instrument {
+				parts = append(parts, AccountPart{key.account, quantity})
+			}
+		}
+		one, err := SharedStake(parts, a.Account, lots.Quantity())
+		if err != nil {
+			return nil, refuse("account", "%s of %s on %s: %v", a.Type, s.symbol(a.Instrument), a.Date, err)
+		}
+		if len(one.Parts) > 0 {
+			all = append(all, stake{one, account, lots})
 		}
 	}
-	return keys
+	return all, nil
+}
+
+// leave takes what an action touches out of its position.
+func (s *stake) leave() Lots {
+	if s.Whole {
+		return s.lots.Part(s.lots.Quantity())
+	}
+	return s.lots.Part(s.Quantity())
 }
 
 // take follows an activity, or says why it can't have happened. Then the stock is of no use any more, unless what was refused is a
@@ -159,12 +173,14 @@ func (s *stock) take(a *Activity) *refusal {
 	case SpinOff, Merger, Rename:
 		return s.become(a)
 	case WriteOff:
-		for _, account := range s.affected(a) {
-			s.position(a.Instrument, account).Clear()
+		stakes, bad := s.stakes(a)
+		for _, one := range stakes {
+			one.leave()
+			for _, part := range one.Parts {
+				s.hold(a.Instrument, part.Account, part.Quantity.Neg())
+			}
 		}
-		for _, key := range s.heldOf(a) {
-			s.held[key] = money.Zero
-		}
+		return bad
 	}
 	return nil
 }
@@ -198,7 +214,7 @@ func (s *stock) sell(a *Activity) *refusal {
 	if has := s.has(a.Instrument, a.Account); !s.portfolio.AllowShort && a.Quantity.Cmp(has) > 0 {
 		bad = s.tooFew(a, has)
 	}
-	if worse := s.release(a); worse != nil && (bad == nil || bad.missing.IsZero()) {
+	if worse := s.release(a); worse != nil {
 		return worse
 	}
 	return bad
@@ -292,20 +308,18 @@ func (s *stock) split(a *Activity) *refusal {
 	if !s.stretch(key, key, *a.Ratio) {
 		return s.tooFar(a)
 	}
-	for _, one := range s.heldOf(a) {
-		s.held[one] = a.Ratio.Apply(s.held[one])
-	}
-	if s.shared() {
-		day := splitDay{a.Instrument, a.Date}
-		if first, seen := s.splitBy[day]; seen && first != a.Account {
-			return nil
+	stakes, bad := s.stakes(a)
+	for _, one := range stakes {
+		if one.Whole {
+			one.lots.Split(*a.Ratio)
+		} else {
+			one.lots.SplitPart(*a.Ratio, one.Quantity())
 		}
-		s.splitBy[day] = a.Account
+		for i, part := range one.Multiplied(*a.Ratio) {
+			s.hold(a.Instrument, part.Account, part.Quantity.Sub(one.Parts[i].Quantity))
+		}
 	}
-	for _, account := range s.affected(a) {
-		s.position(a.Instrument, account).Split(*a.Ratio)
-	}
-	return nil
+	return bad
 }
 
 // become turns lots into lots of another instrument, or adds some to them.
@@ -317,34 +331,37 @@ func (s *stock) become(a *Activity) *refusal {
 			return s.tooFar(a)
 		}
 	}
-	accounts := s.affected(a)
-	if a.Type == Merger && a.Amount != nil && !a.Amount.IsZero() {
-		total := money.Zero
-		for _, account := range accounts {
-			total = total.Add(s.position(a.Instrument, account).Quantity())
-		}
-		if total.IsZero() {
-			return refuse("amount", "nobody holds %s on %s", s.symbol(a.Instrument), a.Date)
-		}
+	stakes, bad := s.stakes(a)
+	if bad != nil {
+		return bad
 	}
-	for _, account := range accounts {
-		from, to := s.position(a.Instrument, account), s.position(a.ToInstrument, account)
-		if from.Quantity().Sign()*to.Quantity().Sign() < 0 {
+	total := money.Zero
+	for _, one := range stakes {
+		total = total.Add(one.Quantity())
+	}
+	if a.Type == Merger && a.Amount != nil && !a.Amount.IsZero() && total.IsZero() {
+		return refuse("amount", "nobody holds %s on %s", s.symbol(a.Instrument), a.Date)
+	}
+	for _, one := range stakes {
+		to := s.position(a.ToInstrument, one.account)
+		if one.lots.Quantity().Sign()*to.Quantity().Sign() < 0 {
 			return refuse("to_symbol", "on %s the account is long of one and short of the other of %s and %s", a.Date, s.symbol(a.Instrument), s.symbol(a.ToInstrument))
 		}
-		lots := from.All()
-		if !stays {
-			from.Clear()
+		if stays { // what comes out has the same lots, and those stay
+			same := one.lots.Copy()
+			one.lots = &same
 		}
+		leaving := one.leave()
+		lots := leaving.Clear()
 		ratio.Multiply(lots)
 		for _, lot := range lots {
 			to.Open(lot)
 		}
-	}
-	for _, key := range s.heldOf(a) {
-		s.hold(a.ToInstrument, key.account, ratio.Apply(s.held[key]))
-		if !stays {
-			s.held[key] = money.Zero
+		for i, part := range one.Multiplied(ratio) {
+			s.hold(a.ToInstrument, part.Account, part.Quantity)
+			if !stays {
+				s.hold(a.Instrument, part.Account, one.Parts[i].Quantity.Neg())
+			}
 		}
 	}
 	return nil

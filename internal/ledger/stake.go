@@ -1,0 +1,65 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/money"
+)
+
+// Stake is what an action on an instrument touches of one position: what the accounts hold that it is of.
+type Stake struct {
+	Parts []AccountPart // by account, none of 0
+	Whole bool          // they are all that there is
+}
+
+// AccountPart is how much of an instrument an account holds, below 0 where it is short.
+type AccountPart struct {
+	Account  AccountID
+	Quantity money.Decimal
+}
+
+// Quantity is the sum of the parts.
+func (s Stake) Quantity() money.Decimal {
+	var sum money.Decimal
+	for _, part := range s.Parts {
+		sum = sum.Add(part.Quantity)
+	}
+	return sum
+}
+
+// Multiplied are the parts after a ratio; they sum to what lots of them sum to.
+func (s Stake) Multiplied(ratio Ratio) []AccountPart {
+	quantities := make([]money.Decimal, len(s.Parts))
+	for i, part := range s.Parts {
+		quantities[i] = part.Quantity
+	}
+	parts := slices.Clone(s.Parts)
+	for i, quantity := range ratio.Shares(quantities) {
+		parts[i].Quantity = quantity
+	}
+	return parts
+}
+
+// SharedStake is the stake of an action in a position that all accounts share. named is the account that the action is of, empty for
+// every one. A named account that is long where all together are short, or holds more than all together, is refused: nobody can
+// say which lots are its own. The error is fault.Invalid without a place.
+func SharedStake(parts []AccountPart, named AccountID, whole money.Decimal) (Stake, error) {
+	stake := Stake{Whole: named == ""}
+	for _, part := range parts {
+		if (named == "" || part.Account == named) && !part.Quantity.IsZero() {
+			stake.Parts = append(stake.Parts, part)
+		}
+	}
+	slices.SortFunc(stake.Parts, func(a, b AccountPart) int { return cmp.Compare(a.Account, b.Account) })
+	if stake.Whole {
+		return stake, nil
+	}
+	quantity := stake.Quantity()
+	stake.Whole = quantity.Equal(whole)
+	if !quantity.IsZero() && (quantity.Sign() != whole.Sign() || quantity.Abs().Cmp(whole.Abs()) > 0) {
+		return stake, fault.New(fault.Invalid, "other accounts hold the opposite, and all share their lots: it can't be of one account alone")
+	}
+	return stake, nil
+}
