@@ -12,6 +12,7 @@ type ComparedDay struct {
 	Date      market.Date
 	Value     money.Maybe // of the portfolio at the end of the day, in the base currency
 	Benchmark money.Maybe // what the same cash flows would be worth in the benchmark
+	TWR       *Float      // of the benchmark's closes alone since the start of the period, as evaluate's benchmark_twr; nil before its first
 }
 
 // Comparison is a portfolio beside a benchmark that took the same cash flows. The opening value buys units of the benchmark at
@@ -62,7 +63,7 @@ func Benchmark(book ledger.Book, m *Market, id market.InstrumentID, from, to mar
 			flows = append(flows, flow{day.Date, day.PaidIn, taken})
 			paidIn, takenOut = paidIn.Add(day.PaidIn), takenOut.Add(taken)
 		}
-		c.Days[i] = ComparedDay{day.Date, day.Value, rival.worth(day.Date)}
+		c.Days[i] = ComparedDay{day.Date, day.Value, rival.worth(day.Date), rival.twr(day.Date)}
 		c.BenchmarkValue = c.Days[i].Benchmark
 	}
 	c.Difference = c.Value.Sub(c.BenchmarkValue)
@@ -111,17 +112,31 @@ func (r *rival) closes() *market.Series {
 	return &s
 }
 
+// first is what the benchmark cost before the period, else on its first day.
+func (r *rival) first() money.Maybe {
+	if before := r.price(r.from - 1); before.IsKnown() {
+		return before
+	}
+	return r.price(r.from)
+}
+
+// twr is how the benchmark alone did up to a day.
+func (r *rival) twr(on market.Date) *Float {
+	first, ok := r.first().Get()
+	last, ok2 := r.price(on).Get()
+	if !ok || !ok2 || first.Sign() <= 0 {
+		return nil
+	}
+	return rated(last.Float64()/first.Float64() - 1)
+}
+
 // open puts the opening value into the benchmark.
 func (r *rival) open(worth money.Maybe) {
 	r.units = money.Known(money.Zero)
 	if isNothing(worth) {
 		return
 	}
-	price := r.price(r.from - 1)
-	if !price.IsKnown() {
-		price = r.price(r.from)
-	}
-	if r.units = worth.Quo(price); r.units.IsKnown() && r.units.Or(money.Zero).Sign() < 0 {
+	if r.units = worth.Quo(r.first()); r.units.IsKnown() && r.units.Or(money.Zero).Sign() < 0 {
 		r.problems.add("benchmark", "the portfolio was worth less than nothing before %s; the benchmark begins at 0", r.from)
 		r.units = money.Known(money.Zero)
 	}

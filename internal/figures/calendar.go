@@ -43,7 +43,8 @@ type RollingPoint struct {
 }
 
 // ReturnTable is how a period went, by month, year, window and fall. Returns chain: the months of a year to the year's, the
-// years to evaluate's twr of the period. A month with nothing invested returned 0.
+// years to evaluate's twr of the period. A month with nothing invested returned 0; before the first activity of all there is
+// nothing to list.
 type ReturnTable struct {
 	From, To   market.Date
 	Months     []MonthReturn    // every month of the period, rising
@@ -67,10 +68,10 @@ func CalendarReturns(book ledger.Book, m *Market, from, to market.Date) (ReturnT
 	if err != nil {
 		return ReturnTable{}, err
 	}
-	begin := from // of the walk: rolling windows look back
-	if len(book.Activities) > 0 {
-		begin = min(begin, book.Activities[0].Date)
+	if len(book.Activities) == 0 || book.Activities[0].Date > to {
+		return ReturnTable{From: from, To: to, Problems: []Problem{}}, nil
 	}
+	begin := min(from, book.Activities[0].Date) // of the walk: rolling windows look back
 	w, err := walkBook(book, m, begin, to, nil)
 	if err != nil {
 		return ReturnTable{}, err
@@ -80,9 +81,7 @@ func CalendarReturns(book ledger.Book, m *Market, from, to market.Date) (ReturnT
 	out := ReturnTable{From: from, To: to}
 	out.months(life)
 	out.extremes(life)
-	if len(book.Activities) > 0 && book.Activities[0].Date <= to {
-		out.rolling(life, book.Activities[0].Date)
-	}
+	out.rolling(life, book.Activities[0].Date)
 	out.falls(w, life)
 	out.Problems = w.found()
 	return out, nil
@@ -110,7 +109,7 @@ func (l *dayLinks) over(from, to market.Date) *Float {
 		if link.unknown {
 			return nil
 		}
-		index *= 1 + link.rate
+		index *= link.growth
 	}
 	return rated(index - 1)
 }

@@ -292,6 +292,7 @@ func TestBenchmarkByHand(t *testing.T) {
 	is(t, "value", got.Value, "650")
 	is(t, "difference", got.Difference, "100")
 	isRate(t, "benchmark twr", got.Returns.BenchmarkTWR, 0.1)
+	isRate(t, "benchmark twr of the third day", got.Days[2].TWR, 0.2)
 	if len(got.Problems) != 0 {
 		t.Errorf("%v", got.Problems)
 	}
