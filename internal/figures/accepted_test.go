@@ -1,7 +1,9 @@
 package figures
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -99,6 +101,15 @@ func drawLots(t *rapid.T, book ledger.Book, a ledger.Activity) []ledger.Choice {
 	return chosen
 }
 
+// texts is a value as it is written, numbers without what is not part of their worth.
+func texts(t *rapid.T, value any) string {
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // What Apply accepts, evaluate accepts: under the portfolio's method and scope without an error, under any other exactly where
 // CheckLots finds nothing in the way. And whatever it is, the identity holds.
 func TestWhatIsAcceptedCanBeEvaluated(t *testing.T) {
@@ -139,6 +150,10 @@ func TestWhatIsAcceptedCanBeEvaluated(t *testing.T) {
 				accepted[a.Type]++
 			}
 		}
+		beside, err := Methods(book, m, acceptedOrigin, acceptedOrigin+20)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, method := range ledger.LotMethods() {
 			for _, scope := range []ledger.LotScope{ledger.ScopeAccount, ledger.ScopePortfolio} {
 				own := method == book.Portfolio.LotMethod && scope == book.Portfolio.LotScope
@@ -152,9 +167,16 @@ func TestWhatIsAcceptedCanBeEvaluated(t *testing.T) {
 				if (stands == nil) != (err == nil) {
 					t.Fatalf("%s of the %s: the ledger says %v, evaluate %v", method, scope, stands, err)
 				}
+				at := slices.IndexFunc(beside, func(b ByMethod) bool { return b.Method == method && b.Scope == scope })
+				if at < 0 || beside[at].Current != own || (beside[at].Reason == "") != (err == nil) {
+					t.Fatalf("%s of the %s among all methods: %+v, evaluate says %v", method, scope, beside, err)
+				}
 				if err != nil {
 					others++
 					continue
+				}
+				if got := beside[at]; texts(t, got.Totals) != texts(t, out.Totals) || texts(t, got.Positions) != texts(t, out.Positions) {
+					t.Fatalf("%s of the %s among all methods: %s, evaluate says %s", method, scope, texts(t, got.Totals), texts(t, out.Totals))
 				}
 				h, err := Hold(other, m)
 				if err != nil {
@@ -171,6 +193,13 @@ func TestWhatIsAcceptedCanBeEvaluated(t *testing.T) {
 				}
 				if !out.Identity.Holds {
 					t.Fatalf("%s of the %s: parts miss the profit by %s", method, scope, out.Identity.Difference)
+				}
+				if book.Portfolio.AllowShort {
+					continue // the account that is short pays dividends, and whose lots are shared decides who is
+				}
+				profit := known(t, "profit", out.Totals.Profit)
+				if first := slices.IndexFunc(beside, func(b ByMethod) bool { return b.Reason == "" }); !profit.Equal(known(t, "first profit", beside[first].Totals.Profit)) {
+					t.Fatalf("the profit under %s of the %s is %s, under %s %s", method, scope, profit, beside[first].Method, beside[first].Totals.Profit)
 				}
 			}
 		}

@@ -38,7 +38,7 @@ func (k *bookkeeper) applyAction(e entry) error {
 // exchange: it is no movement, so it shows as what cash gained beyond its movements.
 func (k *bookkeeper) transferCash(e entry) {
 	s := k.sums(e)
-	k.costs(nil, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.costs(nil, s.worth(s.fee), s.worth(s.tax), false)
 	if !k.tracked {
 		k.pay(e, e.Account, s.fee.Add(s.tax).Neg(), s.rate)
 		return
@@ -57,7 +57,7 @@ func (k *bookkeeper) transferCash(e entry) {
 	k.move(e.Date, e.Account, e.Currency, s.gross.Neg(), nothing)
 	k.move(e.Date, to, currency, amount, nothing)
 	if costs := s.fee.Add(s.tax); !costs.IsZero() {
-		k.move(e.Date, e.Account, e.Currency, costs.Neg(), s.rate.Times(costs).Neg())
+		k.move(e.Date, e.Account, e.Currency, costs.Neg(), s.worth(costs).Neg())
 	}
 }
 
@@ -100,24 +100,18 @@ func (k *bookkeeper) parts(id market.InstrumentID) []ledger.AccountPart {
 	return parts
 }
 
-// of takes what an action touches out of a position's lots.
-func (s stake) of(lots *ledger.Lots) ledger.Lots {
-	if s.Whole {
-		return lots.Part(lots.Quantity())
-	}
-	return lots.Part(s.Quantity())
-}
-
 // leave takes what an action touches out of its position.
 func (k *bookkeeper) leave(s stake) ledger.Lots {
 	for _, part := range s.Parts {
 		k.hold(s.p.instrument, part.Account, part.Quantity.Neg())
 	}
-	return s.of(&s.p.lots)
+	return s.p.lots.Part(s.Of(&s.p.lots))
 }
 
-// become opens lots as ones of another instrument, in the same accounts.
+// become opens lots, multiplied, as ones of another instrument in the same accounts.
 func (k *bookkeeper) become(e entry, one stake, lots []ledger.Lot, ratio ledger.Ratio) error {
+	parts, sum := one.Multiplied(ratio)
+	ratio.Multiply(lots, sum)
 	to := k.position(e.ToInstrument, one.p.account, one.p.currency)
 	for _, lot := range lots {
 		if to.lots.Quantity().Sign()*lot.Quantity.Sign() < 0 {
@@ -126,7 +120,7 @@ func (k *bookkeeper) become(e entry, one stake, lots []ledger.Lot, ratio ledger.
 		lot.Carried = k.converted(e, one.p, to, lot.Carried)
 		to.lots.Open(lot)
 	}
-	for _, part := range one.Multiplied(ratio) {
+	for _, part := range parts {
 		k.hold(e.ToInstrument, part.Account, part.Quantity)
 	}
 	k.step(e.Date, one.p)
@@ -159,7 +153,7 @@ func (k *bookkeeper) spinOff(e entry) error {
 	stakes, err := k.stakes(e)
 	for _, one := range stakes {
 		same := one.p.lots.Copy()
-		touched := one.of(&same)
+		touched := same.Part(one.Of(&same))
 		moved := touched.Clear()
 		for i, c := 0, *e.CostShare; i < len(moved); i++ {
 			whole := moved[i].Carried
@@ -173,7 +167,6 @@ func (k *bookkeeper) spinOff(e entry) error {
 			next++
 			return lot.Carried.Sub(moved[next-1].Carried)
 		})
-		e.Ratio.Multiply(moved)
 		if err := k.become(e, one, moved, *e.Ratio); err != nil {
 			return err
 		}
@@ -208,13 +201,11 @@ func (k *bookkeeper) merge(e entry) error {
 		}
 		leaving := k.leave(one)
 		k.giveBack(e, one.p, &leaving, paid.Sub(before), s.rate, true)
-		lots := leaving.Clear()
-		e.Ratio.Multiply(lots)
-		if err := k.become(e, one, lots, *e.Ratio); err != nil {
+		if err := k.become(e, one, leaving.Clear(), *e.Ratio); err != nil {
 			return err
 		}
 	}
-	k.costs(nil, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.costs(nil, s.worth(s.fee), s.worth(s.tax), false)
 	k.pay(e, cmp.Or(payer, defaultAccount), s.fee.Add(s.tax).Neg(), s.rate)
 	return nil
 }
@@ -228,7 +219,7 @@ func (k *bookkeeper) returnCapital(e entry) error {
 		return fault.At(e.place("symbol"), "no %s held on %s", e.Instrument, e.Date)
 	}
 	amount := signed(s.gross, quantity.Sign() < 0)
-	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.costs(p, s.worth(s.fee), s.worth(s.tax), false)
 	k.pay(e, e.Account, amount.Sub(s.fee).Sub(s.tax), s.rate)
 	k.giveBack(e, p, &p.lots, amount, s.rate, false)
 	return nil

@@ -13,7 +13,7 @@ func (k *bookkeeper) transfer(e entry) error {
 	}
 	s := k.sums(e)
 	from := k.position(e.Instrument, e.Account, e.Currency)
-	k.costs(from, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.costs(from, s.worth(s.fee), s.worth(s.tax), false)
 	k.pay(e, e.Account, s.fee.Add(s.tax).Neg(), s.rate)
 	k.hold(e.Instrument, e.Account, e.Quantity.Neg())
 	k.hold(e.Instrument, e.ToAccount, *e.Quantity)
@@ -41,10 +41,10 @@ func (k *bookkeeper) transfer(e entry) error {
 func (k *bookkeeper) cashFlow(e entry) {
 	s := k.sums(e)
 	amount := s.gross
-	k.flow(e.Date, s.rate.Times(signed(amount, e.Type == ledger.Withdrawal)), e.Type == ledger.Deposit)
-	k.costs(nil, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.flow(e.Date, s.worth(signed(amount, e.Type == ledger.Withdrawal)), e.Type == ledger.Deposit)
+	k.costs(nil, s.worth(s.fee), s.worth(s.tax), false)
 	amount = signed(amount, e.Type == ledger.Withdrawal).Sub(s.fee).Sub(s.tax)
-	k.move(e.Date, e.Account, e.Currency, amount, s.rate.Times(amount))
+	k.move(e.Date, e.Account, e.Currency, amount, s.worth(amount))
 }
 
 func signed(x money.Decimal, negative bool) money.Decimal {
@@ -59,8 +59,8 @@ func (k *bookkeeper) dividend(e entry) error {
 	s := k.sums(e)
 	p := k.position(e.Instrument, e.Account, e.Currency)
 	amount := signed(s.gross, p.lots.Quantity().Sign() < 0)
-	p.income = p.income.Add(s.rate.Times(amount))
-	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	p.income = p.income.Add(s.worth(amount))
+	k.costs(p, s.worth(s.fee), s.worth(s.tax), false)
 	k.earn(e, amount, s)
 	net := amount.Sub(s.fee).Sub(s.tax)
 	if !e.Reinvest {
@@ -76,7 +76,7 @@ func (k *bookkeeper) dividend(e entry) error {
 // interest is income, below 0 where it is paid.
 func (k *bookkeeper) interest(e entry) {
 	s := k.sums(e)
-	worth := s.rate.Times(s.gross)
+	worth := s.worth(s.gross)
 	var p *position
 	if e.Instrument != "" {
 		p = k.position(e.Instrument, e.Account, e.Currency)
@@ -84,7 +84,7 @@ func (k *bookkeeper) interest(e entry) {
 	} else {
 		k.income = k.income.Add(worth)
 	}
-	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), false)
+	k.costs(p, s.worth(s.fee), s.worth(s.tax), false)
 	k.earn(e, s.gross, s)
 	k.pay(e, e.Account, s.gross.Sub(s.fee).Sub(s.tax), s.rate)
 }
@@ -103,7 +103,7 @@ func (k *bookkeeper) charge(e entry) {
 	if e.Instrument != "" {
 		p = k.position(e.Instrument, e.Account, e.Currency)
 	}
-	k.costs(p, s.rate.Times(fee), s.rate.Times(tax), false)
+	k.costs(p, s.worth(fee), s.worth(tax), false)
 	k.pay(e, e.Account, fee.Add(tax).Neg(), s.rate)
 }
 
@@ -111,12 +111,9 @@ func (k *bookkeeper) charge(e entry) {
 func (k *bookkeeper) split(e entry) error {
 	stakes, err := k.stakes(e)
 	for _, one := range stakes {
-		if one.Whole {
-			one.p.lots.Split(*e.Ratio)
-		} else {
-			one.p.lots.SplitPart(*e.Ratio, one.Quantity())
-		}
-		for i, part := range one.Multiplied(*e.Ratio) {
+		parts, to := one.Multiplied(*e.Ratio)
+		one.p.lots.SplitPart(*e.Ratio, one.Of(&one.p.lots), to)
+		for i, part := range parts {
 			k.hold(e.Instrument, part.Account, part.Quantity.Sub(one.Parts[i].Quantity))
 		}
 		k.step(e.Date, one.p)

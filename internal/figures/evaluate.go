@@ -54,6 +54,19 @@ func (v evaluation) run(p period) (Output, error) {
 
 // figures is everything at the end of a period.
 func (k *bookkeeper) figures(p period, start money.Maybe) Output {
+	out, flows := k.amounts(p, start)
+	days := daily(&k.track, k.prices, k.rates, p.from, p.to, &k.problems)
+	out.rates(p, start, days, flows, &k.problems)
+	k.problems.addGaps(gaps(&k.track, k.prices, p.from, p.to))
+	out.Problems = k.problems.list
+	if out.Problems == nil {
+		out.Problems = []Problem{}
+	}
+	return out
+}
+
+// amounts is positions, disposals, totals and the identity at the end of a period, with the flows within it.
+func (k *bookkeeper) amounts(p period, start money.Maybe) (Output, []flow) {
 	out := Output{
 		Period:    Period{From: p.from, To: p.to, Days: money.NewDecimal(int64(p.days()), 0)},
 		Positions: []PositionLine{}, Disposals: slices.Clone(k.disposals),
@@ -98,14 +111,7 @@ func (k *bookkeeper) figures(p period, start money.Maybe) Output {
 	if x, ok := out.Identity.Difference.Get(); ok {
 		out.Identity = Identity{Holds: x.IsZero(), Difference: money.Known(x.Reduced())}
 	}
-	days := daily(&k.track, k.prices, k.rates, p.from, p.to, &k.problems)
-	out.rates(p, start, days, flows, &k.problems)
-	k.problems.addGaps(gaps(&k.track, k.prices, p.from, p.to))
-	out.Problems = k.problems.list
-	if out.Problems == nil {
-		out.Problems = []Problem{}
-	}
-	return out
+	return out, flows
 }
 
 // line is a position's figures at the end of a day.

@@ -44,6 +44,12 @@ func Performance(book ledger.Book, m *Market, from, to market.Date, method ledge
 	if err != nil {
 		return Output{}, fmt.Errorf("work out performance: %w", err)
 	}
+	name(&out, book)
+	return out, nil
+}
+
+// name gives positions and disposals the symbols of their instruments.
+func name(out *Output, book ledger.Book) {
 	symbol := func(text *string, id *market.InstrumentID) {
 		*id = market.InstrumentID(*text)
 		if i, ok := book.Instruments[*id]; ok && i.Symbol != "" {
@@ -56,7 +62,6 @@ func Performance(book ledger.Book, m *Market, from, to market.Date, method ledge
 	for i := range out.Disposals {
 		symbol(&out.Disposals[i].Symbol, &out.Disposals[i].Instrument)
 	}
-	return out, nil
 }
 
 // Daily is the daily series of a portfolio, every calendar day of a period. It is never changed, so callers may share it.

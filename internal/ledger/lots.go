@@ -294,31 +294,45 @@ func (l *Lots) Choose(chosen []Choice) (id ActivityID, held, sum money.Decimal) 
 }
 
 // Split multiplies quantities by new/old and leaves costs as they are.
-func (l *Lots) Split(ratio Ratio) { l.quantity = ratio.Multiply(l.lots) }
+func (l *Lots) Split(ratio Ratio) { l.SplitPart(ratio, l.quantity, ratio.Apply(l.quantity)) }
 
-// Multiply multiplies the quantities of lots by new/old and gives their sum. The whole is rounded once, to 34 digits, and the lots
-// share it so that they sum to it.
-func (r Ratio) Multiply(lots []Lot) money.Decimal {
+// SplitPart multiplies a part of the whole by new/old, the same share of every lot, and leaves costs as they are. to is what the part
+// comes to, as its holders round it.
+func (l *Lots) SplitPart(ratio Ratio, part, to money.Decimal) {
+	if part.Equal(l.quantity) {
+		l.quantity = ratio.Multiply(l.lots, to)
+		return
+	}
+	parts := slices.Clone(l.lots)
+	for i, quantity := range partsOf(l.lots, part, l.quantity) {
+		parts[i].Quantity = quantity
+		l.lots[i].Quantity = l.lots[i].Quantity.Sub(quantity)
+	}
+	l.quantity = l.quantity.Sub(part).Add(ratio.Multiply(parts, to))
+	for i := range parts {
+		l.lots[i].Quantity = l.lots[i].Quantity.Add(parts[i].Quantity)
+	}
+}
+
+// Multiply multiplies the quantities of lots by new/old, so that they sum to what is given: the whole after the ratio, rounded once,
+// or the sum of what several holders of it round for themselves. The lots share the rounding; what holders make of it is with the
+// biggest. Without lots nothing becomes of them: the sum is 0.
+func (r Ratio) Multiply(lots []Lot, to money.Decimal) (sum money.Decimal) {
+	if len(lots) == 0 {
+		return money.Zero
+	}
 	var before, after money.Decimal
+	biggest := 0
 	for i := range lots {
 		before = before.Add(lots[i].Quantity)
 		upTo := r.Apply(before)
-		lots[i].Quantity = upTo.Sub(after)
-		after = upTo
+		lots[i].Quantity, after = upTo.Sub(after), upTo
+		if lots[i].Quantity.Abs().Cmp(lots[biggest].Quantity.Abs()) > 0 {
+			biggest = i
+		}
 	}
-	return after
-}
-
-// Shares are quantities times new/old, rounded like the lots of Multiply: they sum to what the whole comes to.
-func (r Ratio) Shares(quantities []money.Decimal) []money.Decimal {
-	shares := make([]money.Decimal, len(quantities))
-	var before, after money.Decimal
-	for i, quantity := range quantities {
-		before = before.Add(quantity)
-		upTo := r.Apply(before)
-		shares[i], after = upTo.Sub(after), upTo
-	}
-	return shares
+	lots[biggest].Quantity = lots[biggest].Quantity.Add(to.Sub(after))
+	return to
 }
 
 // Part takes the same share of every lot, so that a quantity goes: signed like the position and not more than it. What is taken and
@@ -380,19 +394,6 @@ func partsOf(lots []Lot, quantity, whole money.Decimal) []money.Decimal {
 		parts[i] = better
 	}
 	return parts
-}
-
-// SplitPart multiplies a part of the whole by new/old, the same share of every lot, and leaves costs as they are.
-func (l *Lots) SplitPart(ratio Ratio, part money.Decimal) {
-	if part.Equal(l.quantity) {
-		l.Split(ratio)
-		return
-	}
-	parts := partsOf(l.lots, part, l.quantity)
-	for i, after := range ratio.Shares(parts) {
-		l.lots[i].Quantity = l.lots[i].Quantity.Sub(parts[i]).Add(after)
-		l.quantity = l.quantity.Sub(parts[i]).Add(after)
-	}
 }
 
 // Apply is a quantity after a split: quantity · new / old to 34 digits.

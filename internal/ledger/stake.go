@@ -29,17 +29,22 @@ func (s Stake) Quantity() money.Decimal {
 	return sum
 }
 
-// Multiplied are the parts after a ratio; they sum to what lots of them sum to.
-func (s Stake) Multiplied(ratio Ratio) []AccountPart {
-	quantities := make([]money.Decimal, len(s.Parts))
-	for i, part := range s.Parts {
-		quantities[i] = part.Quantity
+// Of is how much of a position's lots the stake is: all of them where it is whole, whatever roundings of its accounts left.
+func (s Stake) Of(lots *Lots) money.Decimal {
+	if s.Whole {
+		return lots.Quantity()
 	}
-	parts := slices.Clone(s.Parts)
-	for i, quantity := range ratio.Shares(quantities) {
-		parts[i].Quantity = quantity
+	return s.Quantity()
+}
+
+// Multiplied are the parts after a ratio, each rounded for itself, to 34 digits, and their sum.
+func (s Stake) Multiplied(ratio Ratio) (parts []AccountPart, sum money.Decimal) {
+	parts = slices.Clone(s.Parts)
+	for i := range parts {
+		parts[i].Quantity = ratio.Apply(parts[i].Quantity)
+		sum = sum.Add(parts[i].Quantity)
 	}
-	return parts
+	return parts, sum
 }
 
 // SharedStake is the stake of an action in a position that all accounts share. named is the account that the action is of, empty for

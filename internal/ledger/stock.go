@@ -133,12 +133,7 @@ func (s *stock) stakes(a *Activity) ([]stake, *refusal) {
 }
 
 // leave takes what an action touches out of its position.
-func (s *stake) leave() Lots {
-	if s.Whole {
-		return s.lots.Part(s.lots.Quantity())
-	}
-	return s.lots.Part(s.Quantity())
-}
+func (s *stake) leave() Lots { return s.lots.Part(s.Of(s.lots)) }
 
 // take follows an activity, or says why it can't have happened. Then the stock is of no use any more, unless what was refused is a
 // short position.
@@ -310,12 +305,9 @@ func (s *stock) split(a *Activity) *refusal {
 	}
 	stakes, bad := s.stakes(a)
 	for _, one := range stakes {
-		if one.Whole {
-			one.lots.Split(*a.Ratio)
-		} else {
-			one.lots.SplitPart(*a.Ratio, one.Quantity())
-		}
-		for i, part := range one.Multiplied(*a.Ratio) {
+		parts, to := one.Multiplied(*a.Ratio)
+		one.lots.SplitPart(*a.Ratio, one.Of(one.lots), to)
+		for i, part := range parts {
 			s.hold(a.Instrument, part.Account, part.Quantity.Sub(one.Parts[i].Quantity))
 		}
 	}
@@ -353,11 +345,12 @@ func (s *stock) become(a *Activity) *refusal {
 		}
 		leaving := one.leave()
 		lots := leaving.Clear()
-		ratio.Multiply(lots)
+		parts, sum := one.Multiplied(ratio)
+		ratio.Multiply(lots, sum)
 		for _, lot := range lots {
 			to.Open(lot)
 		}
-		for i, part := range one.Multiplied(ratio) {
+		for i, part := range parts {
 			s.hold(a.ToInstrument, part.Account, part.Quantity)
 			if !stays {
 				s.hold(a.Instrument, part.Account, one.Parts[i].Quantity.Neg())
