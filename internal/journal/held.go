@@ -134,6 +134,7 @@ func ratesOf(book ledger.Book) []market.InstrumentID {
 	}
 	for i := range book.Activities {
 		add(book.Activities[i].Currency)
+		add(book.Activities[i].ToCurrency)
 	}
 	for _, instrument := range book.Instruments {
 		add(instrument.Currency)

@@ -233,9 +233,10 @@ func (j *Journal) withInstruments(ctx context.Context, book ledger.Book, changes
 	var missing []market.InstrumentID
 	for _, list := range [][]ledger.Activity{changes.Added, changes.Corrected} {
 		for i := range list {
-			id := list[i].Instrument
-			if _, ok := book.Instruments[id]; id != "" && !ok && !slices.Contains(missing, id) {
-				missing = append(missing, id)
+			for _, id := range [...]market.InstrumentID{list[i].Instrument, list[i].ToInstrument} {
+				if _, ok := book.Instruments[id]; id != "" && !ok && !slices.Contains(missing, id) {
+					missing = append(missing, id)
+				}
 			}
 		}
 	}

@@ -56,6 +56,15 @@ const (
 	activityReinvest   tag = 15
 	activityRefund     tag = 16
 	activityNote       tag = 17
+
+	activityToInstrument tag = 18
+	activityCostShare    tag = 19
+	activityToCurrency   tag = 20
+	activityToAmount     tag = 21
+	activityLot          tag = 22 // a record of its own, as often as there are lots
+
+	lotID       tag = 1
+	lotQuantity tag = 2
 )
 
 // activityPlace binds all that lies open beside a sealed activity, so that none of it can be changed either.
@@ -93,7 +102,20 @@ func sealActivity(key *seal.Key, portfolio ledger.PortfolioID, a *ledger.Activit
 	r.flag(activityReinvest, a.Reinvest)
 	r.flag(activityRefund, a.Refund)
 	r.text(activityNote, a.Note)
-	for _, d := range [...]*money.Decimal{a.Quantity, a.Price, a.Amount, a.FXRate, &a.Fee, &a.Tax} {
+	r.text(activityToInstrument, string(a.ToInstrument))
+	r.decimal(activityCostShare, a.CostShare)
+	r.text(activityToCurrency, string(a.ToCurrency))
+	r.decimal(activityToAmount, a.ToAmount)
+	for i := range a.Lots {
+		var lot record
+		lot.text(lotID, string(a.Lots[i].ID))
+		lot.decimal(lotQuantity, &a.Lots[i].Quantity)
+		r.bytes(activityLot, lot)
+		if err := readable(&a.Lots[i].Quantity); err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "activity %s: a number has too many digits", a.ID)
+		}
+	}
+	for _, d := range [...]*money.Decimal{a.Quantity, a.Price, a.Amount, a.FXRate, &a.Fee, &a.Tax, a.CostShare, a.ToAmount} {
 		if err := readable(d); err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "activity %s: a number has too many digits", a.ID)
 		}
@@ -160,11 +182,39 @@ func openActivity(key *seal.Key, portfolio ledger.PortfolioID, a *ledger.Activit
 			a.Refund = true
 		case activityNote:
 			a.Note = string(value)
+		case activityToInstrument:
+			a.ToInstrument = market.InstrumentID(value)
+		case activityCostShare:
+			a.CostShare, err = decimalOf(value)
+		case activityToCurrency:
+			a.ToCurrency = money.Currency(value)
+		case activityToAmount:
+			a.ToAmount, err = decimalOf(value)
+		case activityLot:
+			var lot ledger.Choice
+			lot, err = lotOf(value)
+			a.Lots = append(a.Lots, lot)
 		default:
 			err = errUnknownField
 		}
 		return err
 	})
+}
+
+// lotOf reads a lot that an activity names.
+func lotOf(data []byte) (lot ledger.Choice, err error) {
+	err = fields(data, func(t tag, value []byte) (err error) {
+		switch t {
+		case lotID:
+			lot.ID = ledger.ActivityID(value)
+		case lotQuantity:
+			lot.Quantity, err = money.Parse(string(value))
+		default:
+			err = errUnknownField
+		}
+		return err
+	})
+	return lot, err
 }
 
 // stored is an activity's row before it is opened.

@@ -149,7 +149,7 @@ func (b *bench) user(id ledger.OwnerID) identity.User {
 
 func (b *bench) portfolio(owner ledger.OwnerID, id ledger.PortfolioID) ledger.Portfolio {
 	b.t.Helper()
-	p := ledger.Portfolio{ID: id, Owner: owner, Name: "Portfolio " + string(id), BaseCurrency: "EUR", LotMethod: ledger.FIFO, CreatedAt: testStart}
+	p := ledger.Portfolio{ID: id, Owner: owner, Name: "Portfolio " + string(id), BaseCurrency: "EUR", LotMethod: ledger.FIFO, LotScope: ledger.ScopeAccount, CreatedAt: testStart}
 	b.ok(b.CreatePortfolio(b.t.Context(), p, entry(owner, audit.PortfolioCreated)))
 	_, err := b.CreateAccount(b.t.Context(), owner, id, ledger.Account{ID: "acc-" + ledger.AccountID(id), Name: "Depot", Currency: "EUR"}, entry(owner, audit.AccountCreated))
 	b.ok(err)
@@ -206,7 +206,8 @@ func render(v any) string {
 			ratio = v.Ratio.New.String() + ":" + v.Ratio.Old.String()
 		}
 		return fmt.Sprint(v.ID, "|", v.Date, "|", v.Type, "|", v.Account, "|", v.Instrument, "|", deref(v.Quantity), "|", deref(v.Price), "|", deref(v.Amount), "|", v.Currency, "|", v.Fee, "|", v.Tax, "|",
-			deref(v.FXRate), "|", v.ToAccount, "|", ratio, "|", v.Reinvest, v.Refund, "|", v.Note, "|", v.Position, v.Version, v.Voided, "|", v.RecordedAt)
+			deref(v.FXRate), "|", v.ToAccount, "|", ratio, "|", v.Reinvest, v.Refund, "|", v.Note, "|",
+			v.ToInstrument, "|", deref(v.CostShare), "|", v.ToCurrency, "|", deref(v.ToAmount), "|", v.Lots, "|", v.Position, v.Version, v.Voided, "|", v.RecordedAt)
 	case []ledger.Activity:
 		var lines []string
 		for _, a := range v {

@@ -26,7 +26,9 @@ func TestBookIsWhatWasAppended(t *testing.T) {
 		first := buy("a1", "2024-05-02", "aapl")
 		full := ledger.Activity{ID: "a2", Date: market.MustDate("2024-05-01"), Type: ledger.Dividend, Account: "acc-p1", Instrument: "msft", Quantity: number("0.5"), Price: number("1"),
 			Amount: number("-0.010"), Currency: "USD", Fee: money.MustParse("0.1"), Tax: money.MustParse("2.30"), FXRate: number("0.923"), ToAccount: "other",
-			Ratio: &ledger.Ratio{New: money.MustParse("3"), Old: money.MustParse("2")}, Reinvest: true, Refund: true, Note: "ünïcode\n"}
+			Ratio: &ledger.Ratio{New: money.MustParse("3"), Old: money.MustParse("2")}, Reinvest: true, Refund: true, Note: "ünïcode\n",
+			ToInstrument: "aapl", CostShare: number("0.20"), ToCurrency: "CHF", ToAmount: number("9.50"),
+			Lots: []ledger.Choice{{ID: "a1", Quantity: money.MustParse("4")}, {ID: "b1", Quantity: money.MustParse("0.000000000000000001")}}}
 		cash := ledger.Activity{ID: "a3", Date: market.MustDate("2024-05-02"), Type: ledger.Deposit, Account: "acc-p1", Amount: number("100"), Currency: "EUR"}
 		if got := b.appended("anna", "p1", Change{Added: []ledger.Activity{first, full}, Snapshot: []byte("positions")}); got != 2 {
 			t.Errorf("sequence %d", got)
@@ -312,7 +314,12 @@ func TestActivityRecordRoundTrip(t *testing.T) {
 		a := ledger.Activity{ID: "a1", Version: 1, Position: 1, Date: market.Date(rapid.Int32().Draw(t, "date")), Type: ledger.Type(rapid.String().Draw(t, "type")),
 			Account: ledger.AccountID(rapid.String().Draw(t, "account")), Instrument: market.InstrumentID(rapid.String().Draw(t, "instrument")), Quantity: optional.Draw(t, "quantity"),
 			Price: optional.Draw(t, "price"), Amount: optional.Draw(t, "amount"), Currency: "EUR", Fee: decimals.Draw(t, "fee"), FXRate: optional.Draw(t, "rate"),
-			Reinvest: rapid.Bool().Draw(t, "reinvest"), Refund: rapid.Bool().Draw(t, "refund"), Note: rapid.String().Draw(t, "note")}
+			Reinvest: rapid.Bool().Draw(t, "reinvest"), Refund: rapid.Bool().Draw(t, "refund"), Note: rapid.String().Draw(t, "note"),
+			ToInstrument: market.InstrumentID(rapid.String().Draw(t, "to instrument")), CostShare: optional.Draw(t, "cost share"),
+			ToCurrency: money.Currency(rapid.String().Draw(t, "to currency")), ToAmount: optional.Draw(t, "to amount")}
+		for range rapid.IntRange(0, 3).Draw(t, "lots") {
+			a.Lots = append(a.Lots, ledger.Choice{ID: ledger.ActivityID(rapid.String().Draw(t, "lot")), Quantity: decimals.Draw(t, "of it")})
+		}
 		row, err := sealActivity(key, "p1", &a)
 		if err != nil {
 			t.Fatal(err)
@@ -326,6 +333,22 @@ func TestActivityRecordRoundTrip(t *testing.T) {
 		}
 		if got, want := render(back), render(a); got != want {
 			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+// What an instrument becomes is in a book before anything of it was held.
+func TestBookKnowsWhatInstrumentsBecome(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		b.user("anna")
+		b.portfolio("anna", "p1")
+		b.instruments("aapl", "msft")
+		rename := ledger.Activity{ID: "a2", Date: market.MustDate("2024-05-03"), Type: ledger.Rename, Instrument: "aapl", ToInstrument: "msft", Currency: "USD"}
+		b.appended("anna", "p1", Change{Added: []ledger.Activity{buy("a1", "2024-05-02", "aapl"), rename}})
+		book, err := b.Book(t.Context(), "anna", "p1")
+		b.ok(err)
+		if len(book.Instruments) != 2 || book.Instruments["msft"].Symbol != "MSFT" || book.Activities[1].ToInstrument != "msft" {
+			t.Errorf("instruments %+v, activities %+v", book.Instruments, book.Activities)
 		}
 	})
 }

@@ -33,6 +33,7 @@ const (
 
 	sqlSnapshot = `SELECT p.sequence, COALESCE(s.sequence, -1), s.body FROM portfolios p
 LEFT JOIN snapshots s ON s.owner = p.owner AND s.portfolio = p.id WHERE p.owner = $1 AND p.id = $2`
+	sqlDropSnapshot      = `DELETE FROM snapshots WHERE owner = $1 AND portfolio = $2`
 	sqlPutSnapshot       = `INSERT INTO snapshots (owner, portfolio, sequence, body) VALUES `
 	sqlPutSnapshotSuffix = ` ON CONFLICT (owner, portfolio) DO UPDATE SET sequence = excluded.sequence, body = excluded.body`
 )
@@ -50,6 +51,7 @@ const (
 	portfolioLotMethod tag = 3
 	portfolioShort     tag = 4
 	portfolioClosed    tag = 5
+	portfolioLotScope  tag = 6
 
 	accountName     tag = 1
 	accountCurrency tag = 2
@@ -72,6 +74,9 @@ func sealPortfolio(key *seal.Key, p ledger.Portfolio) []byte {
 	r.text(portfolioLotMethod, string(p.LotMethod))
 	r.flag(portfolioShort, p.AllowShort)
 	r.flag(portfolioClosed, p.Closed)
+	if p.LotScope != ledger.ScopeAccount { // as all were once
+		r.text(portfolioLotScope, string(p.LotScope))
+	}
 	return key.Seal(r, columnPortfolio, string(p.ID))
 }
 
@@ -80,6 +85,7 @@ func openPortfolio(key *seal.Key, p *ledger.Portfolio, sealed []byte) error {
 	if err != nil {
 		return err
 	}
+	p.LotScope = ledger.ScopeAccount
 	return fields(plain, func(t tag, value []byte) error {
 		switch t {
 		case portfolioName:
@@ -92,6 +98,8 @@ func openPortfolio(key *seal.Key, p *ledger.Portfolio, sealed []byte) error {
 			p.AllowShort = true
 		case portfolioClosed:
 			p.Closed = true
+		case portfolioLotScope:
+			p.LotScope = ledger.LotScope(value)
 		default:
 			return errUnknownField
 		}
@@ -263,7 +271,7 @@ func (s *Store) bump(ctx context.Context, q queries, owner ledger.OwnerID, id le
 	return sequence, body, err
 }
 
-// UpdatePortfolio sets name, lot method, whether shorts are allowed and whether it is closed; all else stays as it is. A portfolio
+// UpdatePortfolio sets name, lot method and scope, whether shorts are allowed and whether it is closed; all else stays as it is. A portfolio
 // that is at another sequence than the given one gives fault.Stale: what it was made from has changed.
 func (s *Store) UpdatePortfolio(ctx context.Context, p ledger.Portfolio, w Write) (sequence int64, err error) {
 	err = s.db.write(ctx, func(q queries) error {
@@ -282,7 +290,13 @@ func (s *Store) UpdatePortfolio(ctx context.Context, p ledger.Portfolio, w Write
 		if err := openPortfolio(key, &stored, body); err != nil {
 			return err
 		}
-		stored.Name, stored.LotMethod, stored.AllowShort, stored.Closed = p.Name, p.LotMethod, p.AllowShort, p.Closed
+		otherLots := stored.LotMethod != p.LotMethod || stored.LotScope != cmp.Or(p.LotScope, ledger.ScopeAccount)
+		stored.Name, stored.LotMethod, stored.LotScope, stored.AllowShort, stored.Closed = p.Name, p.LotMethod, p.LotScope, p.AllowShort, p.Closed
+		if otherLots { // what was kept of the positions has other costs
+			if _, err := q.exec(ctx, sqlDropSnapshot, string(p.Owner), string(p.ID)); err != nil {
+				return err
+			}
+		}
 		if _, err := q.exec(ctx, sqlSetPortfolio, string(p.Owner), string(p.ID), sealPortfolio(key, stored)); err != nil {
 			return err
 		}
@@ -387,7 +401,7 @@ func (s *Store) readAccounts(ctx context.Context, q queries, key *seal.Key, owne
 }
 
 // Snapshot gives what the last Append kept of a portfolio's positions and at which sequence that was: 0 and nil before the
-// first. A portfolio that is not there or not this owner's gives fault.NotFound.
+// first, and after a change of lot method or scope. A portfolio that is not there or not this owner's gives fault.NotFound.
 func (s *Store) Snapshot(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (sequence int64, data []byte, err error) {
 	var current int64
 	var body []byte
@@ -448,9 +462,11 @@ func instrumentsOf(activities []ledger.Activity) []market.InstrumentID {
 	seen := make(map[market.InstrumentID]bool)
 	var ids []market.InstrumentID
 	for i := range activities {
-		if id := activities[i].Instrument; id != "" && !seen[id] {
-			seen[id] = true
-			ids = append(ids, id)
+		for _, id := range [...]market.InstrumentID{activities[i].Instrument, activities[i].ToInstrument} {
+			if id != "" && !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
 		}
 	}
 	return ids

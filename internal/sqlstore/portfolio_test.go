@@ -48,8 +48,8 @@ func TestPortfoliosAreBounded(t *testing.T) {
 func TestPortfoliosAndAccounts(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.user("anna")
-		first := ledger.Portfolio{ID: "z", Owner: "anna", Name: "First", BaseCurrency: "CHF", LotMethod: ledger.Average, AllowShort: true, CreatedAt: testStart}
-		second := ledger.Portfolio{ID: "a", Owner: "anna", Name: "Second", BaseCurrency: "EUR", LotMethod: ledger.FIFO, CreatedAt: testStart.Add(time.Second)}
+		first := ledger.Portfolio{ID: "z", Owner: "anna", Name: "First", BaseCurrency: "CHF", LotMethod: ledger.HIFO, LotScope: ledger.ScopePortfolio, AllowShort: true, CreatedAt: testStart}
+		second := ledger.Portfolio{ID: "a", Owner: "anna", Name: "Second", BaseCurrency: "EUR", LotMethod: ledger.FIFO, LotScope: ledger.ScopeAccount, CreatedAt: testStart.Add(time.Second)}
 		b.ok(b.CreatePortfolio(t.Context(), first, entry("anna", audit.PortfolioCreated)))
 		b.ok(b.CreatePortfolio(t.Context(), second, entry("anna", audit.PortfolioCreated)))
 		b.kind(b.CreatePortfolio(t.Context(), first, entry("anna", audit.PortfolioCreated)), fault.Conflict)
@@ -65,7 +65,7 @@ func TestPortfoliosAndAccounts(t *testing.T) {
 		_, err = b.UpdatePortfolio(t.Context(), change, entry("anna", audit.PortfolioChanged))
 		b.kind(err, fault.Stale)
 		want := first
-		want.Name, want.LotMethod, want.AllowShort, want.Closed, want.Sequence = "New name", ledger.FIFO, false, true, 1
+		want.Name, want.LotMethod, want.LotScope, want.AllowShort, want.Closed, want.Sequence = "New name", ledger.FIFO, ledger.ScopeAccount, false, true, 1
 		if got, err := b.Portfolio(t.Context(), "anna", "z"); err != nil || got != want || sequence != 1 {
 			t.Errorf("updated to %d %+v, %v", sequence, got, err)
 		}
@@ -243,5 +243,35 @@ func TestKeysOfUsersDoNotSwap(t *testing.T) {
 		b.kind(err, fault.Internal)
 		_, err = b.User(t.Context(), "eve")
 		b.ok(err)
+	})
+}
+
+// A snapshot has the costs of a lot method and a scope: it is gone with them, and stays when only something else is changed.
+func TestOtherLotsDropTheSnapshot(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		b.user("anna")
+		p := b.portfolio("anna", "p1")
+		b.instruments("aapl")
+		for i, c := range []struct {
+			change func()
+			kept   bool
+		}{
+			{func() { p.Name = "Other" }, true},
+			{func() { p.LotScope = "" }, true}, // the same as by account
+			{func() { p.LotMethod = ledger.Specific }, false},
+			{func() { p.LotScope = ledger.ScopePortfolio }, false},
+			{func() { p.AllowShort = true }, true},
+			{func() { p.LotScope = ledger.ScopeAccount }, false},
+		} {
+			p.Sequence = b.appended("anna", "p1", Change{Added: []ledger.Activity{buy(ledger.ActivityID(fmt.Sprintf("a%d", i)), "2024-05-02", "aapl")}, Snapshot: []byte("positions")})
+			c.change()
+			sequence, err := b.UpdatePortfolio(t.Context(), p, entry("anna", audit.PortfolioChanged))
+			b.ok(err)
+			at, data, err := b.Snapshot(t.Context(), "anna", "p1")
+			b.ok(err)
+			if kept := data != nil; kept != c.kept || kept && at != sequence-1 {
+				t.Errorf("change %d: snapshot %q of %d", i, data, at)
+			}
+		}
 	})
 }
