@@ -51,12 +51,12 @@ func (k *bookkeeper) transferCash(e entry) {
 		currency = e.ToCurrency
 	}
 	if e.ToAmount != nil {
-		amount = *e.ToAmount
+		amount = k.trace.given(e, "to_amount", *e.ToAmount)
 	}
 	nothing := money.Known(money.Zero)
 	k.move(e.Date, e.Account, e.Currency, s.gross.Neg(), nothing)
 	k.move(e.Date, to, currency, amount, nothing)
-	if costs := s.fee.Add(s.tax); !costs.IsZero() {
+	if costs := s.fee.Add(s.tax); !costs.Or(money.Zero).IsZero() {
 		k.move(e.Date, e.Account, e.Currency, costs.Neg(), s.worth(costs).Neg())
 	}
 }
@@ -175,6 +175,7 @@ func (k *bookkeeper) spinOff(e entry) error {
 }
 
 // merge turns lots into lots of another instrument; its cash, shared by quantity, lowers their cost, and what is over is a gain.
+// The holder of a short position pays it, as a dividend's.
 func (k *bookkeeper) merge(e entry) error {
 	s := k.sums(e)
 	stakes, err := k.stakes(e)
@@ -185,17 +186,16 @@ func (k *bookkeeper) merge(e entry) error {
 	for _, one := range stakes {
 		payer, total = cmp.Or(payer, one.Parts[0].Account), total.Add(one.Quantity())
 	}
-	if !s.gross.IsZero() && total.IsZero() {
+	if !s.gross.Or(money.Zero).IsZero() && total.IsZero() {
 		return fault.At(e.place("amount"), "nobody holds %s on %s", e.Instrument, e.Date)
 	}
-	var upTo, paid money.Decimal
+	s.gross = signed(s.gross, total.Sign() < 0)
+	upTo, paid := money.Zero, money.Known(money.Zero)
 	for _, one := range stakes {
 		before := paid
 		for _, part := range one.Parts {
-			due := s.gross
-			if upTo = upTo.Add(part.Quantity); !s.gross.IsZero() && !upTo.Equal(total) {
-				due = s.gross.Mul(upTo).Quo(total)
-			}
+			upTo = upTo.Add(part.Quantity)
+			due := s.gross.Share(upTo, total)
 			k.pay(e, part.Account, due.Sub(paid), s.rate)
 			paid = due
 		}
@@ -227,8 +227,8 @@ func (k *bookkeeper) returnCapital(e entry) error {
 
 // giveBack lowers the cost of lots of a position by an amount, signed like the position: lot by lot from the oldest, or shared by quantity.
 // Cost in the base currency goes down by the share of cost given back; what the amount is worth beyond that is realised.
-func (k *bookkeeper) giveBack(e entry, p *position, lots *ledger.Lots, amount money.Decimal, rate money.Maybe, byQuantity bool) {
-	if amount.IsZero() {
+func (k *bookkeeper) giveBack(e entry, p *position, lots *ledger.Lots, amount, rate money.Maybe, byQuantity bool) {
+	if amount.Or(money.Zero).IsZero() {
 		return
 	}
 	local := k.local(e, p, amount, rate)
@@ -241,23 +241,26 @@ func (k *bookkeeper) giveBack(e entry, p *position, lots *ledger.Lots, amount mo
 		c := lot.Carried
 		part, known := due.Get()
 		cost, costKnown := c.Local.Get()
+		if known && part.IsZero() {
+			return c, due
+		}
 		if !known || !costKnown {
-			back.Local, back.Base = money.Unknown, money.Unknown
-			c.Local, c.Base = money.Unknown, money.Unknown
-			return c, money.Unknown
+			gap := due.Sub(c.Local)
+			back.Local, back.Base, c.Local, c.Base = gap, gap, gap, gap
+			return c, gap
 		}
 		if part.Abs().Cmp(cost.Abs()) > 0 {
-			part = cost
+			part, due = cost, c.Local
 		}
-		if part.IsZero() {
+		if part.IsZero() { // a lot that cost nothing, or nothing more
 			return c, money.Known(money.Zero)
 		}
-		share := ledger.Carried{Local: money.Known(part), Base: c.Base, Start: nothing, StartFX: nothing}
+		share := ledger.Carried{Local: due, Base: c.Base, Start: nothing, StartFX: nothing}
 		if !part.Equal(cost) {
-			share.Base = c.Base.Times(part).Quo(money.Known(cost))
+			share.Base = c.Base.Mul(due).Quo(c.Local)
 		}
 		back = back.Add(share)
-		return c.Sub(share), money.Known(part)
+		return c.Sub(share), due
 	}
 	if pooled {
 		total := ledger.Lot{Quantity: whole, Carried: lots.Total()}
@@ -268,7 +271,7 @@ func (k *bookkeeper) giveBack(e entry, p *position, lots *ledger.Lots, amount mo
 			due := left
 			if byQuantity {
 				upTo = upTo.Add(lot.Quantity)
-				reached := ledger.Carried{Local: local}.Share(upTo, whole).Local
+				reached := local.Share(upTo, whole)
 				due, given = reached.Sub(given), reached
 			}
 			after, part := lower(lot, due)
@@ -276,7 +279,7 @@ func (k *bookkeeper) giveBack(e entry, p *position, lots *ledger.Lots, amount mo
 			return after
 		})
 	}
-	k.realise(e, p, rate.Times(amount).Sub(back.Base), back)
+	k.realise(e, p, rate.Mul(amount).Sub(back.Base).Named("gain of", k.name(e)), back)
 }
 
 // writeOff realises a position's cost as a loss; a short position's as a gain.

@@ -68,7 +68,8 @@ func Contributions(book ledger.Book, m *Market, from, to market.Date) (Attributi
 
 // exchanged is what exchange rates did to cash: what it gained beyond its movements, given what it is worth at the end.
 func (k *bookkeeper) exchanged(worth money.Maybe) money.Maybe {
-	return worth.Sub(k.cashStart).Sub(k.moved)
+	start, moved := k.cashStart.Named("cash at the start", ""), k.moved.Named("movements of cash at the rates of their days", "")
+	return worth.Sub(start).Sub(moved).Named("exchange result on cash", "")
 }
 
 // weigh finishes the parts, which need the whole, and orders them.

@@ -20,6 +20,7 @@ type rules struct {
 	scope      ledger.LotScope
 	feesInCost bool
 	tracked    bool // cash is tracked: there is a deposit or a withdrawal somewhere
+	trace      *trace // nil unless somebody asks how a figure came about
 }
 
 // entry is one activity and where it stands.
@@ -141,10 +142,11 @@ func (k *bookkeeper) begin(dayBefore market.Date) (worth money.Maybe) {
 		}
 		price, _ := k.price(p.instrument, dayBefore)
 		rate := k.rateOn(p.currency, dayBefore)
-		worth = worth.Add(price.Times(quantity).Mul(rate))
+		worth = worth.Add(price.Mul(k.quantity(p)).Mul(rate).Named("value at the start of", string(p.instrument)))
 		p.lots.Change(func(lot ledger.Lot) ledger.Carried {
 			c := lot.Carried
-			c.Start = price.Times(lot.Quantity).Mul(rate).Sub(c.Base)
+			held := price.Beside(lot.Quantity, money.Label{What: "quantity of lot", Of: string(lot.ID), Unit: unitsOf})
+			c.Start = price.Mul(held).Mul(rate).Sub(c.Base).Named("gain at the start of lot", string(lot.ID))
 			c.StartFX = c.Local.Mul(rate).Sub(c.Base)
 			return c
 		})
@@ -158,6 +160,9 @@ func (k *bookkeeper) price(id market.InstrumentID, on market.Date) (money.Maybe,
 	if !price.IsKnown() {
 		k.problems.add("prices."+string(id), "no price on or before %s", on)
 	}
+	if k.trace != nil {
+		price = k.trace.price(k.prices, id, on)
+	}
 	return price, made
 }
 
@@ -167,15 +172,25 @@ func (k *bookkeeper) rateOn(currency money.Currency, on market.Date) money.Maybe
 	if !rate.IsKnown() {
 		k.problems.add("fx."+string(currency), "no rate on or before %s", on)
 	}
+	if k.trace != nil {
+		rate = k.trace.rate(k.rates, currency, on)
+	}
 	return rate
 }
 
-// cashWorth is all cash in the base currency at a day's rates.
+// cashWorth is all cash in the base currency at a day's rates. What one account owes of a currency and another has needs none.
 func (k *bookkeeper) cashWorth(on market.Date) money.Maybe {
-	worth := money.Known(money.Zero)
+	if k.trace != nil {
+		return k.trace.cashWorth(k, on)
+	}
+	amounts := map[money.Currency]money.Decimal{}
 	for key, amount := range k.cash {
+		amounts[key.currency] = amounts[key.currency].Add(amount)
+	}
+	worth := money.Known(money.Zero)
+	for currency, amount := range amounts {
 		if !amount.IsZero() {
-			worth = worth.Add(k.rateOn(key.currency, on).Times(amount))
+			worth = worth.Add(k.rateOn(currency, on).Times(amount))
 		}
 	}
 	return worth
@@ -235,16 +250,28 @@ func (k *bookkeeper) hold(id market.InstrumentID, account ledger.AccountID, chan
 
 // sums are an activity's amounts in its own currency.
 type sums struct {
-	gross, fee, tax money.Decimal
+	gross, fee, tax money.Maybe // always known
 	rate            money.Maybe // base units for 1 unit, as booked or of the day
 }
 
+// worth is an amount in the base currency. Nothing is worth nothing, known or not what the currency is worth.
+func (s sums) worth(amount money.Maybe) money.Maybe {
+	if amount.Or(money.One).IsZero() {
+		return money.Known(money.Zero)
+	}
+	return s.rate.Mul(amount)
+}
+
 func (k *bookkeeper) sums(e entry) sums {
-	s := sums{gross: gross(e.Activity), fee: e.Fee, tax: e.Tax}
+	whole := gross(e.Activity)
+	s := sums{gross: money.Known(whole), fee: money.Known(e.Fee), tax: money.Known(e.Tax)}
+	if k.trace != nil {
+		s = k.trace.sums(e)
+	}
 	switch {
 	case e.FXRate != nil:
-		s.rate = money.Known(*e.FXRate)
-	case s.gross.IsZero() && s.fee.IsZero() && s.tax.IsZero():
+		s.rate = k.trace.given(e, "fx_rate", *e.FXRate)
+	case whole.IsZero() && e.Fee.IsZero() && e.Tax.IsZero():
 		s.rate = money.Known(money.Zero) // nothing is nothing in every currency
 		if e.Currency == k.base {
 			s.rate = money.Known(money.One)
@@ -268,39 +295,43 @@ func gross(a *ledger.Activity) money.Decimal {
 
 // pay moves cash, or where it isn't tracked is the flow that stands for it: what is spent is paid in that day, what comes in is
 // taken out.
-func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount money.Decimal, rate money.Maybe) {
-	worth := rate.Times(amount)
-	if amount.IsZero() {
+func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount, rate money.Maybe) {
+	worth := rate.Mul(amount)
+	sign := amount.Or(money.Zero).Sign()
+	if sign == 0 {
 		return
 	}
 	k.spend(e, account, amount.Neg(), rate)
 	if !k.tracked {
-		k.flow(e.Date, worth.Neg(), amount.Sign() < 0)
+		k.flow(e.Date, worth.Neg(), sign < 0)
 		return
 	}
 	currency := e.Currency
-	if x, ok := worth.Get(); ok && e.FXRate != nil {
-		currency, amount = k.base, x
+	if e.FXRate != nil && worth.IsKnown() {
+		currency, amount = k.base, worth
 	}
 	k.move(e.Date, account, currency, amount, worth)
 }
 
 // spend notes what was paid for an instrument on the day, or below 0 received.
-func (k *bookkeeper) spend(e entry, account ledger.AccountID, amount money.Decimal, rate money.Maybe) {
+func (k *bookkeeper) spend(e entry, account ledger.AccountID, amount, rate money.Maybe) {
 	if e.Instrument == "" {
 		return
 	}
 	p := k.position(e.Instrument, account, e.Currency)
-	addPaid(k.day.paid, e.Instrument, k.local(e, p, amount, rate), rate.Times(amount))
+	addPaid(k.day.paid, e.Instrument, k.local(e, p, amount, rate), rate.Mul(amount))
 }
 
 // move changes an account's cash.
-func (k *bookkeeper) move(on market.Date, account ledger.AccountID, currency money.Currency, amount money.Decimal, worth money.Maybe) {
-	key := cashKey{account, currency}
-	k.cash[key] = k.cash[key].Add(amount)
+func (k *bookkeeper) move(on market.Date, account ledger.AccountID, currency money.Currency, amount, worth money.Maybe) {
+	key, change := cashKey{account, currency}, amount.Or(money.Zero)
+	k.cash[key] = k.cash[key].Add(change)
 	k.moved = k.moved.Add(worth)
-	addPaid(k.day.moved, currency, money.Known(amount), worth)
-	k.track.addCash(on, currency, amount)
+	addPaid(k.day.moved, currency, amount, worth)
+	k.track.addCash(on, currency, change)
+	if k.trace != nil {
+		k.trace.move(on, currency, amount)
+	}
 }
 
 // flow is money that comes from outside, above 0, or goes there, below.
@@ -325,19 +356,22 @@ func (k *bookkeeper) costs(p *position, fee, tax money.Maybe, inside bool) {
 }
 
 // local turns an amount into a position's currency, over the base at the day's rates.
-func (k *bookkeeper) local(e entry, p *position, amount money.Decimal, rate money.Maybe) money.Maybe {
-	if e.Currency == p.currency || amount.IsZero() {
-		return money.Known(amount)
+func (k *bookkeeper) local(e entry, p *position, amount, rate money.Maybe) money.Maybe {
+	if e.Currency == p.currency || amount.Or(money.Zero).IsZero() {
+		return amount
 	}
 	if p.currency == k.base {
-		return rate.Times(amount)
+		return rate.Mul(amount)
 	}
-	return rate.Times(amount).Quo(k.rateOn(p.currency, e.Date))
+	return rate.Mul(amount).Quo(k.rateOn(p.currency, e.Date))
 }
 
 // apply takes the next activity. An error names its place; the bookkeeper is of no use after one.
 func (k *bookkeeper) apply(e entry) error {
 	k.order++
+	if k.trace != nil {
+		k.trace.begin(e)
+	}
 	if k.day.date != e.Date || k.day.paid == nil {
 		k.day = dayBook{date: e.Date, paid: map[market.InstrumentID]paid{}, moved: map[money.Currency]paid{}}
 	}
@@ -371,7 +405,7 @@ func (k *bookkeeper) apply(e entry) error {
 func (k *bookkeeper) buy(e entry) error {
 	s := k.sums(e)
 	p := k.position(e.Instrument, e.Account, e.Currency)
-	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	k.costs(p, s.worth(s.fee), s.worth(s.tax), k.feesInCost)
 	k.pay(e, e.Account, s.gross.Add(s.fee).Add(s.tax).Neg(), s.rate)
 	cost := s.gross
 	if k.feesInCost {
@@ -383,7 +417,7 @@ func (k *bookkeeper) buy(e entry) error {
 func (k *bookkeeper) sell(e entry) error {
 	s := k.sums(e)
 	p := k.position(e.Instrument, e.Account, e.Currency)
-	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	k.costs(p, s.worth(s.fee), s.worth(s.tax), k.feesInCost)
 	k.pay(e, e.Account, s.gross.Sub(s.fee).Sub(s.tax), s.rate)
 	proceeds := s.gross
 	if k.feesInCost {
@@ -395,9 +429,9 @@ func (k *bookkeeper) sell(e entry) error {
 func (k *bookkeeper) deliverIn(e entry) error {
 	s := k.sums(e)
 	p := k.position(e.Instrument, e.Account, e.Currency)
-	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	k.costs(p, s.worth(s.fee), s.worth(s.tax), k.feesInCost)
 	whole := s.gross.Add(s.fee).Add(s.tax)
-	k.flow(e.Date, s.rate.Times(whole), true)
+	k.flow(e.Date, s.worth(whole), true)
 	k.spend(e, e.Account, whole, s.rate)
 	cost := s.gross
 	if k.feesInCost {
@@ -415,9 +449,9 @@ func (k *bookkeeper) deliverOut(e entry) error {
 	if e.Quantity.Cmp(p.lots.Quantity()) > 0 { // another account of the scope is short
 		return tooMuch(e, p.lots.Quantity())
 	}
-	k.costs(p, s.rate.Times(s.fee), s.rate.Times(s.tax), k.feesInCost)
+	k.costs(p, s.worth(s.fee), s.worth(s.tax), k.feesInCost)
 	net := s.gross.Sub(s.fee).Sub(s.tax)
-	k.flow(e.Date, s.rate.Times(net).Neg(), net.Sign() < 0)
+	k.flow(e.Date, s.worth(net).Neg(), net.Or(money.Zero).Sign() < 0)
 	k.spend(e, e.Account, net.Neg(), s.rate)
 	proceeds := s.gross
 	if k.feesInCost {
@@ -434,9 +468,9 @@ func tooMuch(e entry, held money.Decimal) error {
 }
 
 // acquire adds a quantity for a cost in the activity's currency: it covers a short position first, the rest is a new lot.
-func (k *bookkeeper) acquire(e entry, p *position, quantity, cost money.Decimal, rate money.Maybe) error {
+func (k *bookkeeper) acquire(e entry, p *position, quantity money.Decimal, cost, rate money.Maybe) error {
 	k.hold(e.Instrument, e.Account, quantity)
-	base, local := rate.Times(cost), k.local(e, p, cost, rate)
+	base, local := rate.Mul(cost), k.local(e, p, cost, rate)
 	if short := p.lots.Quantity(); short.Sign() < 0 {
 		part := quantity
 		if part.Cmp(short.Abs()) > 0 {
@@ -449,16 +483,17 @@ func (k *bookkeeper) acquire(e entry, p *position, quantity, cost money.Decimal,
 		quantity, local, base = quantity.Sub(part), left.Local, left.Base
 	}
 	if quantity.Sign() > 0 {
-		p.lots.Open(ledger.Lot{ID: e.ID, Opened: e.Date, Order: k.order, Account: e.Account, Quantity: quantity, Carried: ledger.NewCarried(local, base)})
+		cost := ledger.NewCarried(local.Named("cost of lot", k.name(e)), base.Named("cost of lot", k.name(e)))
+		p.lots.Open(ledger.Lot{ID: e.ID, Opened: e.Date, Order: k.order, Account: e.Account, Quantity: quantity, Carried: cost})
 	}
 	k.step(e.Date, p)
 	return nil
 }
 
 // release takes a quantity for proceeds in the activity's currency: from what is held first, the rest opens a short position.
-func (k *bookkeeper) release(e entry, p *position, quantity, proceeds money.Decimal, rate money.Maybe) error {
+func (k *bookkeeper) release(e entry, p *position, quantity money.Decimal, proceeds, rate money.Maybe) error {
 	k.hold(e.Instrument, e.Account, quantity.Neg())
-	base, local := rate.Times(proceeds), k.local(e, p, proceeds, rate)
+	base, local := rate.Mul(proceeds), k.local(e, p, proceeds, rate)
 	if long := p.lots.Quantity(); long.Sign() > 0 {
 		part := quantity
 		if part.Cmp(long) > 0 {
@@ -474,9 +509,9 @@ func (k *bookkeeper) release(e entry, p *position, quantity, proceeds money.Deci
 		quantity, local, base = quantity.Sub(part), left.Local, left.Base
 	}
 	if quantity.Sign() > 0 {
+		local, base = local.Neg().Named("proceeds of short lot", k.name(e)), base.Neg().Named("proceeds of short lot", k.name(e))
 		p.lots.Open(ledger.Lot{
-			ID: e.ID, Opened: e.Date, Order: k.order, Account: e.Account,
-			Quantity: quantity.Neg(), Carried: ledger.NewCarried(local.Neg(), base.Neg()),
+			ID: e.ID, Opened: e.Date, Order: k.order, Account: e.Account, Quantity: quantity.Neg(), Carried: ledger.NewCarried(local, base),
 		})
 	}
 	k.step(e.Date, p)
@@ -493,6 +528,9 @@ func (k *bookkeeper) step(on market.Date, p *position) {
 		total = total.Add(one.lots.Quantity())
 	}
 	k.track.setQuantity(on, p.instrument, p.currency, total)
+	if k.trace != nil {
+		k.trace.step(k, on, p)
+	}
 }
 
 // dispose realises what lots were taken against an amount: the proceeds of a long position, the cost of a cover.
@@ -504,6 +542,9 @@ func (k *bookkeeper) dispose(e entry, p *position, quantity money.Decimal, amoun
 		carried = carried.Add(t.Carried)
 		matched[i] = Match{ID: string(t.ID), Opened: t.Opened, Quantity: t.Quantity.Abs(), Cost: t.Carried.Local}
 	}
+	name := k.name(e)
+	carried.Local, carried.Base = carried.Local.Named("cost of what was sold in", name), carried.Base.Named("cost of what was sold in", name)
+	amount.Local, amount.Base = amount.Local.Named("proceeds of", name), amount.Base.Named("proceeds of", name)
 	d := Disposal{
 		Date: e.Date, Symbol: string(p.instrument), Account: string(e.Account), Quantity: quantity, Currency: p.currency, Matched: matched,
 		Proceeds: amount.Local, Cost: carried.Local, GainBase: amount.Base.Sub(carried.Base),
@@ -516,7 +557,7 @@ func (k *bookkeeper) dispose(e entry, p *position, quantity money.Decimal, amoun
 			matched[i].Cost = cost.Local
 		}
 	}
-	d.Gain = d.Proceeds.Sub(d.Cost)
+	d.Gain, d.GainBase = d.Proceeds.Sub(d.Cost), d.GainBase.Named("gain of", name)
 	k.realise(e, p, d.GainBase, carried)
 	k.disposals = append(k.disposals, d)
 }
@@ -528,7 +569,7 @@ func (k *bookkeeper) realise(e entry, p *position, gain money.Maybe, carried led
 	switch {
 	case p.currency == k.base:
 	case e.FXRate != nil && e.Currency == p.currency:
-		rate = money.Known(*e.FXRate)
+		rate = k.trace.given(e, "fx_rate", *e.FXRate)
 	default:
 		rate = k.rateOn(p.currency, e.Date)
 	}

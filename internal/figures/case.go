@@ -32,6 +32,9 @@ func blank(p period) Output {
 // flowsOnly works out the internal rate of return of flows as they stand.
 func (in *Input) flowsOnly(p period) Output {
 	out := blank(p)
+	if t := in.rules.trace; t != nil {
+		t.period, t.loose = p, in.flows
+	}
 	var hint *float64
 	if len(in.flows) > 0 {
 		first, last := in.flows[0].date, in.flows[0].date
@@ -65,12 +68,14 @@ func (in *Input) valued(p period) Output {
 	for _, e := range in.entries {
 		rate := rates.rate(e.Currency, e.Date)
 		if e.FXRate != nil {
-			rate = money.Known(*e.FXRate)
+			rate = in.rules.trace.given(e, "fx_rate", *e.FXRate)
+		} else if in.rules.trace != nil {
+			rate = in.rules.trace.rate(rates, e.Currency, e.Date)
 		}
 		if !rate.IsKnown() {
 			found.add("fx."+string(e.Currency), "no rate on or before %s", e.Date)
 		}
-		if worth := rate.Times(*e.Amount); e.Amount.Sign() > 0 {
+		if worth := rate.Mul(in.rules.trace.given(e, "amount", *e.Amount)); e.Amount.Sign() > 0 {
 			book.addFlow(e.Date, worth, nothing)
 		} else {
 			book.addFlow(e.Date, nothing, worth.Neg())
@@ -91,7 +96,7 @@ func (in *Input) valued(p period) Output {
 		}
 		carried = carried.Add(day.in).Sub(day.out)
 		if i := in.valuations.IndexAt(on); i >= 0 && in.valuations.Dates[i] == on {
-			carried, day.trading = money.Known(in.valuations.Close(i)), true
+			carried, day.trading = in.rules.trace.valuation(in.valuations.Close(i), on), true
 		}
 		day.value = carried
 		if on < p.from {
@@ -106,9 +111,13 @@ func (in *Input) valued(p period) Output {
 	for _, f := range within {
 		t.PaidIn, t.TakenOut = t.PaidIn.Add(f.in), t.TakenOut.Add(f.out)
 	}
-	t.Profit = t.Value.Sub(start).Sub(t.PaidIn).Add(t.TakenOut)
+	t.named()
+	t.Profit = t.Value.Sub(t.ValueStart).Sub(t.PaidIn).Add(t.TakenOut).Named("profit", "")
 	if t.Profit.IsKnown() {
 		out.Identity = Identity{Holds: true, Difference: nothing}
+	}
+	if in.rules.trace != nil {
+		in.rules.trace.end(p, nil, start, days, within)
 	}
 	out.rates(p, start, days, within, &found)
 	out.Problems = append(out.Problems, found.list...)

@@ -47,7 +47,8 @@ func (k *bookkeeper) cashFlow(e entry) {
 	k.move(e.Date, e.Account, e.Currency, amount, s.worth(amount))
 }
 
-func signed(x money.Decimal, negative bool) money.Decimal {
+// signed is x, or −x.
+func signed[X interface{ Neg() X }](x X, negative bool) X {
 	if negative {
 		return x.Neg()
 	}
@@ -67,7 +68,7 @@ func (k *bookkeeper) dividend(e entry) error {
 		k.pay(e, e.Account, net, s.rate)
 		return nil
 	}
-	if net.Sign() < 0 { // of a long position ledger.Check has seen to it
+	if net.Or(money.Zero).Sign() < 0 { // of a long position ledger.Check has seen to it
 		return fault.At(e.place("reinvest"), "%s is held short on %s: its dividends are paid, not reinvested", e.Instrument, e.Date)
 	}
 	return k.acquire(e, p, *e.Quantity, net, s.rate)

@@ -56,6 +56,9 @@ func (v evaluation) run(p period) (Output, error) {
 func (k *bookkeeper) figures(p period, start money.Maybe) Output {
 	out, flows := k.amounts(p, start)
 	days := daily(&k.track, k.prices, k.rates, p.from, p.to, &k.problems)
+	if k.trace != nil {
+		k.trace.end(p, k, start, days, flows)
+	}
 	out.rates(p, start, days, flows, &k.problems)
 	k.problems.addGaps(gaps(&k.track, k.prices, p.from, p.to))
 	out.Problems = k.problems.list
@@ -95,7 +98,7 @@ func (k *bookkeeper) amounts(p period, start money.Maybe) (Output, []flow) {
 		}
 	}
 	if k.tracked {
-		t.Cash = k.cashWorth(p.to)
+		t.Cash = k.cashWorth(p.to).Named("cash", "")
 		t.Value = t.Value.Add(t.Cash)
 		exchange := k.exchanged(t.Cash)
 		t.FXEffect = t.FXEffect.Add(exchange)
@@ -105,37 +108,38 @@ func (k *bookkeeper) amounts(p period, start money.Maybe) (Output, []flow) {
 	for _, f := range flows {
 		t.PaidIn, t.TakenOut = t.PaidIn.Add(f.in), t.TakenOut.Add(f.out)
 	}
-	t.Profit = t.Value.Sub(start).Sub(t.PaidIn).Add(t.TakenOut)
+	t.named()
+	t.Profit = t.Value.Sub(t.ValueStart).Sub(t.PaidIn).Add(t.TakenOut).Named("profit", "")
 	out.Totals = t
-	out.Identity.Difference = t.Profit.Sub(parts)
-	if x, ok := out.Identity.Difference.Get(); ok {
-		out.Identity = Identity{Holds: x.IsZero(), Difference: money.Known(x.Reduced())}
-	}
+	difference := t.Profit.Sub(parts.Named("sum of its parts", "")).Reduced()
+	out.Identity = Identity{Holds: difference.IsKnown() && difference.Or(money.One).IsZero(), Difference: difference}
 	return out, flows
 }
 
 // line is a position's figures at the end of a day.
 func (k *bookkeeper) line(p *position, on market.Date) PositionLine {
 	nothing := money.Known(money.Zero)
-	total, quantity := p.lots.Total(), p.lots.Quantity()
+	total, quantity, name := p.lots.Total(), p.lots.Quantity(), k.label(p)
+	total.Local, total.Base = total.Local.Named("cost of", name), total.Base.Named("cost of", name)
 	line := PositionLine{
 		Symbol: string(p.instrument), Account: string(p.account), Currency: p.currency, Quantity: quantity.Reduced(),
 		Cost: total.Local, CostBase: total.Base, Value: nothing, ValueBase: nothing, UnrealisedBase: nothing, AverageCost: money.Unknown,
-		RealisedBase: p.realised, IncomeBase: p.income, FeesBase: p.fees, TaxesBase: p.taxes, Lots: []LotLine{},
+		RealisedBase: p.realised.Named("realised gain of", name), IncomeBase: p.income.Named("income of", name),
+		FeesBase: p.fees.Named("fees of", name), TaxesBase: p.taxes.Named("taxes of", name), Lots: []LotLine{},
 	}
 	fx := p.fxEffect.Sub(p.startFX)
 	price, made := k.prices.at(p.instrument, on)
-	line.Price = price
 	if made != market.NoDate {
 		line.PriceDate = &made
 	}
 	if !quantity.IsZero() {
-		k.price(p.instrument, on)
+		price, _ = k.price(p.instrument, on)
+		held := k.quantity(p)
 		rate := k.rateOn(p.currency, on)
-		line.AverageCost = total.Local.Quo(money.Known(quantity))
-		line.Value = price.Times(quantity)
-		line.ValueBase = line.Value.Mul(rate)
-		line.UnrealisedBase = line.ValueBase.Sub(total.Base)
+		line.AverageCost = total.Local.Quo(held)
+		line.Value = price.Mul(held)
+		line.ValueBase = line.Value.Mul(rate).Named("value of", name)
+		line.UnrealisedBase = line.ValueBase.Sub(total.Base).Named("unrealised gain of", name)
 		fx = fx.Add(total.Local.Mul(rate).Sub(total.Base)).Sub(total.StartFX)
 		for _, lot := range p.lots.All() {
 			line.Lots = append(line.Lots, LotLine{
@@ -144,11 +148,13 @@ func (k *bookkeeper) line(p *position, on market.Date) PositionLine {
 			})
 		}
 	}
-	line.FXEffectBase = fx
-	line.ProfitBase = p.realised.Sub(p.started).Add(line.UnrealisedBase).Add(p.income).Sub(p.outside)
+	line.Price, line.FXEffectBase = price, fx.Named("currency's part in the gains of", name)
+	line.ProfitBase = line.RealisedBase.Sub(p.started.Named("what of it had arisen before the period", "")).Add(line.UnrealisedBase).
+		Add(line.IncomeBase).Sub(p.outside.Named("fees and taxes outside of cost of", name))
 	if !quantity.IsZero() {
-		line.ProfitBase = line.ProfitBase.Sub(total.Start)
+		line.ProfitBase = line.ProfitBase.Sub(total.Start.Named("unrealised gain at the start of", name))
 	}
+	line.ProfitBase = line.ProfitBase.Named("profit of", name)
 	return line
 }
 

@@ -18,9 +18,9 @@ type earned struct {
 }
 
 // earn tells whoever listens of income; gross is signed, since the holder of a short position pays.
-func (k *bookkeeper) earn(e entry, gross money.Decimal, s sums) {
+func (k *bookkeeper) earn(e entry, gross money.Maybe, s sums) {
 	if k.listen != nil {
-		k.listen(earned{e.Date, e.Instrument, e.Currency, s.rate.Times(gross), s.rate.Times(s.tax), s.rate.Times(s.fee)})
+		k.listen(earned{e.Date, e.Instrument, e.Currency, s.rate.Mul(gross), s.rate.Mul(s.tax), s.rate.Mul(s.fee)})
 	}
 }
 

@@ -33,6 +33,10 @@ func checkPeriod(book ledger.Book, from, to market.Date) (market.Date, error) {
 // Performance is evaluate's figures of a portfolio for a period, both days whole. market.NoDate as from begins with the first
 // activity; an empty method is the portfolio's own. Symbols are the instruments' symbols, accounts their ids.
 func Performance(book ledger.Book, m *Market, from, to market.Date, method ledger.LotMethod) (Output, error) {
+	return performance(book, m, from, to, method, nil)
+}
+
+func performance(book ledger.Book, m *Market, from, to market.Date, method ledger.LotMethod, record *trace) (Output, error) {
 	from, err := checkPeriod(book, from, to)
 	if err != nil {
 		return Output{}, err
@@ -40,7 +44,9 @@ func Performance(book ledger.Book, m *Market, from, to market.Date, method ledge
 	if method != "" && !slices.Contains(ledger.LotMethods(), method) {
 		return Output{}, fault.At("lot_method", "%.40q is none of fifo, lifo, hifo, average, specific", string(method))
 	}
-	out, err := bookEvaluation(book, m, method).run(period{from: from, to: to})
+	v := bookEvaluation(book, m, method)
+	v.rules.trace = record
+	out, err := v.run(period{from: from, to: to})
 	if err != nil {
 		return Output{}, fmt.Errorf("work out performance: %w", err)
 	}

@@ -92,6 +92,12 @@ func (m Maybe) Neg() Maybe {
 	return combined(opNegation, m, Known(Zero))
 }
 
+// Reduced is m without trailing zeros after the point.
+func (m Maybe) Reduced() Maybe {
+	m.number = m.number.Reduced()
+	return m
+}
+
 // Times is m · x.
 func (m Maybe) Times(x Decimal) Maybe { return m.Mul(Known(x)) }
 

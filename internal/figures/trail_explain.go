@@ -1,0 +1,59 @@
+package figures
+
+import (
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// PriceSource tells who gave a price or a rate of a day, and what state it was in; both may be empty.
+type PriceSource func(id market.InstrumentID, on market.Date) (source, state string)
+
+// ExplainCase works a case out once more, with a record of every step, and gives how a figure came about. A figure that there
+// isn't is a fault.Invalid that lists those there are.
+func ExplainCase(in Input, figure string, v TrailView) (Explanation, error) {
+	in.rules.trace = newTrace(in.rules.base)
+	out, err := Evaluate(in)
+	if err != nil {
+		return Explanation{}, err
+	}
+	t := trail{trace: in.rules.trace, out: out, units: units{}}
+	return t.explain(figure, v)
+}
+
+// Explain is how a figure of Performance came about, for the same portfolio and period. source may be nil.
+func Explain(book ledger.Book, m *Market, from, to market.Date, method ledger.LotMethod, source PriceSource, figure string, v TrailView) (Explanation, error) {
+	record := newTrace(book.Portfolio.BaseCurrency)
+	record.sourceOf = source
+	out, err := performance(book, m, from, to, method, record)
+	if err != nil {
+		return Explanation{}, err
+	}
+	t := trail{trace: record, out: out, units: units{}, names: map[string]string{}}
+	for id, i := range book.Instruments {
+		if i.Symbol != "" {
+			t.names[string(id)] = i.Symbol
+		}
+	}
+	for _, a := range book.Accounts {
+		t.names[string(a.ID)] = a.Name
+	}
+	return t.explain(figure, v)
+}
+
+func shownValue(x *string) string {
+	if x == nil {
+		return "unknown"
+	}
+	return *x
+}
+
+// valuation is the worth of the whole portfolio that a case gives for a day.
+func (t *trace) valuation(x money.Decimal, on market.Date) money.Maybe {
+	if t == nil {
+		return money.Known(x)
+	}
+	return t.recorder.Input(x, money.Label{
+		What: "valuation of", Of: on.String(), Unit: string(t.base), From: &Source{Kind: SourceValuation, Date: &on},
+	})
+}
