@@ -35,8 +35,9 @@ func rated(f float64) *Float {
 // dayReturn is one day's link of the chain.
 type dayReturn struct {
 	date    market.Date
-	rate    float64
-	counts  bool // a trading day with money in it, for risk
+	growth  float64 // 1 + the day's return; kept whole, since 1 + (x − 1) loses what is left of x after a great loss
+	rate    float64 // growth − 1
+	counts  bool    // a trading day with money in it, for risk
 	index   float64
 	unknown bool // this day or one before it can't be known
 }
@@ -47,7 +48,7 @@ func chain(start money.Maybe, days []dayValue, p *problems) []dayReturn {
 	links := make([]dayReturn, len(days))
 	index, unknown := 1.0, false
 	for i, d := range days {
-		links[i] = dayReturn{date: d.date}
+		links[i] = dayReturn{date: d.date, growth: 1}
 		before, ok1 := start.Add(d.in).Get()
 		after, ok2 := d.value.Add(d.out).Get()
 		start = d.value
@@ -64,9 +65,10 @@ func chain(start money.Maybe, days []dayValue, p *problems) []dayReturn {
 		default:
 			links[i].counts = d.trading
 			if !after.Equal(before) {
-				links[i].rate = after.Float64()/before.Float64() - 1
+				links[i].growth = after.Float64() / before.Float64()
+				links[i].rate = links[i].growth - 1
 			}
-			index *= 1 + links[i].rate
+			index *= links[i].growth
 		}
 		links[i].index, links[i].unknown = index, unknown
 	}

@@ -24,7 +24,7 @@ func risk(links []dayReturn, from market.Date, annualised *Float, riskFree float
 		if !link.counts {
 			continue
 		}
-		own = append(own, math.Log1p(link.rate))
+		own = append(own, math.Log(link.growth))
 		if benchmark != nil {
 			theirs = append(theirs, benchmarkReturn(benchmark, link.date))
 		}
