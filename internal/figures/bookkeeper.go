@@ -19,7 +19,7 @@ type rules struct {
 	method     ledger.LotMethod
 	scope      ledger.LotScope
 	feesInCost bool
-	tracked    bool // cash is tracked: there is a deposit or a withdrawal somewhere
+	tracked    bool   // cash is tracked: there is a deposit or a withdrawal somewhere
 	trace      *trace // nil unless somebody asks how a figure came about
 }
 
