@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -95,6 +96,11 @@ func dateParam(name, description string) *huma.Param {
 
 // past is what figures of a period are worked out from.
 func (s *Server) past(ctx context.Context, portfolio ledger.PortfolioID, p Period) (book *ledger.Book, m *figures.Market, from, to market.Date, err error) {
+	return s.pastBeside(ctx, portfolio, p, nil)
+}
+
+// pastBeside is past with the prices of one more instrument, and the rates of its currency.
+func (s *Server) pastBeside(ctx context.Context, portfolio ledger.PortfolioID, p Period, other *market.Instrument) (book *ledger.Book, m *figures.Market, from, to market.Date, err error) {
 	c := callOf(ctx)
 	if book, err = s.journal.Book(ctx, c.owner(), portfolio, c.sequence); err != nil {
 		return book, nil, from, to, err
@@ -103,11 +109,21 @@ func (s *Server) past(ctx context.Context, portfolio ledger.PortfolioID, p Perio
 	if from, to, err = p.days(firstDay(book, today), today); err != nil {
 		return book, nil, from, to, err
 	}
-	if m, err = s.journal.Market(ctx, book); err != nil {
+	priced := book
+	if other != nil {
+		wider := *book // the book itself is shared
+		wider.Instruments = maps.Clone(book.Instruments)
+		if wider.Instruments == nil {
+			wider.Instruments = map[market.InstrumentID]market.Instrument{}
+		}
+		wider.Instruments[other.ID] = *other
+		priced = &wider
+	}
+	if m, err = s.journal.Market(ctx, priced); err != nil {
 		return book, nil, from, to, err
 	}
 	if to >= today {
-		m = s.live.WithMarks(book, m)
+		m = s.live.WithMarks(priced, m)
 	}
 	return book, m, from, to, nil
 }
@@ -138,7 +154,7 @@ func (s *Server) history(ctx context.Context, in *historyInput) (*answer[History
 	if err != nil {
 		return nil, err
 	}
-	out := History{BaseCurrency: string(book.Portfolio.BaseCurrency), From: from.String(), To: to.String(), Series: []HistoryPoint{}, Problems: []Trouble{}}
+	out := History{BaseCurrency: string(book.Portfolio.BaseCurrency), From: from.String(), To: to.String(), Series: []HistoryPoint{}, Gaps: []PriceGap{}, Problems: []Trouble{}}
 	if len(book.Activities) == 0 {
 		return &answer[History]{out}, nil
 	}
@@ -153,7 +169,20 @@ func (s *Server) history(ctx context.Context, in *historyInput) (*answer[History
 			TWR: float(day.TWR), Drawdown: float(day.Drawdown),
 		})
 	}
-	for _, p := range daily.Problems {
+	gaps, err := figures.PriceGaps(*book, m, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("find gaps: %w", err)
+	}
+	for _, g := range gaps {
+		gap := PriceGap{InstrumentID: string(g.Instrument), After: g.After.String()}
+		gap.Symbol, gap.Name = named(book, g.Instrument)
+		if g.Before != nil {
+			before := g.Before.String()
+			gap.Before = &before
+		}
+		out.Gaps = append(out.Gaps, gap)
+	}
+	for _, p := range slices.Concat(daily.Problems, figures.GapProblems(gaps)) {
 		out.Problems = append(out.Problems, Trouble(p))
 	}
 	return &answer[History]{out}, nil

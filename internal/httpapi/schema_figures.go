@@ -176,6 +176,7 @@ type History struct {
 	From         string         `json:"from"`
 	To           string         `json:"to"`
 	Series       []HistoryPoint `json:"series" nullable:"false"`
+	Gaps         []PriceGap     `json:"gaps" nullable:"false" doc:"Where the values rest on a price that is more than ten weekdays old; problems name them too"`
 	Problems     []Trouble      `json:"problems" nullable:"false"`
 }
 

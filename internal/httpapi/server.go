@@ -124,6 +124,7 @@ func (s *Server) addRoutes() {
 	s.addActivityRoutes()
 	s.addImportRoutes()
 	s.addFigureRoutes()
+	s.addPeriodRoutes()
 	s.addInstrumentRoutes()
 	s.addAdminRoutes()
 	s.addStreamRoute()

@@ -302,6 +302,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/benchmark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same cash flows in another instrument */
+        get: operations["get-portfolios-id-benchmark"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/contribution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each holding added to the profit of a period */
+        get: operations["get-portfolios-id-contribution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/exposure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the value was spread over time */
+        get: operations["get-portfolios-id-exposure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/history": {
         parameters: {
             query?: never;
@@ -356,6 +407,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/income": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dividends and interest by month and year, and what the holdings yield */
+        get: operations["get-portfolios-id-income"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/performance": {
         parameters: {
             query?: never;
@@ -365,6 +433,23 @@ export interface paths {
         };
         /** The figures of a period, as the evaluate command gives them */
         get: operations["get-portfolios-id-performance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/returns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns by month and year, rolling returns, drawdowns */
+        get: operations["get-portfolios-id-returns"];
         put?: never;
         post?: never;
         delete?: never;
@@ -587,6 +672,43 @@ export interface components {
             instrument_id: string;
             splits: components["schemas"]["Split"][];
         };
+        BenchmarkComparison: {
+            alpha: string | null;
+            benchmark_twr: string | null;
+            benchmark_value: string | null;
+            /** @description Of the same cash flows, with the benchmark's value at the end */
+            benchmark_xirr: string | null;
+            /** @enum {string} */
+            benchmark_xirr_status: "ok" | "several" | "none" | "not_meaningful";
+            beta: string | null;
+            /** @description Of all amounts: the portfolio's base currency */
+            currency: string;
+            /** @description value − benchmark_value */
+            difference: string | null;
+            /** @description twr − benchmark_twr */
+            excess: string | null;
+            instrument_id: string;
+            name: string;
+            period: components["schemas"]["FigureDays"];
+            /** @description Every day of the period */
+            points: components["schemas"]["BenchmarkPoint"][];
+            problems: components["schemas"]["Trouble"][];
+            symbol: string;
+            tracking_error: string | null;
+            twr: string | null;
+            value: string | null;
+            xirr: string | null;
+            /** @enum {string} */
+            xirr_status: "ok" | "several" | "none" | "not_meaningful";
+        };
+        BenchmarkPoint: {
+            /** @description Of the benchmark's closes alone since the start of the period */
+            benchmark_twr: string | null;
+            /** @description What the same cash flows would be worth in the benchmark, to 8 digits after the point */
+            benchmark_value: string | null;
+            date: string;
+            value: string | null;
+        };
         ChangeAccountInputBody: {
             closed?: boolean;
             name?: string;
@@ -641,6 +763,10 @@ export interface components {
             lot_method?: "fifo" | "average";
             name: string;
         };
+        DayReturn: {
+            date: string;
+            return: string;
+        };
         Disposal: {
             account: string;
             cost: string | null;
@@ -653,6 +779,46 @@ export interface components {
             proceeds: string | null;
             quantity: string;
             symbol: string;
+        };
+        DrawdownPeriod: {
+            /**
+             * Format: int64
+             * @description From the peak to the recovery, or to the end of the period
+             */
+            days: number;
+            /** @description A positive fraction of the peak */
+            depth: string;
+            /** @description The peak */
+            from: string;
+            low: string;
+            /** @description The recovery; null where there is none yet */
+            to: string | null;
+        };
+        Exposure: {
+            base_currency: string;
+            /** @enum {string} */
+            by: "currency" | "sector" | "asset_class" | "country";
+            period: components["schemas"]["FigureDays"];
+            /** @description Month ends and the last day */
+            points: components["schemas"]["ExposurePoint"][];
+            problems: components["schemas"]["Trouble"][];
+        };
+        ExposurePoint: {
+            date: string;
+            shares: components["schemas"]["ExposureShare"][];
+            value: string | null;
+        };
+        ExposureShare: {
+            /** @description As in an allocation */
+            key: string;
+            label: string;
+            /** @description A fraction, to 8 digits; null where the whole isn't known or not above 0 */
+            share: string | null;
+            value: string | null;
+        };
+        FigureDays: {
+            from: string;
+            to: string;
         };
         FigureLot: {
             cost: string | null;
@@ -695,6 +861,8 @@ export interface components {
         History: {
             base_currency: string;
             from: string;
+            /** @description Where the values rest on a price that is more than ten weekdays old; problems name them too */
+            gaps: components["schemas"]["PriceGap"][];
             problems: components["schemas"]["Trouble"][];
             series: components["schemas"]["HistoryPoint"][];
             to: string;
@@ -787,6 +955,64 @@ export interface components {
             symbol: string | null;
             type: string | null;
         };
+        Income: {
+            base_currency: string;
+            fee: string | null;
+            gross: string | null;
+            /** @description Every month of the period */
+            months: components["schemas"]["IncomeMonth"][];
+            /** @description gross − tax − fee */
+            net: string | null;
+            period: components["schemas"]["FigureDays"];
+            positions: components["schemas"]["IncomePosition"][];
+            problems: components["schemas"]["Trouble"][];
+            /** @description Withheld, as booked with the dividend or interest */
+            tax: string | null;
+            /** @description Of the twelve months up to the end of the period, whatever its beginning */
+            trailing: components["schemas"]["TrailingIncome"];
+            years: components["schemas"]["IncomeYear"][];
+        };
+        IncomeItem: {
+            fee: string | null;
+            gross: string | null;
+            /** @description null for interest on cash */
+            instrument_id: string | null;
+            name: string;
+            /** @description gross − tax − fee */
+            net: string | null;
+            symbol: string;
+            /** @description Withheld, as booked with the dividend or interest */
+            tax: string | null;
+        };
+        IncomeMonth: {
+            fee: string | null;
+            gross: string | null;
+            items: components["schemas"]["IncomeItem"][];
+            /** @description YYYY-MM */
+            month: string;
+            /** @description gross − tax − fee */
+            net: string | null;
+            /** @description Withheld, as booked with the dividend or interest */
+            tax: string | null;
+        };
+        IncomePosition: {
+            instrument_id: string;
+            name: string;
+            symbol: string;
+            trailing_gross: string | null;
+            yield: string | null;
+            yield_on_cost: string | null;
+        };
+        IncomeYear: {
+            fee: string | null;
+            gross: string | null;
+            /** @description gross − tax − fee */
+            net: string | null;
+            /** @description Withheld, as booked with the dividend or interest */
+            tax: string | null;
+            /** @description YYYY */
+            year: string;
+        };
         Instrument: {
             asset_class: string;
             country: string | null;
@@ -842,6 +1068,12 @@ export interface components {
             opened: string;
             quantity: string;
         };
+        MonthReturn: {
+            /** @description YYYY-MM */
+            month: string;
+            /** @description A fraction; null where a day can't be known */
+            return: string | null;
+        };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
             identity: components["schemas"]["ProfitIdentity"];
@@ -851,6 +1083,31 @@ export interface components {
             returns: components["schemas"]["Returns"];
             risk: components["schemas"]["Risk"];
             totals: components["schemas"]["Totals"];
+        };
+        PeriodContribution: {
+            base_currency: string;
+            /** @description Interest, costs of no holding, and what exchange rates did to cash */
+            cash: components["schemas"]["ProfitParts"];
+            /** @description By profit, biggest first */
+            items: components["schemas"]["ProfitItem"][];
+            period: components["schemas"]["FigureDays"];
+            problems: components["schemas"]["Trouble"][];
+            profit: string | null;
+        };
+        PeriodReturns: {
+            /** @description Of days on which something held has a price of its own */
+            best_day: components["schemas"]["DayReturn"];
+            best_month: components["schemas"]["MonthReturn"];
+            /** @description The deepest ten, deepest first */
+            drawdowns: components["schemas"]["DrawdownPeriod"][];
+            /** @description They chain to the years, and these to the period's twr */
+            months: components["schemas"]["MonthReturn"][];
+            period: components["schemas"]["FigureDays"];
+            problems: components["schemas"]["Trouble"][];
+            rolling: components["schemas"]["Rolling"][];
+            worst_day: components["schemas"]["DayReturn"];
+            worst_month: components["schemas"]["MonthReturn"];
+            years: components["schemas"]["YearReturn"][];
         };
         Place: {
             /** @description Where, such as activities[3].quantity */
@@ -933,6 +1190,15 @@ export interface components {
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
         };
+        PriceGap: {
+            /** @description Day of the last price before it */
+            after: string;
+            /** @description Day of the next price; null where there is none up to the end of the period */
+            before: string | null;
+            instrument_id: string;
+            name: string;
+            symbol: string;
+        };
         Problem: {
             /** @description Where a symbol is ambiguous: what it may mean */
             candidates?: components["schemas"]["Instrument"][] | null;
@@ -954,6 +1220,39 @@ export interface components {
         ProfitIdentity: {
             difference: string | null;
             holds: boolean;
+        };
+        ProfitItem: {
+            /** @description profit / the capital invested on average, as Modified Dietz weighs it; contributions sum to modified_dietz */
+            contribution: string | null;
+            /** @description Fees and taxes, those inside cost and proceeds too */
+            costs: string | null;
+            /** @description The effect of exchange rates; of cash its result of exchange */
+            currency: string | null;
+            /** @description Gross */
+            income: string | null;
+            instrument_id: string;
+            name: string;
+            /** @description Gains from prices, without costs and currency */
+            price: string | null;
+            profit: string | null;
+            /** @description A fraction; null where the whole profit is 0 */
+            share_of_profit: string | null;
+            symbol: string;
+        };
+        ProfitParts: {
+            /** @description profit / the capital invested on average, as Modified Dietz weighs it; contributions sum to modified_dietz */
+            contribution: string | null;
+            /** @description Fees and taxes, those inside cost and proceeds too */
+            costs: string | null;
+            /** @description The effect of exchange rates; of cash its result of exchange */
+            currency: string | null;
+            /** @description Gross */
+            income: string | null;
+            /** @description Gains from prices, without costs and currency */
+            price: string | null;
+            profit: string | null;
+            /** @description A fraction; null where the whole profit is 0 */
+            share_of_profit: string | null;
         };
         Rate: {
             /** Format: date-time */
@@ -991,6 +1290,19 @@ export interface components {
             sortino: string | null;
             tracking_error: string | null;
             volatility: string | null;
+        };
+        Rolling: {
+            /** Format: int64 */
+            months: number;
+            /** @description At each month's end and at the end of the period; windows may begin before the period, none before the portfolio */
+            points: components["schemas"]["RollingPoint"][];
+        };
+        RollingPoint: {
+            /** @description Of windows of 365 days and more */
+            annualised: string | null;
+            date: string;
+            /** @description Over the whole window */
+            return: string | null;
         };
         SignInInputBody: {
             email: string;
@@ -1031,6 +1343,15 @@ export interface components {
             value: string | null;
             value_start: string | null;
         };
+        TrailingIncome: {
+            from: string;
+            gross: string | null;
+            to: string;
+            /** @description gross / value of the open positions at the end of the period, a fraction */
+            yield: string | null;
+            /** @description gross / their cost */
+            yield_on_cost: string | null;
+        };
         Trouble: {
             what: string;
             where: string;
@@ -1056,6 +1377,13 @@ export interface components {
             roots: string[];
             /** @enum {string} */
             status: "ok" | "several" | "none" | "not_meaningful";
+        };
+        YearReturn: {
+            /** @description The period holds all its days */
+            complete: boolean;
+            return: string | null;
+            /** @description YYYY */
+            year: string;
         };
     };
     responses: never;
@@ -1853,6 +2181,117 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-benchmark": {
+        parameters: {
+            query: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+                /** @description Id of the instrument to compare with */
+                instrument: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkComparison"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-contribution": {
+        parameters: {
+            query?: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodContribution"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-exposure": {
+        parameters: {
+            query?: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+                by?: "currency" | "sector" | "asset_class" | "country";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exposure"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-history": {
         parameters: {
             query?: {
@@ -1971,6 +2410,42 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-income": {
+        parameters: {
+            query?: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Income"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-performance": {
         parameters: {
             query?: {
@@ -1996,6 +2471,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Performance"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-returns": {
+        parameters: {
+            query?: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodReturns"];
                 };
             };
             /** @description Problem */
