@@ -2,7 +2,7 @@ package money
 
 import (
 	"math/bits"
-	"slices"
+	"strconv"
 )
 
 const (
@@ -207,34 +207,35 @@ func (n *natural) withoutTens(most int) (count int) {
 }
 
 // halfEven is n / 10^digits, rounded half to even; inexact says that n itself is a little more than it says.
-func (n *natural) halfEven(digits int, inexact bool) natural {
+func (n natural) halfEven(digits int, inexact bool) natural {
 	if digits == 0 {
-		return *n // callers that are inexact keep a digit to round by
+		return n // callers that are inexact keep a digit to round by
 	}
-	var u double
-	copy(u[:], n[:])
-	q, rest := u.divide(&tenTo[digits])
-	half, _ := tenTo[digits-1].times(&natural{5})
-	if c := rest.cmp(&half); c > 0 || c == 0 && (inexact || q[0]&1 == 1) {
+	for ; digits > wordDigits; digits -= wordDigits {
+		q, rest := n.byWord(tenTo[wordDigits][0])
+		n, inexact = q, inexact || rest != 0
+	}
+	q, rest := n.byWord(tenTo[digits][0])
+	half := 5 * tenTo[digits-1][0]
+	if rest > half || rest == half && (inexact || q[0]&1 == 1) {
 		q, _ = q.plus(&natural{1})
 	}
 	return q
 }
 
 // appendDigits appends n in decimal.
-func (n *natural) appendDigits(dst []byte) []byte {
-	start, left := len(dst), *n
-	for {
-		q, rest := left.byWord(tenTo[wordDigits][0])
-		last := q == natural{}
-		for i := 0; i < wordDigits && (!last || rest > 0 || i == 0); i++ {
-			dst = append(dst, byte('0'+rest%10))
-			rest /= 10
-		}
-		if left = q; last {
-			break
-		}
+func (n natural) appendDigits(dst []byte) []byte {
+	const digits = wordDigits - 1            // so that a 1 fits before them, which keeps their zeros
+	var words [naturalDigits / digits]uint64 // of so many digits each, the last ones first
+	count := 0
+	for n[1]|n[2]|n[3] != 0 {
+		n, words[count] = n.byWord(tenTo[digits][0])
+		count++
 	}
-	slices.Reverse(dst[start:])
+	dst = strconv.AppendUint(dst, n[0], 10)
+	for count--; count >= 0; count-- {
+		var buffer [wordDigits]byte
+		dst = append(dst, strconv.AppendUint(buffer[:0], tenTo[digits][0]+words[count], 10)[1:]...)
+	}
 	return dst
 }
