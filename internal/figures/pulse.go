@@ -6,29 +6,32 @@ import (
 )
 
 // Pulse is a valuation for whoever looks at totals often and at positions seldom: it adds up what is held in each currency
-// and multiplies each sum by its rate once, where Value does so for each position. Both come to the same, to the last digit.
+// and multiplies each sum by its rate once, where Value does so for each position. Where only prices changed since the last
+// time, it takes those positions out of the sums and puts them back in. All come to the same, to the last digit.
 //
 // The zero value is ready for Reset, and may be reset any number of times. It belongs to one caller at a time.
 type Pulse struct {
-	v      valuing
-	marked []marked // of each holding
+	v     valuing
+	seen  []sight
+	whole bool // each holding is in the sums of its currency, with the mark that was seen of it
 }
 
-// crossingsMax bounds the rates that a Pulse remembers: many more pairs than people hold.
-const crossingsMax = 1000
+// sight is the mark that a holding was valued with last.
+type sight struct {
+	instrument market.InstrumentID
+	mark       *market.Mark
+	current    bool
+}
 
-// Reset values holdings, as Value does. Marks may not change: it keeps them, and rates crossed from them
-// beyond the next Reset.
+// Reset values holdings, as Value does. Holdings and marks may not change: it keeps them beyond the next Reset.
 func (p *Pulse) Reset(h *Holdings, today market.Date, marks Marks) {
-	if p.v.crossings == nil || len(p.v.crossings) > crossingsMax {
-		p.v.crossings = make(map[[2]money.Currency]crossing)
+	again := p.whole && p.v.Holdings == h && p.v.today == today
+	if !again {
+		p.v.units = p.v.units[:0]
 	}
 	p.v.begin(h, today, marks)
-	p.marked = p.marked[:0]
-	for i := range h.held {
-		one := &h.held[i]
-		p.marked = append(p.marked, p.v.mark(one.instrument))
-		p.add(one, p.marked[i])
+	if !again || !p.update() {
+		p.addAll()
 	}
 	for i := range p.v.units {
 		p.v.units[i].sum(&p.v)
@@ -39,35 +42,93 @@ func (p *Pulse) Reset(h *Holdings, today market.Date, marks Marks) {
 	p.v.dayChange()
 }
 
-// add puts a holding into the sums of its currency, or, where something of it is unknown, into the totals by itself.
-func (p *Pulse) add(one *holding, m marked) {
+// addAll adds up from nothing.
+func (p *Pulse) addAll() {
+	for i := range p.v.units {
+		p.v.units[i].local = localSums{}
+	}
+	p.whole, p.seen, p.v.any = len(p.v.splits) == 0, p.seen[:0], false
+	for i := range p.v.held {
+		one := &p.v.held[i]
+		mark, current := p.v.read(one.instrument)
+		p.seen = append(p.seen, sight{one.instrument, mark, current})
+		p.whole = p.add(one, p.v.marked(one.instrument, mark, current)) && p.whole
+	}
+}
+
+// update adds up what has another mark than before, and says whether that is all that has to be done.
+func (p *Pulse) update() bool {
+	for i := range p.v.units {
+		if u := &p.v.units[i]; u.local.holdings > 0 && !(u.now.IsKnown() && u.before.IsKnown()) {
+			return false
+		}
+	}
+	p.v.any = len(p.seen) > 0
+	for i := range p.seen {
+		s := &p.seen[i]
+		mark, current := p.v.read(s.instrument)
+		if mark == s.mark && current == s.current {
+			continue
+		}
+		one := &p.v.held[i]
+		before, now := p.v.dayOf(one, p.marked(i)), p.v.dayOf(one, p.v.marked(s.instrument, mark, current))
+		u := p.v.unit(one.currency)
+		if !u.local.add(&now) {
+			return false
+		}
+		u.local.remove(&before)
+		s.mark, s.current = mark, current
+	}
+	return true
+}
+
+// add puts a holding into the sums of its currency, or, where something of it is unknown, into the totals by itself. It says
+// whether all of it is in the sums.
+func (p *Pulse) add(one *holding, m marked) (whole bool) {
 	d := p.v.dayOf(one, m)
 	u := p.v.unit(one.currency)
 	value, valued := d.value.Get()
 	if valued && u.now.IsKnown() {
 		p.v.any = true
+		if u.before.IsKnown() && u.local.add(&d) {
+			return true
+		}
 		u.local.worth = u.local.worth.Add(value)
 	} else {
 		p.v.unvalued(one, m)
 	}
-	was, ok1 := d.was.Get()
-	spent, ok2 := d.spent.local.Get()
-	booked, ok3 := d.spent.base.Get()
-	if valued && ok1 && ok2 && ok3 && u.now.IsKnown() && u.before.IsKnown() {
-		u.local.value = u.local.value.Add(value)
-		u.local.was = u.local.was.Add(was)
-		u.local.spent = u.local.spent.Add(spent)
-		u.local.booked = u.local.booked.Add(booked)
-		return
-	}
 	price, exchange, ok := p.v.split(u, &d)
 	if !ok {
 		p.v.undated(one.instrument, u, &d)
-		return
+		return false
 	}
 	p.v.start = p.v.start.Add(d.was.Mul(d.rate(u)))
 	p.v.prices = p.v.prices.Add(price)
 	u.changed = u.changed.Add(exchange)
+	return false
+}
+
+// add puts a day into the sums where all of it is known.
+func (s *localSums) add(d *day) bool {
+	value, ok1 := d.value.Get()
+	was, ok2 := d.was.Get()
+	spent, ok3 := d.spent.local.Get()
+	booked, ok4 := d.spent.base.Get()
+	if !ok1 || !ok2 || !ok3 || !ok4 {
+		return false
+	}
+	s.worth, s.value, s.was = s.worth.Add(value), s.value.Add(value), s.was.Add(was)
+	s.spent, s.booked = s.spent.Add(spent), s.booked.Add(booked)
+	s.holdings++
+	return true
+}
+
+// remove takes out a day that was put in. What came with digits that are gone goes with them.
+func (s *localSums) remove(d *day) {
+	value, was := d.value.Or(money.Zero), d.was.Or(money.Zero)
+	s.worth, s.value, s.was = s.worth.Sub(value).Reduced(), s.value.Sub(value).Reduced(), s.was.Sub(was).Reduced()
+	s.spent, s.booked = s.spent.Sub(d.spent.local.Or(money.Zero)), s.booked.Sub(d.spent.base.Or(money.Zero))
+	s.holdings--
 }
 
 // sum puts a currency's sums into the totals.
@@ -97,14 +158,21 @@ func (p *Pulse) Len() int { return len(p.v.held) }
 func (p *Pulse) Instrument(i int) market.InstrumentID { return p.v.held[i].instrument }
 func (p *Pulse) Currency(i int) money.Currency        { return p.v.held[i].currency }
 
+// marked is what the i-th position's mark says.
+func (p *Pulse) marked(i int) marked {
+	s := &p.seen[i]
+	return p.v.marked(s.instrument, s.mark, s.current)
+}
+
 // ValueBase is what the i-th position is worth in the base currency.
 func (p *Pulse) ValueBase(i int) money.Maybe {
-	return p.marked[i].now.Times(p.v.held[i].quantity).Mul(p.v.unit(p.v.held[i].currency).now)
+	one := &p.v.held[i]
+	return p.marked(i).now.Times(one.quantity).Mul(p.v.unit(one.currency).now)
 }
 
 // Position gives the i-th position with its contribution to the day change, of which the amount is 0 where it has none.
 func (p *Pulse) Position(i int) (Position, Contribution) {
-	one, m := &p.v.held[i], p.marked[i]
+	one, m := &p.v.held[i], p.marked(i)
 	d := p.v.dayOf(one, m)
 	u := p.v.unit(one.currency)
 	position := positionOf(one, u, m, d, p.v.splits[one.instrument], p.v.today)

@@ -38,10 +38,15 @@ func (q Quotes) marks(today market.Date, current func(market.Mark) bool) Marks {
 	}
 }
 
-// mark reads a mark. One that isn't of the trading day that is on, or was last, is no change; one that is, needs a previous
-// close to be one.
+// mark reads a mark.
 func (v *valuing) mark(id market.InstrumentID) marked {
 	mark, current := v.read(id)
+	return v.marked(id, mark, current)
+}
+
+// marked is what a mark says. One that isn't of the trading day that is on, or was last, is no change; one that is, needs a previous
+// close to be one.
+func (v *valuing) marked(id market.InstrumentID, mark *market.Mark, current bool) marked {
 	if mark == nil || mark.Price.Sign() < 0 || mark.Instrument == "" {
 		return marked{}
 	}
@@ -68,48 +73,38 @@ func (v *valuing) mark(id market.InstrumentID) marked {
 	return m
 }
 
-// crossing is a pair of rates, with the marks that they were worked out from.
+// crossing is the marks that a rate was crossed from; marks never change.
 type crossing struct {
 	base, other               *market.Mark
 	baseCurrent, otherCurrent bool
-	now, before               money.Maybe
 }
 
-// rates are a currency's rate now and at the start of the day. A valuing that is used again remembers them by their marks,
-// which never change.
-func (v *valuing) rates(currency money.Currency) (now, before money.Maybe) {
-	if v.crossings == nil || currency == v.base || len(v.splits) > 0 {
-		return v.cross(currency)
+// crossed reads the marks that a currency's rate is crossed from.
+func (v *valuing) crossed(currency money.Currency) (of crossing) {
+	if currency == v.base {
+		return of
 	}
-	var c crossing
 	if v.base != market.RateBase {
-		c.base, c.baseCurrent = v.read(market.RateID(v.base))
+		of.base, of.baseCurrent = v.read(market.RateID(v.base))
 	}
 	if currency != market.RateBase {
-		c.other, c.otherCurrent = v.read(market.RateID(currency))
+		of.other, of.otherCurrent = v.read(market.RateID(currency))
 	}
-	pair := [2]money.Currency{v.base, currency}
-	known, ok := v.crossings[pair]
-	if !ok || known.base != c.base || known.other != c.other || known.baseCurrent != c.baseCurrent || known.otherCurrent != c.otherCurrent {
-		c.now, c.before = v.cross(currency)
-		known = c
-		v.crossings[pair] = known
-	}
-	return known.now, known.before
+	return of
 }
 
-// cross crosses rates through market.RateBase in decimals.
-func (v *valuing) cross(currency money.Currency) (now, before money.Maybe) {
+// cross gives a currency's rate now and at the start of the day, crossed through market.RateBase in decimals.
+func (v *valuing) cross(currency money.Currency, of crossing) (now, before money.Maybe) {
 	one := money.Known(money.One)
 	if currency == v.base {
 		return one, one
 	}
 	base, other := marked{now: one, before: one}, marked{now: one, before: one}
 	if v.base != market.RateBase {
-		base = v.mark(market.RateID(v.base))
+		base = v.marked(market.RateID(v.base), of.base, of.baseCurrent)
 	}
 	if currency != market.RateBase {
-		other = v.mark(market.RateID(currency))
+		other = v.marked(market.RateID(currency), of.other, of.otherCurrent)
 	}
 	now = base.now.Quo(other.now)
 	if same(base.now, base.before) && same(other.now, other.before) {
@@ -127,6 +122,7 @@ func same(a, b money.Maybe) bool {
 // unit is one currency of a valuation.
 type unit struct {
 	currency    money.Currency
+	of          crossing
 	now, before money.Maybe
 	changed     money.Decimal // what its rate did today, in the base currency
 	local       localSums
@@ -136,6 +132,7 @@ type unit struct {
 type localSums struct {
 	worth, value, was, spent money.Decimal
 	booked                   money.Decimal // in the base currency
+	holdings                 int           // that are in them
 }
 
 // valuing is a valuation in the making.
@@ -153,19 +150,25 @@ type valuing struct {
 	start    money.Maybe   // value at the start of the day of what day change is of
 	invested money.Maybe   // the same with what was paid in today
 	prices   money.Decimal // contributions that are not listed
-
-	crossings map[[2]money.Currency]crossing // base and currency; nil where nothing is remembered
 }
 
-// begin resets v for other marks, or other holdings.
+// begin resets v for other marks, or other holdings. Of units only what is in them in their own currency stays.
 func (v *valuing) begin(h *Holdings, today market.Date, read Marks) {
 	*v = valuing{
 		Holdings: h, today: today, read: read, active: h.last.date >= today && h.last.paid != nil,
-		crossings: v.crossings, units: v.units[:0], start: money.Known(money.Zero),
+		units: v.units, start: money.Known(money.Zero),
 		Valuation: Valuation{Base: h.base, CashTracked: h.tracked, Rates: v.Rates[:0], Contributions: v.Contributions[:0]},
 	}
 	for _, p := range h.problems {
 		v.problems.add(p.Where, "%s", p.What)
+	}
+	for i := range v.units {
+		u := &v.units[i]
+		u.changed = money.Zero
+		if of := v.crossed(u.currency); of != u.of {
+			u.of = of
+			u.now, u.before = v.cross(u.currency, of)
+		}
 	}
 	for _, c := range h.currencies {
 		u := v.unit(c)
@@ -183,8 +186,9 @@ func (v *valuing) unit(c money.Currency) *unit {
 			return &v.units[i]
 		}
 	}
-	now, before := v.rates(c)
-	v.units = append(v.units, unit{currency: c, now: now, before: before})
+	of := v.crossed(c)
+	now, before := v.cross(c, of)
+	v.units = append(v.units, unit{currency: c, of: of, now: now, before: before})
 	return &v.units[len(v.units)-1]
 }
 

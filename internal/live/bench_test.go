@@ -251,7 +251,7 @@ func (w *benchWorld) frameSize(b *testing.B) int {
 		one.turn.Lock()
 		defer one.turn.Unlock()
 		s := newScratch(w.hub)
-		s.assess(one.held, one.revision, w.hub.marks, time.Now())
+		s.assess(&one.pulse, one.held, one.revision, w.hub.marks, time.Now())
 		return len(s.appendDelta(nil, one, one.frame-1))
 	}
 	b.Fatal("nothing is watched")
@@ -346,14 +346,14 @@ func BenchmarkDocument(b *testing.B) {
 	b.Run("frame", func(b *testing.B) {
 		s := newScratch(w.hub)
 		one := &watch{held: w.portfolios[k]}
-		s.assess(one.held, 1, w.hub.marks, time.Now())
+		s.assess(&one.pulse, one.held, 1, w.hub.marks, time.Now())
 		one.compare(s)
 		size, round := 0, 0
 		b.ReportAllocs()
 		for b.Loop() {
 			round++
 			w.hub.marks.Apply([]market.Mark{w.next(round)})
-			s.assess(one.held, 1, w.hub.marks, time.Now())
+			s.assess(&one.pulse, one.held, 1, w.hub.marks, time.Now())
 			one.compare(s)
 			size = len(s.frameFor(one, &slot{greeted: true, sent: one.frame - 1}).bytes)
 		}

@@ -26,7 +26,7 @@ type frame struct {
 type scratch struct {
 	*builder
 	seed  maphash.Seed
-	pulse figures.Pulse
+	pulse *figures.Pulse // of the watch that is looked at
 
 	delta     event.Delta // without lists
 	simulated bool
@@ -56,8 +56,9 @@ func newScratch(h *Hub) *scratch {
 }
 
 // assess works out the totals of a portfolio, and what each part of its document rests on.
-func (s *scratch) assess(held *journal.Held, revision uint64, marks *Marks, now time.Time) {
+func (s *scratch) assess(pulse *figures.Pulse, held *journal.Held, revision uint64, marks *Marks, now time.Time) {
 	s.look(held, marks, now)
+	s.pulse = pulse
 	s.pulse.Reset(s.positions(held), s.today(), s.read)
 	totals, p := s.pulse.Totals(), &held.Portfolio
 	s.list, s.frames = s.list[:0], s.frames[:0]

@@ -26,6 +26,7 @@ type watch struct {
 	turn   sync.Mutex // held by the worker that steps it; guards what only steps touch
 
 	// Of steps only.
+	pulse      figures.Pulse
 	frame      uint64      // number of the newest frame, 0 before the first
 	whole      uint64      // frame since which only a snapshot will do
 	static     part        // what no delta can say
@@ -229,7 +230,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 	if !proceed {
 		return
 	}
-	s.assess(held, revision, h.marks, now)
+	s.assess(&w.pulse, held, revision, h.marks, now)
 	w.compare(s)
 
 	w.mu.Lock()
