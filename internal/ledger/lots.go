@@ -397,10 +397,18 @@ func partsOf(lots []Lot, quantity, whole money.Decimal) []money.Decimal {
 }
 
 // Apply is a quantity after a split: quantity · new / old to 34 digits.
-func (r Ratio) Apply(quantity money.Decimal) money.Decimal { return quantity.Mul(r.New).Quo(r.Old) }
+func (r Ratio) Apply(quantity money.Decimal) money.Decimal { return over(quantity.Mul(r.New), r.Old) }
 
 // Unapply is a price after a split: price · old / new to 34 digits.
-func (r Ratio) Unapply(price money.Decimal) money.Decimal { return price.Mul(r.Old).Quo(r.New) }
+func (r Ratio) Unapply(price money.Decimal) money.Decimal { return over(price.Mul(r.Old), r.New) }
+
+// over is x / y; by 1 there is nothing to round.
+func over(x, y money.Decimal) money.Decimal {
+	if y.Equal(money.One) {
+		return x
+	}
+	return x.Quo(y)
+}
 
 // Change replaces what each lot carries; under Average the shares are changed and make up the new pool.
 func (l *Lots) Change(change func(Lot) Carried) {
