@@ -41,7 +41,8 @@ func Contributions(book ledger.Book, m *Market, from, to market.Date) (Attributi
 	if err != nil {
 		return Attribution{}, err
 	}
-	out := Attribution{Base: w.base, From: w.from, To: to, Profit: w.figures(period{from: w.from, to: to}, w.start).Totals.Profit}
+	amounts, _ := w.amounts(period{from: w.from, to: to}, w.start)
+	out := Attribution{Base: w.base, From: w.from, To: to, Profit: amounts.Totals.Profit}
 	for _, p := range w.sorted() {
 		line := w.line(p, to)
 		part := ProfitPart{
@@ -62,7 +63,7 @@ func Contributions(book ledger.Book, m *Market, from, to market.Date) (Attributi
 	}
 	out.Cash.Profit = out.Cash.Currency.Add(out.Cash.Income).Sub(out.Cash.Costs)
 	out.weigh(w)
-	out.Problems = w.found()
+	out.Problems = w.gapsFound()
 	return out, nil
 }
 

@@ -83,7 +83,7 @@ func CalendarReturns(book ledger.Book, m *Market, from, to market.Date) (ReturnT
 	out.extremes(life)
 	out.rolling(life, book.Activities[0].Date)
 	out.falls(w, life)
-	out.Problems = w.found()
+	out.Problems = w.gapsFound()
 	return out, nil
 }
 

@@ -30,22 +30,13 @@ type evaluation struct {
 
 // run works out every figure of a period. Activities after it are walked too, so that an impossible one is always refused.
 func (v evaluation) run(p period) (Output, error) {
-	k := newBookkeeper(v.rules, v.rates, v.prices, v.currency)
-	i := 0
-	for ; i < len(v.entries) && v.entries[i].Date < p.from; i++ {
-		if err := k.apply(v.entries[i]); err != nil {
-			return Output{}, err
-		}
+	w, rest, err := v.walk(p.from, p.to, nil)
+	if err != nil {
+		return Output{}, err
 	}
-	start := k.begin(p.from - 1)
-	for ; i < len(v.entries) && v.entries[i].Date <= p.to; i++ {
-		if err := k.apply(v.entries[i]); err != nil {
-			return Output{}, err
-		}
-	}
-	out := k.figures(p, start)
-	for ; i < len(v.entries); i++ {
-		if err := k.apply(v.entries[i]); err != nil {
+	out := w.figures(p, w.start)
+	for _, e := range rest {
+		if err := w.apply(e); err != nil {
 			return Output{}, err
 		}
 	}

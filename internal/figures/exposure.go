@@ -67,7 +67,7 @@ func Exposure(book ledger.Book, m *Market, by By, from, to market.Date) (Exposur
 		point.weigh()
 		out.Points = append(out.Points, point)
 	}
-	out.Problems = w.found()
+	out.Problems = w.gapsFound()
 	return out, nil
 }
 

@@ -109,24 +109,18 @@ func History(book ledger.Book, m *Market, from, to market.Date) (*Daily, error) 
 
 // historyExact works the series out in decimals.
 func historyExact(v evaluation, from, to market.Date) (*Daily, error) {
-	k := newBookkeeper(v.rules, v.rates, v.prices, v.currency)
-	i := 0
-	for ; i < len(v.entries) && v.entries[i].Date < from; i++ {
-		if err := k.apply(v.entries[i]); err != nil {
-			return nil, fmt.Errorf("work out history: %w", err)
+	w, _, err := v.walk(from, to, nil)
+	if err != nil {
+		return nil, fmt.Errorf("work out history: %w", err)
+	}
+	paid := money.Known(money.Zero)
+	for _, f := range w.track.flows {
+		if f.date < from {
+			paid = paid.Add(f.in).Sub(f.out)
 		}
 	}
-	start, paid := k.begin(from-1), money.Known(money.Zero)
-	for _, f := range k.track.flows {
-		paid = paid.Add(f.in).Sub(f.out)
-	}
-	for ; i < len(v.entries) && v.entries[i].Date <= to; i++ {
-		if err := k.apply(v.entries[i]); err != nil {
-			return nil, fmt.Errorf("work out history: %w", err)
-		}
-	}
-	days := daily(&k.track, k.prices, k.rates, from, to, &k.problems)
-	links := chain(start, days, &k.problems)
+	days := daily(&w.track, w.prices, w.rates, from, to, &w.problems)
+	links := chain(w.start, days, &w.problems)
 	falls := drawdowns(links, from)
 	d := &Daily{days: make([]Day, len(days))}
 	for i, day := range days {
@@ -137,6 +131,6 @@ func historyExact(v evaluation, from, to market.Date) (*Daily, error) {
 			d.days[i].TWR, d.days[i].Drawdown = &rate, &fall
 		}
 	}
-	d.Problems = k.problems.list
+	d.Problems = w.problems.list
 	return d, nil
 }
