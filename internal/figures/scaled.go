@@ -1,214 +1,337 @@
 package figures
 
 import (
+	"math"
+	"math/bits"
+	"slices"
 	"sort"
 
 	"folioscope/internal/market"
 	"folioscope/internal/money"
 )
 
-// rateCursor walks a currency's rate through days. factor turns worth into the base currency at the whole's scale.
-type rateCursor struct {
-	base, other   *market.Series // nil for market.RateBase
-	baseAt, at    int
-	inBase, known bool
-	lift          int32 // power of ten beside the rate's own places
-	factor        wide
-	factorBits    int
-	plain         bool // the factor is 1
-}
+// placesScaledMax bounds the digits after the point of worth in one currency, so that a unit of it is a power of ten in 63 bits.
+const placesScaledMax = 18
 
-func (k *kernel) cursor(p *pot, m *Market) (c rateCursor, ok bool) {
-	if p.currency == k.base {
-		return rateCursor{inBase: true, known: true}, true
-	}
-	c = rateCursor{baseAt: -1, at: -1}
-	if k.base != market.RateBase {
-		if c.base = m.Series[market.RateID(k.base)]; c.base == nil || c.base.Closes == nil {
-			return c, false
+// run values what was taken at each slot and chains it. rates gives the rates of a currency that isn't the base.
+func (k *kernel) run(rates func(money.Currency) (rateCursor, bool), from market.Date) (*scaledDays, bool) {
+	cursors := make([]rateCursor, len(k.pots))
+	for i := range k.pots {
+		if k.pots[i].currency == k.base {
+			cursors[i] = rateCursor{inBase: true, until: math.MaxInt32}
+			continue
+		}
+		var ok bool
+		if cursors[i], ok = rates(k.pots[i].currency); !ok {
+			return nil, false
 		}
 	}
-	if p.currency != market.RateBase {
-		if c.other = m.Series[market.RateID(p.currency)]; c.other == nil || c.other.Closes == nil {
-			return c, false
+	k.layOut(cursors)
+	if !k.scale() {
+		return nil, false
+	}
+	w := workspace{changes: make([]int64, len(k.days))}
+	for i := range k.pots {
+		if !k.fill(i, &w) && !k.fillWide(i, &w) {
+			return nil, false
 		}
 	}
-	return c, true
+	s := &scaledDays{first: from, last: k.to, from: k.slot(from - 1), origin: k.origin, slots: k.slots}
+	if k.trades {
+		s.rates, s.trades = make([]float64, len(k.days)), k.traded()
+	}
+	if len(k.pots) == 1 && k.pots[0].narrow != nil {
+		return s, k.sumNarrow(s)
+	}
+	return s, k.sumWide(s, cursors)
 }
 
-// advance takes the cursor to a day.
-func (c *rateCursor) advance(on market.Date) (ok bool) {
-	if c.inBase {
-		return true
+// scale finds for each currency the digits after the point that all its sums need.
+func (k *kernel) scale() bool {
+	for i := range k.lines {
+		l := &k.lines[i]
+		p := &k.pots[l.pot]
+		p.places = max(p.places, l.places+l.series.Places)
 	}
-	changed := !c.known
-	for c.base != nil && c.baseAt+1 < len(c.base.Dates) && c.base.Dates[c.baseAt+1] <= on {
-		c.baseAt++
-		changed = true
-	}
-	for c.other != nil && c.at+1 < len(c.other.Dates) && c.other.Dates[c.at+1] <= on {
-		c.at++
-		changed = true
-	}
-	if !changed {
-		return true
-	}
-	a, aPlaces, b, bPlaces := int64(1), int32(0), int64(1), int32(0)
-	if c.base != nil {
-		if c.baseAt < 0 {
+	for i := range k.pots {
+		p := &k.pots[i]
+		p.places = max(p.places, p.cash.places, p.flowPlaces)
+		if p.places > placesScaledMax {
 			return false
 		}
-		a, aPlaces = c.base.Closes[c.baseAt], c.base.Places
 	}
-	if c.other != nil {
-		if c.at < 0 {
-			return false
-		}
-		b, bPlaces = c.other.Closes[c.at], c.other.Places
-	}
-	if a <= 0 || b <= 0 {
-		return false
-	}
-	rate := quotient(a, aPlaces, b, bPlaces)
-	c.known = true
-	return c.set(wide{rate.coefficient.low, rate.coefficient.high}, c.lift-rate.places)
-}
-
-// inBaseUnits is a worth in the base currency in units of the whole's scale.
-func (c *rateCursor) inBaseUnits(worth double) wide {
-	if c.plain {
-		return worth.widened()
-	}
-	return worth.by(&c.factor)
-}
-
-// set takes a rate of coefficient · 10^lift in units of the whole's scale.
-func (c *rateCursor) set(coefficient wide, lift int32) bool {
-	if lift < 0 || lift >= int32(len(power10)) {
-		return false
-	}
-	power := &power10[lift]
-	if c.factorBits = coefficient.bits() + power.bits(); c.factorBits > wideBitsMax {
-		return false
-	}
-	c.factor = double{coefficient[0], coefficient[1]}.by(power)
-	c.plain = c.factor == wide{1}
 	return true
 }
 
-// ratePlacesMax bounds the digits after the point of a rate: a quotient near 1 has 33 or 34, one of 1 to 10,000 has 38.
-const ratePlacesMax = 38
-
-// scaledFlow is the flows of one slot, in units of the whole's scale.
-type scaledFlow struct {
-	in, net wide // net: paid in less taken out so far
-	slot    int
-}
-
-// out is what the i-th flows take out: what came in less what stayed.
-func (s *scaledDays) out(i int) wide {
-	out := s.flows[i].in.sub(s.flows[i].net)
-	if i > 0 {
-		out = out.add(s.flows[i-1].net)
+// changes puts what a ladder changes by at each slot into an array, in units of 10^−places, and clears it of what stood there.
+// least is the first slot at which there can be anything; most is the size of the largest amount.
+func (k *kernel) changes(l *ladder, places int32, least int, into []int64) (most uint64, ok bool) {
+	clear(into)
+	unit, amount := powers[places], int64(0)
+	high, most := bits.Mul64(uint64(l.most), uint64(unit))
+	if high != 0 || most > ladderMax {
+		return 0, false
 	}
-	return out
+	for _, step := range l.steps {
+		if step.date > k.to {
+			break
+		}
+		slot := k.slotOf[step.date-k.origin] // every step's day is a slot
+		change := step.change * unit
+		if amount += change; int(slot) < least && amount != 0 {
+			return 0, false // held before its first close
+		}
+		into[slot] += change
+	}
+	return most, true
 }
 
-// sum turns each slot's worth and flows into the base currency and chains them.
-func (k *kernel) sum(m *Market, from market.Date) (*Daily, bool) {
-	cursors := make([]rateCursor, len(k.pots))
-	scale, flows := int32(0), 0
+// workspace is what filling uses again and again.
+type workspace struct {
+	changes []int64 // of a line at each slot
+	closes  []int64 // of a line at each slot, where they aren't the series' own
+}
+
+// fill adds up a currency's worth in 64 bits; ok is false where they may not be enough.
+func (k *kernel) fill(at int, w *workspace) (ok bool) {
+	p := &k.pots[at]
+	worth := make([]int64, len(k.days))
+	bound := uint64(0) // of a sum's size
+	enough := func(size, unit uint64) bool {
+		high, low := bits.Mul64(size, unit)
+		sum, carry := bits.Add64(bound, low, 0)
+		bound = sum
+		return high|carry == 0 && sum <= math.MaxInt64
+	}
+	for i := range k.lines {
+		l := &k.lines[i]
+		if l.pot != at {
+			continue
+		}
+		closes, first := k.closes(l, &w.closes)
+		most, ok := k.changes(&l.ladder, p.places-l.series.Places-l.places, first, w.changes)
+		if !ok {
+			return false
+		}
+		seen := addProducts(worth[first:], closes, w.changes[first:])
+		if !enough(uint64(seen), most) { // what was added up is of no use then
+			return false
+		}
+		k.hold(l)
+	}
+	most, ok := k.changes(&p.cash, p.places-p.cash.places, 0, w.changes)
+	if !ok || !enough(most, 1) {
+		return false
+	}
+	if most > 0 {
+		amount := int64(0)
+		for i, change := range w.changes {
+			amount += change
+			worth[i] += amount
+		}
+	}
+	p.narrow = worth
+	return true
+}
+
+// addProducts adds amount · price to each sum, the amount being what the changes come to. The bits of what it gives are those
+// of all prices.
+func addProducts(sums, prices, changes []int64) (seen int64) {
+	prices, changes = prices[:len(sums)], changes[:len(sums)]
+	amount := int64(0)
+	for i := range sums {
+		amount += changes[i]
+		seen |= prices[i]
+		sums[i] += amount * prices[i]
+	}
+	return seen
+}
+
+// fillWide adds up a currency's worth in 128 bits.
+func (k *kernel) fillWide(at int, w *workspace) bool {
+	p := &k.pots[at]
+	p.worth = make([]double, len(k.days))
+	for i := range k.lines {
+		l := &k.lines[i]
+		if l.pot != at {
+			continue
+		}
+		closes, first := k.closes(l, &w.closes)
+		most, ok := k.changes(&l.ladder, p.places-l.series.Places-l.places, first, w.changes)
+		if !ok || len(closes) > 0 && (slices.Min(closes) < 0 || bits.Len64(most)+bits.Len64(uint64(slices.Max(closes))) > productBitsMax) {
+			return false
+		}
+		amount := int64(0)
+		sums, changes := p.worth[first:], w.changes[first:]
+		for i := range sums {
+			amount += changes[i]
+			sums[i] = sums[i].add(product(amount, closes[i]))
+		}
+		k.hold(l)
+	}
+	_, ok := k.changes(&p.cash, p.places-p.cash.places, 0, w.changes)
+	amount := int64(0)
+	for i, change := range w.changes {
+		amount += change
+		p.worth[i] = p.worth[i].add(doubled(amount))
+	}
+	return ok
+}
+
+// productBitsMax keeps sums of up to 2^17 products within 127 bits.
+const productBitsMax = 110
+
+// hold notes on which slots a line is held or traded.
+func (k *kernel) hold(l *kernelLine) {
+	if !k.trades {
+		return
+	}
+	c := &k.calendars[l.calendar]
+	if c.held == nil {
+		c.held = make([]int32, len(k.days)+1)
+	}
+	amount := int64(0)
+	for i, step := range l.steps {
+		if step.date > k.to {
+			break
+		}
+		slot := k.slot(step.date)
+		amount += step.change
+		c.held[slot]++
+		switch {
+		case amount == 0:
+			c.held[slot+1]--
+		case i+1 < len(l.steps) && l.steps[i+1].date != step.date:
+			c.held[k.slot(l.steps[i+1].date)]--
+		case i+1 < len(l.steps):
+			c.held[slot+1]-- // the next step of the day goes on
+		}
+	}
+}
+
+// sumNarrow chains what is in the base currency alone, and in 64 bits.
+func (k *kernel) sumNarrow(s *scaledDays) bool {
+	p := &k.pots[0]
+	s.places, s.narrow, s.narrowFlows = p.places, p.narrow, p.flows
+	c := s.chain(len(k.days))
+	unit, net, last := powers[p.places-p.flowPlaces], int64(0), int64(0)
+	for slot, value := range p.narrow {
+		before, after := last, value
+		last = value
+		if p.flows != nil {
+			f := &p.flows[k.days[slot]-k.origin]
+			in, ok1 := times(f[flowIn], unit)
+			out, ok2 := times(f[flowOut], unit)
+			stays, ok3 := plus(in, -out)
+			var ok4, ok5, ok6 bool
+			net, ok4 = plus(net, stays)
+			before, ok5 = plus(before, in)
+			after, ok6 = plus(after, out)
+			if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) {
+				return false
+			}
+			f[flowIn], f[flowOut] = in, net
+		}
+		if slot >= s.from && value < 0 || slot > s.from && !c.link(slot-s.from, float64(before), float64(after)) {
+			return false
+		}
+	}
+	return true
+}
+
+// sumWide turns each slot's worth and flows into the base currency, in 256 bits, and chains them.
+func (k *kernel) sumWide(s *scaledDays, cursors []rateCursor) bool {
+	flowing := 0
 	for i := range k.pots {
-		var ok bool
-		if cursors[i], ok = k.cursor(&k.pots[i], m); !ok {
-			return nil, false
+		s.places = max(s.places, k.pots[i].places+cursors[i].places())
+		if k.pots[i].flows != nil {
+			flowing = min(k.activities, len(k.days))
 		}
-		places := k.pots[i].places
-		if !cursors[i].inBase {
-			places += ratePlacesMax
-		}
-		scale = max(scale, places)
-		flows += len(k.pots[i].flows)
-	}
-	s := &scaledDays{
-		places: scale, first: from, from: k.slot(from - 1), offset: int(from - k.origin), slotOf: k.slotOf, last: k.to,
-		values: make([]wide, len(k.slots)), flows: make([]scaledFlow, 0, min(flows, len(k.slots))),
 	}
 	for i := range cursors {
 		c := &cursors[i]
-		c.lift = scale - k.pots[i].places
-		if c.inBase && !c.set(wide{1}, c.lift) {
-			return nil, false
+		c.lift = s.places - k.pots[i].places
+		if c.inBase && !c.set(double{low: 1}, 0) {
+			return false
 		}
 	}
-	next := make([]int, len(k.pots))
-	var today scaledFlow
-	var out wide
-	for slot, on := range k.slots {
-		moved := false
+	s.values, s.flows = make([]wide, len(k.days)), make([]scaledFlow, 0, flowing)
+	c := s.chain(len(k.days))
+	var net, none wide
+	last := 0.0
+	for slot, on := range k.days {
+		value := &s.values[slot]
+		var flow scaledFlow // net is what goes out as yet
 		for i := range k.pots {
-			p, c := &k.pots[i], &cursors[i]
-			has := next[i] < len(p.flows) && p.flows[next[i]].date == on
-			if !has && p.worth[slot].isZero() {
-				continue
-			}
-			if !c.inBase && !c.advance(on) {
-				return nil, false
-			}
-			worth := p.worth[slot]
-			if worth.bits()+c.factorBits > wideBitsMax {
-				return nil, false
-			}
-			if i == 0 && c.plain {
-				s.values[slot] = worth.widened()
-			} else {
-				s.values[slot] = s.values[slot].add(c.inBaseUnits(worth))
-			}
-			if has {
-				if !moved {
-					today, out, moved = scaledFlow{slot: slot}, wide{}, true
-				}
-				if !today.add(&p.flows[next[i]], &out, p.places, c) {
-					return nil, false
-				}
-				next[i]++
+			if !k.addSlot(slot, on, &k.pots[i], &cursors[i], value, &flow) {
+				return false
 			}
 		}
-		if slot >= s.from && s.values[slot].sign() < 0 {
-			return nil, false // counts on the days between slots too
-		}
-		if moved {
-			today.net = today.in.sub(out)
-			if n := len(s.flows); n > 0 {
-				today.net = today.net.add(s.flows[n-1].net)
+		after := value.float()
+		before := last
+		last = after
+		if flow.in != none || flow.net != none {
+			out := flow.net
+			net.plus(&flow.in)
+			if flow.in != none && slot > 0 {
+				first := flow.in
+				first.plus(&s.values[slot-1])
+				before = first.float()
 			}
-			s.flows = append(s.flows, today)
+			if out != none {
+				then := value.add(out)
+				after = then.float()
+				net = net.sub(out)
+			}
+			flow.date, flow.net = on, net
+			s.flows = append(s.flows, flow)
 		}
-	}
-	return s.chain()
-}
-
-// add takes one currency's flows in; what goes out is added to out.
-func (f *scaledFlow) add(flow *kernelFlow, out *wide, places int32, c *rateCursor) bool {
-	if flow.in.coefficient != 0 {
-		amount, ok := flow.in.decimal().Scaled(places)
-		if !ok || 64+c.factorBits > wideBitsMax {
+		if slot >= s.from && value.sign() < 0 || slot > s.from && !c.link(slot-s.from, before, after) {
 			return false
 		}
-		f.in = f.in.add(c.inBaseUnits(product(amount, 1)))
-	}
-	if flow.out.coefficient != 0 {
-		amount, ok := flow.out.decimal().Scaled(places)
-		if !ok || 64+c.factorBits > wideBitsMax {
-			return false
-		}
-		*out = out.add(c.inBaseUnits(product(amount, 1)))
 	}
 	return true
 }
 
-// wideBitsMax bounds each part of a sum of few, so that the sum stays within 255 bits; flows summed over a lifetime of days too.
-const wideBitsMax = 235
+// addSlot adds one currency's worth and flows of one slot.
+func (k *kernel) addSlot(slot int, on market.Date, p *pot, c *rateCursor, value *wide, into *scaledFlow) bool {
+	var flow kernelFlow
+	if p.flows != nil {
+		flow = p.flows[on-k.origin]
+	}
+	flows := flow[flowIn] | flow[flowOut]
+	var worth double
+	if p.narrow != nil {
+		worth = doubled(p.narrow[slot])
+	} else {
+		worth = p.worth[slot]
+	}
+	if flows == 0 && worth.isZero() {
+		return true
+	}
+	if on >= c.until && !c.advance(on) {
+		return false
+	}
+	if !worth.isZero() {
+		if !worth.isSmall() && worth.bits()+c.factor.bits() > wideBitsMax {
+			return false
+		}
+		value.increase(worth, &c.factor)
+	}
+	if flows == 0 {
+		return true
+	}
+	unit := powers[p.places-p.flowPlaces]
+	in, ok1 := times(flow[flowIn], unit)
+	out, ok2 := times(flow[flowOut], unit)
+	if in != 0 {
+		into.in.increase(doubled(in), &c.factor)
+	}
+	if out != 0 {
+		into.net.increase(doubled(out), &c.factor)
+	}
+	return ok1 && ok2
+}
 
 // scaledDays is a daily series in units of 10^−places, by slots.
 type scaledDays struct {
@@ -216,62 +339,115 @@ type scaledDays struct {
 	first  market.Date // day of the period
 	last   market.Date
 	from   int // slot of the day before the period
-	offset int // of the first day in slotOf
-	slotOf []int32
-	values []wide
-	flows  []scaledFlow
+	origin market.Date
+	slots
+
+	narrow      []int64      // values of the slots, and
+	narrowFlows []kernelFlow // flows by day, out being what was paid in less taken out by then: set on the days of slots
+	values      []wide       // or where 64 bits aren't enough
+	flows       []scaledFlow
+
 	index  []float64 // of the chain, from the slot from on
 	falls  []float64 // below the highest index so far
+	rates  []float64 // of each slot's day, from the slot from on, where they are asked for
+	trades []bool    // slots on which something held or traded has a price of that very day, where they are asked for
 }
 
-// chain links the slots as the function chain does days. One on which less than nothing is invested, or something is gained
-// on nothing, is left to it.
-func (s *scaledDays) chain() (*Daily, bool) {
-	n := len(s.values) - s.from
-	s.index, s.falls = make([]float64, n), make([]float64, n)
-	next := sort.Search(len(s.flows), func(i int) bool { return s.flows[i].slot > s.from })
-	index, peak := 1.0, 1.0
-	s.index[0] = index
-	for i := 1; i < n; i++ {
-		before, after := &s.values[s.from+i-1], &s.values[s.from+i]
-		if next < len(s.flows) && s.flows[next].slot == s.from+i {
-			in, out := before.add(s.flows[next].in), after.add(s.out(next))
-			before, after = &in, &out
-			next++
-		}
-		if *before != *after {
-			if before.sign() <= 0 {
-				return nil, false
-			}
-			index *= after.float() / before.float()
-		}
-		s.index[i] = index
-		if index >= peak*(1-levelSlack) {
-			peak = max(peak, index)
-		} else {
-			s.falls[i] = 1 - index/peak
-		}
+// scaledFlow is the flows of one day.
+type scaledFlow struct {
+	in, net wide // net: paid in less taken out so far
+	date    market.Date
+}
+
+// chaining links the slots as the function chain does days.
+type chaining struct {
+	*scaledDays
+	at, peak float64
+}
+
+func (s *scaledDays) chain(slots int) chaining {
+	both := make([]float64, 2*(slots-s.from))
+	s.index, s.falls = both[:slots-s.from], both[slots-s.from:]
+	s.index[0] = 1
+	if s.rates != nil {
+		s.rates = s.rates[:slots-s.from]
 	}
-	return &Daily{scaled: s}, true
+	return chaining{scaledDays: s, at: 1, peak: 1}
+}
+
+// link is the day of a slot: what was invested at its start, and what there was at its end. One on which less than nothing is
+// invested, or something is gained on nothing, is left to decimals.
+func (c *chaining) link(i int, before, after float64) bool {
+	if before > 0 {
+		rate := after / before
+		c.at *= rate
+		if c.rates != nil {
+			c.rates[i] = rate - 1
+		}
+	} else if before != 0 || after != 0 {
+		return false
+	}
+	c.index[i] = c.at
+	if c.at >= c.peak*(1-levelSlack) {
+		c.peak = max(c.peak, c.at)
+	} else {
+		c.falls[i] = 1 - c.at/c.peak
+	}
+	return true
 }
 
 func (s *scaledDays) len() int { return int(s.last-s.first) + 1 }
 
 // day turns one day into decimals.
 func (s *scaledDays) day(i int) Day {
-	slot := int(s.slotOf[s.offset+i])
-	zero := money.Known(money.Zero)
-	day := Day{Date: s.first + market.Date(i), Value: s.decimal(s.values[slot]), PaidIn: zero, TakenOut: zero, NetPaidIn: zero}
-	if at := sort.Search(len(s.flows), func(i int) bool { return s.flows[i].slot > slot }) - 1; at >= 0 {
-		f := &s.flows[at]
-		day.NetPaidIn = s.decimal(f.net)
-		if f.slot == slot && (i == 0 && s.offset == 0 || int(s.slotOf[s.offset+i-1]) != slot) { // not carried from the day before
-			day.PaidIn, day.TakenOut = s.decimal(f.in), s.decimal(s.out(at))
-		}
-	}
+	on := s.first + market.Date(i)
+	slot := int(s.slotOf[on-s.origin])
+	day := Day{Date: on, Value: s.value(slot)}
+	day.PaidIn, day.TakenOut, day.NetPaidIn = s.flow(slot, on)
 	rate, fall := s.index[slot-s.from]-1, s.falls[slot-s.from]
 	day.TWR, day.Drawdown = &rate, &fall
 	return day
 }
 
+// value is what everything was worth at a slot.
+func (s *scaledDays) value(slot int) money.Maybe {
+	if s.narrow != nil {
+		return s.small(s.narrow[slot])
+	}
+	return s.decimal(s.values[slot])
+}
+
+// flow is what came in and went out on a day, and what was paid in less taken out by its end.
+func (s *scaledDays) flow(slot int, on market.Date) (in, out, net money.Maybe) {
+	in = money.Known(money.Zero)
+	out, net = in, in
+	if s.narrow != nil {
+		if s.narrowFlows == nil {
+			return in, out, net
+		}
+		f, before := s.narrowFlows[s.days[slot]-s.origin], int64(0)
+		if slot > 0 {
+			before = s.narrowFlows[s.days[slot-1]-s.origin][flowOut]
+		}
+		if net = s.small(f[flowOut]); s.days[slot] == on {
+			in, out = s.small(f[flowIn]), s.small(f[flowIn]-(f[flowOut]-before))
+		}
+		return in, out, net
+	}
+	if at := sort.Search(len(s.flows), func(i int) bool { return s.flows[i].date > on }) - 1; at >= 0 {
+		f, before := &s.flows[at], wide{}
+		if at > 0 {
+			before = s.flows[at-1].net
+		}
+		if net = s.decimal(f.net); f.date == on {
+			in, out = s.decimal(f.in), s.decimal(f.in.sub(f.net).add(before))
+		}
+	}
+	return in, out, net
+}
+
 func (s *scaledDays) decimal(w wide) money.Maybe { return money.Known(w.decimal(s.places).Reduced()) }
+
+func (s *scaledDays) small(n int64) money.Maybe {
+	return money.Known(money.NewDecimal(n, -s.places).Reduced())
+}

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"math"
 	"math/big"
 	"math/bits"
 
@@ -19,6 +20,15 @@ func (w wide) add(o wide) wide {
 	w[2], c = bits.Add64(w[2], o[2], c)
 	w[3], _ = bits.Add64(w[3], o[3], c)
 	return w
+}
+
+// plus adds to w.
+func (w *wide) plus(o *wide) {
+	var c uint64
+	w[0], c = bits.Add64(w[0], o[0], 0)
+	w[1], c = bits.Add64(w[1], o[1], c)
+	w[2], c = bits.Add64(w[2], o[2], c)
+	w[3], _ = bits.Add64(w[3], o[3], c)
 }
 
 func (w wide) neg() wide {
@@ -101,6 +111,14 @@ func product(a, b int64) double {
 	return double{low, high}
 }
 
+// doubled is n in 128 bits.
+func doubled(n int64) double { return double{uint64(n), uint64(n >> 63)} }
+
+// isSmall says whether d takes 63 bits.
+func (d double) isSmall() bool {
+	return d.high == 0 && int64(d.low) >= 0 || d.high == math.MaxUint64 && int64(d.low) < 0
+}
+
 func (d double) add(o double) double {
 	low, c := bits.Add64(d.low, o.low, 0)
 	high, _ := bits.Add64(d.high, o.high, c)
@@ -150,6 +168,26 @@ func (d double) by(factor *wide) wide {
 	return out
 }
 
+// increase adds d · factor, which isn't negative.
+func (w *wide) increase(d double, factor *wide) {
+	if d.high != 0 {
+		*w = w.add(d.by(factor))
+		return
+	}
+	high0, low0 := bits.Mul64(factor[0], d.low)
+	high1, low1 := bits.Mul64(factor[1], d.low)
+	high2, low2 := bits.Mul64(factor[2], d.low)
+	low3 := factor[3] * d.low
+	var c uint64
+	low1, c = bits.Add64(low1, high0, 0)
+	low2, c = bits.Add64(low2, high1, c)
+	low3, _ = bits.Add64(low3, high2, c)
+	w[0], c = bits.Add64(w[0], low0, 0)
+	w[1], c = bits.Add64(w[1], low1, c)
+	w[2], c = bits.Add64(w[2], low2, c)
+	w[3], _ = bits.Add64(w[3], low3, c)
+}
+
 // bits is how many bits a value that isn't negative takes.
 func (w *wide) bits() int {
 	for i := len(w) - 1; i > 0; i-- {
@@ -175,20 +213,45 @@ const quotientDigits = 34
 // quotient is a / b to 34 significant digits, half to even, for numbers above 0 that are scaled by 10^−aPlaces and 10^−bPlaces.
 func quotient(a int64, aPlaces int32, b int64, bPlaces int32) scaledRate {
 	shift := quotientDigits - digits(a) + digits(b) // gives 34 digits, or 35
-	q, rest := power10[shift].times(uint64(a)).divide(uint64(b))
-	if limit := &power10[quotientDigits]; q[1] > limit[1] || q[1] == limit[1] && q[0] >= limit[0] { // 35 digits are two words too
+	q, rest := divided(shift, uint64(a), uint64(b))
+	if limit := &power10[quotientDigits]; q.high > limit[1] || q.high == limit[1] && q.low >= limit[0] {
 		shift--
-		q, rest = power10[shift].times(uint64(a)).divide(uint64(b))
+		q, rest = divided(shift, uint64(a), uint64(b))
 	}
-	if twice := rest * 2; twice > uint64(b) || twice == uint64(b) && q[0]&1 == 1 {
-		q = q.add(wide{1})
+	if twice := rest * 2; twice > uint64(b) || twice == uint64(b) && q.low&1 == 1 {
+		q = q.add(double{low: 1})
 	}
-	return scaledRate{coefficient: double{q[0], q[1]}, places: shift + aPlaces - bPlaces}
+	return scaledRate{coefficient: q, places: shift + aPlaces - bPlaces}
+}
+
+// divided is a · 10^shift / b, which must be of two words, and the rest.
+func divided(shift int32, a, b uint64) (q double, rest uint64) {
+	power := &power10[shift]
+	if power[2] == 0 { // two words and a third, that b takes away
+		high0, low := bits.Mul64(power[0], a)
+		high, middle := bits.Mul64(power[1], a)
+		middle, carry := bits.Add64(middle, high0, 0)
+		if high += carry; high < b {
+			if high == 0 {
+				q.high, rest = middle/b, middle%b
+			} else {
+				q.high, rest = bits.Div64(high, middle, b)
+			}
+			q.low, rest = bits.Div64(rest, low, b)
+			return q, rest
+		}
+	}
+	long, rest := power.times(a).divide(b)
+	return double{long[0], long[1]}, rest
 }
 
 // divide gives quotient and rest of a value that isn't negative by a word below 2^63.
 func (w wide) divide(by uint64) (quotient wide, rest uint64) {
 	for i := len(w) - 1; i >= 0; i-- {
+		if rest == 0 && w[i] < by { // spares the slowest instruction there is
+			rest = w[i]
+			continue
+		}
 		quotient[i], rest = bits.Div64(rest, w[i], by)
 	}
 	return quotient, rest
