@@ -204,7 +204,7 @@ func (n *node) sessionCache() time.Duration {
 }
 
 func (n *node) importer(record *journal.Journal) *transfer.Service {
-	return transfer.NewService(transfer.Options{Journal: record, Instruments: n.store, Now: n.o.Now})
+	return transfer.NewService(transfer.Options{Journal: record, Instruments: n.store, Versions: n.store, Now: n.o.Now})
 }
 
 // announce calls Ready once the node answers with everything loaded.

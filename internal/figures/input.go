@@ -374,6 +374,9 @@ func (e *entry) inMajorUnits(unit, toUnit money.Unit) {
 	if e.FXRate != nil && unit.Currency != "" && !unit.Factor().Equal(money.One) {
 		*e.FXRate = e.FXRate.Quo(unit.Factor())
 	}
+	if toUnit.Currency == "" {
+		toUnit = unit
+	}
 	if e.ToAmount != nil && toUnit.Currency != "" {
 		*e.ToAmount = toUnit.Major(*e.ToAmount)
 	}

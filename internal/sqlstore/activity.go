@@ -411,6 +411,54 @@ func (s *Store) Activities(ctx context.Context, owner ledger.OwnerID, portfolio 
 	return activities, nil
 }
 
+// Superseded gives every version but the newest of activities that aren't voided, by id and version; fault.NotFound where the portfolio
+// is not there or not this owner's.
+func (s *Store) Superseded(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) ([]ledger.Activity, error) {
+	var superseded []ledger.Activity
+	err := s.db.read(ctx, func(q queries) error {
+		_, key, err := s.readPortfolio(ctx, q, owner, portfolio)
+		if err != nil {
+			return err
+		}
+		superseded = nil
+		var versions []stored // of the activity at hand, the newest last
+		finish := func() error {
+			if len(versions) == 0 || versions[len(versions)-1].Voided {
+				return nil
+			}
+			for _, old := range versions[:len(versions)-1] {
+				if err := openActivity(key, portfolio, &old.Activity, old.body); err != nil {
+					return fmt.Errorf("activity %s: %w", old.ID, err)
+				}
+				superseded = append(superseded, old.Activity)
+			}
+			return nil
+		}
+		err = q.each(ctx, sqlActivities, []any{string(owner), string(portfolio)}, func(row scanner) error {
+			a, err := scanActivity(row)
+			if err != nil {
+				return err
+			}
+			if len(versions) > 0 && versions[0].ID != a.ID {
+				if err := finish(); err != nil {
+					return err
+				}
+				versions = versions[:0]
+			}
+			versions = append(versions, a)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return finish()
+	})
+	if err != nil {
+		return nil, s.explain("read superseded activities", err)
+	}
+	return superseded, nil
+}
+
 // History gives all versions of an activity, the oldest first; fault.NotFound where there is none of this owner's.
 func (s *Store) History(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, id ledger.ActivityID) ([]ledger.Activity, error) {
 	var versions []ledger.Activity

@@ -352,3 +352,23 @@ func TestBookKnowsWhatInstrumentsBecome(t *testing.T) {
 		}
 	})
 }
+
+// What activities were before they were corrected is there for as long as they are.
+func TestSupersededVersions(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		b.user("anna")
+		b.user("eve")
+		b.portfolio("anna", "p1")
+		b.instruments("aapl")
+		b.appended("anna", "p1", Change{Added: []ledger.Activity{buy("a1", "2024-05-02", "aapl"), buy("a2", "2024-05-03", "aapl"), buy("a3", "2024-05-04", "aapl")}})
+		b.appended("anna", "p1", Change{Corrected: []ledger.Activity{buy("a1", "2024-06-02", "aapl"), buy("a2", "2024-06-03", "aapl")}})
+		b.appended("anna", "p1", Change{Corrected: []ledger.Activity{buy("a1", "2024-07-02", "aapl")}, Voided: []ledger.ActivityID{"a2"}})
+		got, err := b.Superseded(t.Context(), "anna", "p1")
+		b.ok(err)
+		if len(got) != 2 || got[0].ID != "a1" || got[0].Date != market.MustDate("2024-05-02") || got[1].Date != market.MustDate("2024-06-02") {
+			t.Errorf("superseded: %s", render(got))
+		}
+		_, err = b.Superseded(t.Context(), "eve", "p1")
+		b.kind(err, fault.NotFound)
+	})
+}

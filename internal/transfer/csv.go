@@ -29,7 +29,8 @@ const (
 
 // Row is one line of a file that could be read.
 type Row struct {
-	Line  int // of the file, the header being 1
+	Line  int    // of the file, the header being 1
+	ID    string // as the file calls it, empty where it doesn't
 	Entry Entry
 }
 
@@ -48,9 +49,10 @@ func (e RowError) Place() string {
 	return "row " + strconv.Itoa(e.Row) + ", " + e.Column
 }
 
-// columns are what a header may name, and where a cell goes. The id of a row is allowed and not used: ours are new.
+// columns are what a header may name, and where a cell goes. The id of a row is for lots of other rows to name: activities get ids of
+// their own.
 var columns = map[string]func(*Entry, string){
-	"id":         func(*Entry, string) {},
+	"id":         nil,
 	"date":       func(e *Entry, cell string) { e.Date = cell },
 	"type":       func(e *Entry, cell string) { e.Type = cell },
 	"account":    func(e *Entry, cell string) { e.Account = cell },
@@ -66,8 +68,16 @@ var columns = map[string]func(*Entry, string){
 	"to_account": func(e *Entry, cell string) { e.ToAccount = cell },
 	"ratio":      func(e *Entry, cell string) { e.Ratio = cell },
 	"note":       func(e *Entry, cell string) { e.Note = cell },
-	"reinvest":   nil, // flags are read apart, since they can be wrong
-	"refund":     nil,
+
+	"to_symbol":   func(e *Entry, cell string) { e.ToSymbol = cell },
+	"to_mic":      func(e *Entry, cell string) { e.ToMIC = cell },
+	"cost_share":  func(e *Entry, cell string) { e.CostShare = cell },
+	"to_currency": func(e *Entry, cell string) { e.ToCurrency = cell },
+	"to_amount":   func(e *Entry, cell string) { e.ToAmount = cell },
+
+	"reinvest": nil, // these are read apart, since they can be wrong
+	"refund":   nil,
+	"lots":     nil,
 }
 
 var neededColumns = []string{"date", "type"}
@@ -119,7 +129,7 @@ func ParseCSV(ctx context.Context, file io.Reader) (rows []Row, mistakes []RowEr
 		if len(rows)+len(mistakes) >= RowsMax {
 			return nil, nil, fault.New(fault.TooLarge, "The file has more than %d rows. Split it.", RowsMax)
 		}
-		entry, wrong := readRow(names, cells, line)
+		row, wrong := readRow(names, cells, line)
 		if len(wrong) > 0 {
 			mistakes = append(mistakes, wrong[:min(len(wrong), max(errorsMax-len(mistakes), 0))]...)
 			if len(mistakes) >= errorsMax {
@@ -127,7 +137,7 @@ func ParseCSV(ctx context.Context, file io.Reader) (rows []Row, mistakes []RowEr
 			}
 			continue
 		}
-		rows = append(rows, Row{Line: line, Entry: entry})
+		rows = append(rows, row)
 	}
 }
 
@@ -182,9 +192,11 @@ func columnNames() []string {
 	return names
 }
 
-func readRow(names, cells []string, line int) (e Entry, mistakes []RowError) {
+func readRow(names, cells []string, line int) (row Row, mistakes []RowError) {
+	row.Line = line
+	e := &row.Entry
 	if len(cells) > len(names) && !blank(cells[len(names):]) || len(cells) < len(names) {
-		return e, []RowError{{Row: line, Message: fmt.Sprintf("%d cells, but the header names %d columns", len(cells), len(names))}}
+		return row, []RowError{{Row: line, Message: fmt.Sprintf("%d cells, but the header names %d columns", len(cells), len(names))}}
 	}
 	for i, name := range names {
 		cell := strings.TrimSpace(cells[i])
@@ -193,6 +205,14 @@ func readRow(names, cells []string, line int) (e Entry, mistakes []RowError) {
 			continue
 		}
 		switch name {
+		case "id":
+			row.ID = strings.Clone(cell)
+		case "lots":
+			lots, ok := readLots(cell)
+			if !ok {
+				mistakes = append(mistakes, RowError{line, name, "not lots such as \"id:4 other:2.5\": " + quoted(cell)})
+			}
+			e.Lots = lots
 		case "reinvest", "refund":
 			flag, ok := readFlag(cell)
 			if !ok {
@@ -204,10 +224,22 @@ func readRow(names, cells []string, line int) (e Entry, mistakes []RowError) {
 				e.Refund = flag
 			}
 		default:
-			columns[name](&e, strings.Clone(cell))
+			columns[name](e, strings.Clone(cell))
 		}
 	}
-	return e, mistakes
+	return row, mistakes
+}
+
+// readLots reads lots as id:quantity, with blanks between them.
+func readLots(cell string) (lots []EntryLot, ok bool) {
+	for part := range strings.FieldsSeq(cell) {
+		at := strings.LastIndexByte(part, ':')
+		if at <= 0 || at == len(part)-1 {
+			return nil, false
+		}
+		lots = append(lots, EntryLot{ID: strings.Clone(part[:at]), Quantity: strings.Clone(part[at+1:])})
+	}
+	return lots, true
 }
 
 func readFlag(cell string) (flag, ok bool) {

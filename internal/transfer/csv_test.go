@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestParseCSVUnderstandsWhatProgramsWrite(t *testing.T) {
 		"an id":           "id,date,type,symbol,quantity,price,note\nx1,2026-01-05,buy,WRLD,3,100.5,\"a \"\"b\"\", c\"\n",
 	} {
 		rows, mistakes, err := ParseCSV(t.Context(), strings.NewReader(file))
-		if err != nil || len(mistakes) != 0 || len(rows) != 1 || rows[0].Entry != want {
+		if err != nil || len(mistakes) != 0 || len(rows) != 1 || !reflect.DeepEqual(rows[0].Entry, want) {
 			t.Errorf("%s: %+v %v %v", name, rows, mistakes, err)
 		}
 	}

@@ -35,13 +35,19 @@ const (
 type Entry struct {
 	Date, Type, Account, Symbol, MIC, Quantity, Price, Amount, Currency string
 	Fee, Tax, FXRate, ToAccount, Ratio, Note                            string
+	ToSymbol, ToMIC, CostShare, ToCurrency, ToAmount                    string
+	Lots                                                                []EntryLot
 	Reinvest, Refund                                                    bool
 }
 
-// types are the activity types of this release, in the order of the contract.
+// EntryLot is a lot that a disposal names: the id of the activity that opened it, and how much of it goes.
+type EntryLot struct{ ID, Quantity string }
+
+// types are the activity types, in the order of the contract.
 var types = []ledger.Type{
 	ledger.Buy, ledger.Sell, ledger.DeliverIn, ledger.DeliverOut, ledger.Transfer, ledger.Deposit, ledger.Withdrawal,
-	ledger.Dividend, ledger.Interest, ledger.Fee, ledger.Tax, ledger.Split,
+	ledger.Dividend, ledger.Interest, ledger.Fee, ledger.Tax, ledger.CashTransfer,
+	ledger.Split, ledger.SpinOff, ledger.Merger, ledger.ReturnOfCapital, ledger.Rename, ledger.WriteOff,
 }
 
 // Instruments finds instruments by what people call them.
@@ -128,7 +134,7 @@ func (r *Reader) Activity(ctx context.Context, e Entry, place func(field string)
 	if a.Date, err = market.ParseDate(e.Date); err != nil {
 		in.refuse("date", "not a date: %s; dates are written YYYY-MM-DD", quoted(e.Date))
 	}
-	a.Account = r.account(in, "account", e.Account, a.Type != ledger.Split)
+	a.Account = r.account(in, "account", e.Account, !a.Type.OfEveryAccount())
 	if e.ToAccount != "" {
 		a.ToAccount = r.account(in, "to_account", e.ToAccount, true)
 	}
@@ -138,13 +144,18 @@ func (r *Reader) Activity(ctx context.Context, e Entry, place func(field string)
 	if strings.ContainsFunc(a.Note, notText) {
 		in.refuse("note", "a character that can't be shown is in it")
 	}
-	instrument, err := r.instrument(ctx, in, e)
+	instrument, err := r.instrument(ctx, in, "symbol", e.Symbol, e.MIC, e.Currency)
 	var several *Ambiguous
 	if err != nil && !errors.As(err, &several) {
 		return a, err
 	}
-	a.Instrument = instrument.ID
+	becomes, err := r.instrument(ctx, in, "to_symbol", e.ToSymbol, e.ToMIC, "")
+	if err != nil && !errors.As(err, &several) {
+		return a, err
+	}
+	a.Instrument, a.ToInstrument = instrument.ID, becomes.ID
 	r.amounts(in, &a, e, instrument)
+	a.Lots = lots(in, e.Lots)
 	if len(in.places) > 0 {
 		wrong := &fault.Error{Kind: fault.Invalid, Message: in.places[0].Location + ": " + in.places[0].Message, Places: in.places}
 		if several != nil {
@@ -192,6 +203,37 @@ func (r *Reader) amounts(in *reading, a *ledger.Activity, e Entry, instrument ma
 	if e.Ratio != "" {
 		a.Ratio = ratio(in, e.Ratio)
 	}
+	a.CostShare = in.decimal("cost_share", e.CostShare)
+	a.ToAmount = in.decimal("to_amount", e.ToAmount)
+	if e.ToCurrency == "" {
+		if a.ToAmount != nil { // of the same currency
+			a.ToAmount = major(a.ToAmount)
+		}
+		return
+	}
+	to, err := money.ParseUnit(e.ToCurrency)
+	if err != nil {
+		in.refuse("to_currency", "not a currency: %s", quoted(e.ToCurrency))
+		return
+	}
+	a.ToCurrency = to.Currency
+	if a.ToAmount != nil {
+		amount := to.Major(*a.ToAmount)
+		a.ToAmount = &amount
+	}
+}
+
+// lots reads the lots that a disposal names.
+func lots(in *reading, named []EntryLot) []ledger.Choice {
+	var chosen []ledger.Choice
+	for i, lot := range named {
+		if quantity := in.decimal(fmt.Sprintf("lots[%d].quantity", i), lot.Quantity); quantity != nil {
+			chosen = append(chosen, ledger.Choice{ID: ledger.ActivityID(lot.ID), Quantity: *quantity})
+		} else if lot.Quantity == "" {
+			in.refuse(fmt.Sprintf("lots[%d].quantity", i), "is missing")
+		}
+	}
+	return chosen
 }
 
 // with is a book that knows the instruments that were found, too.
@@ -263,19 +305,19 @@ func (r *Reader) account(in *reading, field, text string, needed bool) ledger.Ac
 	return ""
 }
 
-// instrument finds what an entry's symbol means. The error is *Ambiguous, or of the store.
-func (r *Reader) instrument(ctx context.Context, in *reading, e Entry) (market.Instrument, error) {
-	if e.Symbol == "" {
+// instrument finds what the symbol in a field means, with the market and the currency that stand beside it. The error is *Ambiguous, or of the store.
+func (r *Reader) instrument(ctx context.Context, in *reading, field, symbol, mic, currency string) (market.Instrument, error) {
+	if symbol == "" {
 		return market.Instrument{}, nil
 	}
-	if len(e.Symbol) > symbolBytesMax || !ledger.IsName(e.Symbol) { // nor would every database search for other characters
-		in.refuse("symbol", "no instrument is called %s", quoted(e.Symbol))
+	if len(symbol) > symbolBytesMax || !ledger.IsName(symbol) { // nor would every database search for other characters
+		in.refuse(field, "no instrument is called %s", quoted(symbol))
 		return market.Instrument{}, nil
 	}
-	key := [3]string{e.Symbol, e.MIC, e.Currency}
+	key := [3]string{symbol, mic, currency}
 	f, known := r.known[key]
 	if !known {
-		f.all, f.err = r.find(ctx, e)
+		f.all, f.err = r.find(ctx, symbol, mic, currency)
 		if len(r.known) < resolvedKindsMax {
 			r.known[key] = f
 		}
@@ -283,12 +325,12 @@ func (r *Reader) instrument(ctx context.Context, in *reading, e Entry) (market.I
 	switch {
 	case f.err != nil:
 		return market.Instrument{}, f.err
-	case len(f.all) == 0 && e.MIC != "":
-		in.refuse("symbol", "no instrument %s is known at %s", quoted(e.Symbol), quoted(e.MIC))
+	case len(f.all) == 0 && mic != "":
+		in.refuse(field, "no instrument %s is known at %s", quoted(symbol), quoted(mic))
 	case len(f.all) == 0:
-		in.refuse("symbol", "no instrument is called %s", quoted(e.Symbol))
+		in.refuse(field, "no instrument is called %s", quoted(symbol))
 	case len(f.all) > 1:
-		in.refuse("symbol", "%s may be one of %d instruments: name the market with mic, or the id", quoted(e.Symbol), len(f.all))
+		in.refuse(field, "%s may be one of %d instruments: name the market with mic, or the id", quoted(symbol), len(f.all))
 		return market.Instrument{}, &Ambiguous{Candidates: f.all[:min(len(f.all), candidatesMax)]}
 	default:
 		return f.all[0], nil
@@ -296,8 +338,8 @@ func (r *Reader) instrument(ctx context.Context, in *reading, e Entry) (market.I
 	return market.Instrument{}, nil
 }
 
-func (r *Reader) find(ctx context.Context, e Entry) ([]market.Instrument, error) {
-	byID, err := r.instruments.Instrument(ctx, market.InstrumentID(e.Symbol))
+func (r *Reader) find(ctx context.Context, symbol, mic, currency string) ([]market.Instrument, error) {
+	byID, err := r.instruments.Instrument(ctx, market.InstrumentID(symbol))
 	if err == nil && byID.Class != market.FX {
 		return []market.Instrument{byID}, nil
 	}
@@ -305,22 +347,22 @@ func (r *Reader) find(ctx context.Context, e Entry) ([]market.Instrument, error)
 		return nil, fmt.Errorf("find instrument: %w", err)
 	}
 	var all []market.Instrument
-	if isISIN(e.Symbol) {
-		if all, err = r.instruments.InstrumentByISIN(ctx, e.Symbol); err != nil {
+	if isISIN(symbol) {
+		if all, err = r.instruments.InstrumentByISIN(ctx, symbol); err != nil {
 			return nil, fmt.Errorf("find instrument by ISIN: %w", err)
 		}
-		all = slices.DeleteFunc(slices.Clone(all), func(i market.Instrument) bool { return e.MIC != "" && i.MIC != e.MIC })
+		all = slices.DeleteFunc(slices.Clone(all), func(i market.Instrument) bool { return mic != "" && i.MIC != mic })
 	}
 	if len(all) == 0 {
-		if all, err = r.instruments.InstrumentBySymbol(ctx, e.Symbol, e.MIC); err != nil {
+		if all, err = r.instruments.InstrumentBySymbol(ctx, symbol, mic); err != nil {
 			return nil, fmt.Errorf("find instrument by symbol: %w", err)
 		}
 	}
 	all = slices.DeleteFunc(slices.Clone(all), func(i market.Instrument) bool { return i.Class == market.FX })
-	if len(all) < 2 || e.Currency == "" {
+	if len(all) < 2 || currency == "" {
 		return all, nil
 	}
-	if unit, err := money.ParseUnit(e.Currency); err == nil {
+	if unit, err := money.ParseUnit(currency); err == nil {
 		same := slices.DeleteFunc(slices.Clone(all), func(i market.Instrument) bool { return i.Currency != unit.Currency })
 		if len(same) > 0 {
 			return same, nil

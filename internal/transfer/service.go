@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +17,6 @@ import (
 	"folioscope/internal/fault"
 	"folioscope/internal/journal"
 	"folioscope/internal/ledger"
-	"folioscope/internal/market"
-	"folioscope/internal/money"
 )
 
 // Journal is what an import wants of the journal.
@@ -27,11 +26,19 @@ type Journal interface {
 		changes ledger.Changes, write func(journal.Recorded) audit.Write) (journal.Recorded, error)
 }
 
+// Versions knows what activities were before they were corrected.
+type Versions interface {
+	// Superseded gives every version but the newest of activities that aren't voided.
+	Superseded(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) ([]ledger.Activity, error)
+}
+
 // Options are what a Service is made of.
 type Options struct {
 	Journal     Journal
 	Instruments Instruments
+	Versions    Versions // left out: a row that was corrected after its import is a new one
 	Now         func() time.Time
+	NewID       func() string // of activities; left out: random ones
 }
 
 // A large file takes two hundred megabytes of memory while it is worked on, so files are worked on one after another.
@@ -48,7 +55,12 @@ type Service struct {
 }
 
 // NewService makes a Service.
-func NewService(o Options) *Service { return &Service{o: o, turns: make(chan struct{}, importsAtOnce)} }
+func NewService(o Options) *Service {
+	if o.NewID == nil {
+		o.NewID = func() string { return strings.ToLower(rand.Text()) }
+	}
+	return &Service{o: o, turns: make(chan struct{}, importsAtOnce)}
+}
 
 // turn waits until a file may be worked on; who got it calls done. It gives fault.Unavailable where too many wait, or for too long.
 func (s *Service) turn(ctx context.Context) (done func(), err error) {
@@ -106,8 +118,9 @@ type Result struct {
 // attemptsMax is how often an import starts over because the portfolio changed under it.
 const attemptsMax = 4
 
-// Import reads a folioscope-csv file into a portfolio, all of it or nothing. A row whose content the portfolio has already is a duplicate
-// and skipped, as often as the portfolio has it: two equal trades in one file are two trades, the same file again adds none.
+// Import reads a folioscope-csv file into a portfolio, all of it or nothing. A row whose content the portfolio has already, or had before
+// a correction, is a duplicate and skipped, as often as the portfolio has it: two equal trades in one file are two trades, the same
+// file again adds none. Lots are named by the ids of rows of the file, or of activities of the portfolio.
 // On a dry run mistakes are in the result and nothing is stored; otherwise they are fault.Invalid with a place for each.
 // It is fault.Unavailable where too many files wait for their turn.
 // Write is asked for what goes into the store with the change.
@@ -138,7 +151,13 @@ func (s *Service) attempt(ctx context.Context, owner ledger.OwnerID, portfolio l
 	if err != nil {
 		return Result{}, fmt.Errorf("read portfolio: %w", err)
 	}
-	plan, err := s.plan(ctx, book, rows, mistakes)
+	var before []ledger.Activity
+	if s.o.Versions != nil && slices.ContainsFunc(book.Activities, func(a ledger.Activity) bool { return a.Version > 1 }) {
+		if before, err = s.o.Versions.Superseded(ctx, owner, portfolio); err != nil {
+			return Result{}, fmt.Errorf("read corrected activities: %w", err)
+		}
+	}
+	plan, err := s.plan(ctx, book, before, rows, mistakes)
 	if err != nil {
 		return Result{}, err
 	}
@@ -169,76 +188,8 @@ func (s *Service) attempt(ctx context.Context, owner ledger.OwnerID, portfolio l
 	return result, nil
 }
 
-// plan is what an import of a file into a book comes to.
-type plan struct {
-	rows       int
-	added      []ledger.Activity
-	lines      []int // of added
-	status     map[int]Status
-	duplicates int
-	mistakes   []RowError
-}
-
-func (s *Service) plan(ctx context.Context, book *ledger.Book, rows []Row, mistakes []RowError) (*plan, error) {
-	p := &plan{rows: len(rows), status: make(map[int]Status, len(rows)), mistakes: append([]RowError(nil), mistakes...)}
-	for i, m := range mistakes {
-		if i == 0 || mistakes[i-1].Row != m.Row {
-			p.rows++
-		}
-	}
-	reader := NewReader(book.Portfolio.BaseCurrency, book.Accounts, s.o.Instruments)
-	had := make(map[string]int, len(book.Activities))
-	for _, a := range book.Activities {
-		had[contentOf(a)]++
-	}
-	for i, row := range rows {
-		if err := ended(ctx, i); err != nil {
-			return nil, err
-		}
-		if len(p.mistakes) >= errorsMax {
-			return p, nil
-		}
-		a, err := reader.Activity(ctx, row.Entry, func(field string) string { return field })
-		if wrong, ok := errors.AsType[*fault.Error](err); ok && wrong.Kind == fault.Invalid {
-			p.status[row.Line] = StatusError
-			for _, place := range wrong.Places {
-				p.mistakes = append(p.mistakes, RowError{row.Line, place.Location, place.Message})
-			}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		content := contentOf(a)
-		if had[content] > 0 {
-			had[content]--
-			p.duplicates++
-			p.status[row.Line] = StatusDuplicate
-			continue
-		}
-		p.status[row.Line] = StatusNew
-		p.added, p.lines = append(p.added, a), append(p.lines, row.Line)
-	}
-	if len(p.mistakes) > 0 || len(p.added) == 0 {
-		return p, nil
-	}
-	checked := slices.Clone(p.added)
-	for i := range checked {
-		checked[i].ID = ledger.ActivityID("row " + strconv.Itoa(p.lines[i])) // the journal gives the true ones
-	}
-	if _, err := ledger.Apply(reader.with(*book), ledger.Changes{Added: checked}, market.DateOf(s.o.Now().UTC())); err != nil {
-		mistake, ok := p.mistakeOf(err)
-		if !ok {
-			return nil, fmt.Errorf("check activities: %w", err)
-		}
-		p.status[mistake.Row] = StatusError
-		p.mistakes = append(p.mistakes, mistake)
-	}
-	return p, nil
-}
-
 // ledgerPlace is how the ledger names a place: an index into what was added, and a field.
-var ledgerPlace = regexp.MustCompile(`^activities\[(\d+)\](?:\.(\w+))?$`)
+var ledgerPlace = regexp.MustCompile(`^activities\[(\d+)\](?:\.(\w+).*)?$`)
 
 // mistakeOf turns what the ledger refuses into a row of the file.
 func (p *plan) mistakeOf(err error) (RowError, bool) {
@@ -282,37 +233,4 @@ func refusal(mistakes []RowError) error {
 		places = append(places, fault.Place{Location: m.Place(), Message: m.Message})
 	}
 	return &fault.Error{Kind: fault.Invalid, Message: places[0].Location + ": " + places[0].Message, Places: places}
-}
-
-// contentOf is what makes two activities the same trade. Notes and ids don't; the way an amount was written doesn't either.
-func contentOf(a ledger.Activity) string {
-	var b strings.Builder
-	part := func(text string) {
-		b.WriteString(text)
-		b.WriteByte(0)
-	}
-	number := func(x *money.Decimal) {
-		if x == nil {
-			part("")
-			return
-		}
-		part(x.Reduced().String())
-	}
-	gross := a.Amount
-	if gross == nil && a.Price != nil && a.Quantity != nil {
-		product := a.Price.Mul(*a.Quantity)
-		gross = &product
-	}
-	for _, text := range []string{a.Date.String(), string(a.Type), string(a.Account), string(a.Instrument), string(a.Currency), string(a.ToAccount)} {
-		part(text)
-	}
-	for _, x := range []*money.Decimal{a.Quantity, gross, &a.Fee, &a.Tax, a.FXRate} {
-		number(x)
-	}
-	if a.Ratio != nil {
-		number(&a.Ratio.New)
-		number(&a.Ratio.Old)
-	}
-	part(strconv.FormatBool(a.Reinvest) + strconv.FormatBool(a.Refund))
-	return b.String()
 }

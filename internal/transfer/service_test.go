@@ -41,7 +41,9 @@ func (j *memoryJournal) Record(_ context.Context, _ ledger.OwnerID, _ ledger.Por
 	}
 	done := journal.Recorded{Sequence: *expected + 1}
 	for i := range changes.Added {
-		changes.Added[i].ID = ledger.ActivityID(fmt.Sprintf("a%d-%d", done.Sequence, i))
+		if changes.Added[i].ID == "" {
+			changes.Added[i].ID = ledger.ActivityID(fmt.Sprintf("a%d-%d", done.Sequence, i))
+		}
 		done.IDs = append(done.IDs, changes.Added[i].ID)
 	}
 	after, err := ledger.Apply(j.book, changes, market.DateOf(importDay))

@@ -90,7 +90,7 @@ func TestImportEndsWithItsRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := &endingContext{Context: t.Context(), looks: 2}
-	if _, err := s.plan(late, &j.book, rows, nil); !fault.Is(err, fault.Unavailable) {
+	if _, err := s.plan(late, &j.book, nil, rows, nil); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("understanding: %v", err)
 	}
 	if j.records != 0 || len(s.turns) != 0 {
