@@ -214,6 +214,15 @@ func TestCalendarReturnsByHand(t *testing.T) {
 		t.Errorf("January is %v without a price at its beginning: %v", got.Months[0].Return, got.Problems)
 	}
 	isRate(t, "February", got.Months[1].Return, -0.1)
+	var missing []string
+	for _, p := range got.Problems {
+		if p.Where == "prices.eu" {
+			missing = append(missing, p.What)
+		}
+	}
+	if want := "no price on or before 2023-01-30|no price between 2023-01-31 and 2023-02-28"; strings.Join(missing, "|") != want {
+		t.Errorf("problems %q, want %s", missing, want)
+	}
 }
 
 func TestMonthsBefore(t *testing.T) {

@@ -106,6 +106,7 @@ type lineCursor struct {
 	price  money.Maybe
 	worth  money.Maybe // amount · price, in the line's currency
 	sum    int         // of its currency
+	missed market.Date // last day of the period on which it was held without a price
 }
 
 // currencySum is what is held in one currency on a day.
@@ -113,6 +114,7 @@ type currencySum struct {
 	currency money.Currency
 	worth    money.Decimal
 	any      bool
+	missed   market.Date // last day of the period on which its rate was needed and unknown
 }
 
 // daily values a track on each day of a period, in decimals: the reference that the kernel is held against, and what is used
@@ -120,10 +122,10 @@ type currencySum struct {
 func daily(t *track, prices *priceBook, rates rateSource, from, to market.Date, p *problems) []dayValue {
 	cursors := make([]*lineCursor, 0, len(t.lines)+len(t.cash))
 	for _, l := range t.lines {
-		cursors = append(cursors, &lineCursor{line: l, series: prices.series[l.instrument], splits: prices.splits[l.instrument], index: -1, made: market.NoDate})
+		cursors = append(cursors, &lineCursor{line: l, series: prices.series[l.instrument], splits: prices.splits[l.instrument], index: -1, made: market.NoDate, missed: market.NoDate})
 	}
 	for _, l := range t.cash {
-		cursors = append(cursors, &lineCursor{line: l, price: money.Known(money.One), index: -1})
+		cursors = append(cursors, &lineCursor{line: l, price: money.Known(money.One), index: -1, missed: market.NoDate})
 	}
 	flows := t.flowsWithin(from, to)
 	days := make([]dayValue, 0, int(to-from)+1)
@@ -131,7 +133,7 @@ func daily(t *track, prices *priceBook, rates rateSource, from, to market.Date, 
 	for _, c := range cursors {
 		c.sum = slices.IndexFunc(sums, func(s currencySum) bool { return s.currency == c.currency })
 		if c.sum < 0 {
-			sums = append(sums, currencySum{currency: c.currency})
+			sums = append(sums, currencySum{currency: c.currency, missed: market.NoDate})
 			c.sum = len(sums) - 1
 		}
 	}
@@ -147,7 +149,7 @@ func daily(t *track, prices *priceBook, rates rateSource, from, to market.Date, 
 			}
 			worth, ok := c.worth.Get()
 			if !ok {
-				p.add("prices."+string(c.instrument), "no price on or before %s", on)
+				c.missed = on
 				day.value = money.Unknown
 				continue
 			}
@@ -159,10 +161,10 @@ func daily(t *track, prices *priceBook, rates rateSource, from, to market.Date, 
 			}
 			rate := rates.rate(sums[i].currency, on)
 			if !rate.IsKnown() {
-				p.add("fx."+string(sums[i].currency), "no rate on or before %s", on)
+				sums[i].missed = on
 			}
 			day.value = day.value.Add(rate.Times(sums[i].worth))
-			sums[i] = currencySum{currency: sums[i].currency}
+			sums[i].worth, sums[i].any = money.Zero, false
 		}
 		if len(flows) > 0 && flows[0].date == on {
 			day.in, day.out = flows[0].in, flows[0].out
@@ -170,7 +172,22 @@ func daily(t *track, prices *priceBook, rates rateSource, from, to market.Date, 
 		}
 		days = append(days, day)
 	}
+	missing(cursors, sums, p)
 	return days
+}
+
+// missing names what had no price or rate: where there is none on or before a day, there was none before it either.
+func missing(cursors []*lineCursor, sums []currencySum, p *problems) {
+	for _, c := range cursors {
+		if c.missed != market.NoDate {
+			p.add("prices."+string(c.instrument), "no price on or before %s", c.missed)
+		}
+	}
+	for _, s := range sums {
+		if s.missed != market.NoDate {
+			p.add("fx."+string(s.currency), "no rate on or before %s", s.missed)
+		}
+	}
 }
 
 // advance takes the cursor to a day and says whether the line was held or traded and has a price of that very day.
