@@ -396,18 +396,29 @@ func partsOf(lots []Lot, quantity, whole money.Decimal) []money.Decimal {
 	return parts
 }
 
-// Apply is a quantity after a split: quantity · new / old to 34 digits.
-func (r Ratio) Apply(quantity money.Decimal) money.Decimal { return over(quantity.Mul(r.New), r.Old) }
+// Apply is a quantity after a split: quantity · new / old, to 34 digits where that has no end.
+func (r Ratio) Apply(quantity money.Decimal) money.Decimal { return scaled(quantity, r.New, r.Old) }
 
-// Unapply is a price after a split: price · old / new to 34 digits.
-func (r Ratio) Unapply(price money.Decimal) money.Decimal { return over(price.Mul(r.Old), r.New) }
+// Unapply is a price after a split: price · old / new, to 34 digits where that has no end.
+func (r Ratio) Unapply(price money.Decimal) money.Decimal { return scaled(price, r.Old, r.New) }
 
-// over is x / y; by 1 there is nothing to round.
-func over(x, y money.Decimal) money.Decimal {
-	if y.Equal(money.One) {
-		return x
+var scaledMax = money.NewDecimal(1, scaledDigitsMax)
+
+const scaledDigitsMax = 60 // on either side of the point, as many as an amount is read with; splits on splits must not grow without end
+
+// scaled is x · by / per. 5:4 is 1.25: a product, of which nothing is rounded away. Only a quotient without an end, such as 1:3, or one
+// longer than any amount is rounded.
+func scaled(x, by, per money.Decimal) money.Decimal {
+	factor := by
+	if !per.Equal(money.One) {
+		factor = by.Quo(per)
 	}
-	return x.Quo(y)
+	if factor.Mul(per).Equal(by) {
+		if y := x.Mul(factor).Reduced(); y.Places() <= scaledDigitsMax && y.Abs().Cmp(scaledMax) < 0 {
+			return y
+		}
+	}
+	return x.Mul(by).Quo(per)
 }
 
 // Change replaces what each lot carries; under Average the shares are changed and make up the new pool.
