@@ -61,6 +61,20 @@ export function idempotencyKey(): string {
   return crypto.randomUUID();
 }
 
+/** Calls that openapi.json does not describe yet; their shapes stand in types.ts. */
+interface Plain {
+  GET: (path: string, init: object) => Promise<Outcome<unknown>>;
+  PATCH: (path: string, init: object) => Promise<Outcome<unknown>>;
+}
+const plain = client as unknown as Plain;
+
+function figureOf<T, More = object>(path: string) {
+  return (id: string, query: Period & More, signal?: AbortSignal): Promise<T> =>
+    result(
+      plain.GET(`/api/v1/portfolios/{id}/${path}`, { params: { path: { id }, query }, ...limits(signal) }),
+    ) as Promise<T>;
+}
+
 const once = (key: string): { 'Idempotency-Key': string } => ({ 'Idempotency-Key': key });
 
 export const session = {
@@ -84,14 +98,25 @@ export const session = {
     ),
 };
 
+interface PortfolioSettings {
+  lot_method?: t.LotMethod;
+  lot_scope?: t.LotScope;
+  allow_short?: boolean;
+}
+
 export const portfolios = {
-  list: () => result(client.GET('/api/v1/portfolios', limits())),
-  create: (body: { name: string; base_currency: string; lot_method?: t.LotMethod }, key: string) =>
-    result(client.POST('/api/v1/portfolios', { params: { header: once(key) }, body, ...limits() })),
-  change: (
-    id: string,
-    body: { name?: string; lot_method?: t.LotMethod; allow_short?: boolean; closed?: boolean },
-  ) => result(client.PATCH('/api/v1/portfolios/{id}', { params: { path: { id } }, body, ...limits() })),
+  list: () =>
+    result(client.GET('/api/v1/portfolios', limits())) as unknown as Promise<{ items: t.PortfolioItem[] }>,
+  create: (body: { name: string; base_currency: string } & PortfolioSettings, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios', {
+        params: { header: once(key) },
+        body: body as never,
+        ...limits(),
+      }),
+    ) as unknown as Promise<t.PortfolioItem>,
+  change: (id: string, body: { name?: string; closed?: boolean } & PortfolioSettings) =>
+    result(plain.PATCH('/api/v1/portfolios/{id}', { params: { path: { id } }, body, ...limits() })),
   document: (id: string, sequence?: number, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}', {
@@ -105,7 +130,7 @@ export const portfolios = {
         params: { path: { id, instrument } },
         ...limits(signal),
       }),
-    ),
+    ) as Promise<t.HoldingDetail>,
 };
 
 export const accounts = {
@@ -134,6 +159,7 @@ export interface ActivityQuery {
   limit?: number;
   instrument_id?: string;
   account?: string;
+  voided?: boolean;
 }
 
 export const activities = {
@@ -143,12 +169,12 @@ export const activities = {
         params: { path: { id }, query },
         ...limits(signal),
       }),
-    ),
+    ) as Promise<t.ActivityPage>,
   append: (id: string, entries: t.ActivityInput[], key: string) =>
     result(
       client.POST('/api/v1/portfolios/{id}/activities', {
         params: { path: { id }, header: once(key) },
-        body: { activities: entries },
+        body: { activities: entries as never[] },
         ...limits(),
       }),
     ),
@@ -156,7 +182,7 @@ export const activities = {
     result(
       client.PUT('/api/v1/portfolios/{id}/activities/{activity}', {
         params: { path: { id, activity }, header: { 'If-Match': `"${sequence}"` } },
-        body: entry,
+        body: entry as never,
         ...limits(),
       }),
     ),
@@ -200,7 +226,20 @@ export interface Period {
   to?: t.Day;
 }
 
+export interface LotRules {
+  lot_method?: t.LotMethod;
+  lot_scope?: t.LotScope;
+}
+
 export const figures = {
+  /** How a figure of the performance came about; `path` ("0.3.1") opens a step deeper. */
+  explain: figureOf<t.Explanation, LotRules & { explain: string; path?: string }>('performance'),
+  lotMethods: figureOf<t.LotMethods>('lot-methods'),
+  income: figureOf<t.Income>('income'),
+  returns: figureOf<t.PeriodReturns>('returns'),
+  contribution: figureOf<t.ContributionsOfPeriod>('contribution'),
+  exposure: figureOf<t.Exposure, { by: t.ExposureDimension }>('exposure'),
+  benchmark: figureOf<t.BenchmarkComparison, { instrument: string }>('benchmark'),
   performance: (id: string, period: Period, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}/performance', {
@@ -225,6 +264,8 @@ export const figures = {
 };
 
 export const instruments = {
+  one: (id: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/instruments/{id}', { params: { path: { id } }, ...limits(signal) })),
   search: (q: string, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/instruments', {

@@ -28,7 +28,9 @@ const tokens = [
   '--chart-grid',
   '--chart-axis',
   '--chart-own',
+  '--chart-bench',
   '--chart-flows',
+  '--loss',
 ] as const;
 export type Colours = Record<(typeof tokens)[number], string>;
 

@@ -12,6 +12,8 @@ export interface Entry {
 const everybody: Entry[] = [
   { section: 'overview', href: '/', label: 'Overview', icon: 'home' },
   { section: 'holdings', href: '/holdings', label: 'Holdings', icon: 'list' },
+  { section: 'performance', href: '/performance', label: 'Performance', icon: 'line' },
+  { section: 'income', href: '/income', label: 'Income', icon: 'coins' },
   { section: 'activities', href: '/activities', label: 'Activities', icon: 'journal' },
   { section: 'import', href: '/import', label: 'Import', icon: 'import' },
 ];

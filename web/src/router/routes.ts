@@ -2,7 +2,8 @@
 import type { Component } from 'svelte';
 
 /** Names of the main navigation; a route without one belongs to none of its entries. */
-export type Section = 'overview' | 'holdings' | 'activities' | 'import' | 'portfolios' | 'admin';
+export type Section =
+  'overview' | 'holdings' | 'performance' | 'income' | 'activities' | 'import' | 'portfolios' | 'admin';
 
 export interface Route {
   pattern: string;
@@ -36,6 +37,18 @@ export const routes: Route[] = [
     load: () => import('../screens/holdings/HoldingDetail.svelte') as Loaded,
   },
   {
+    pattern: '/performance',
+    title: 'Performance',
+    section: 'performance',
+    load: () => import('../screens/performance/Performance.svelte') as Loaded,
+  },
+  {
+    pattern: '/income',
+    title: 'Income',
+    section: 'income',
+    load: () => import('../screens/income/Income.svelte') as Loaded,
+  },
+  {
     pattern: '/activities',
     title: 'Activities',
     section: 'activities',
@@ -52,6 +65,12 @@ export const routes: Route[] = [
     title: 'Portfolios and accounts',
     section: 'portfolios',
     load: () => import('../screens/portfolios/Portfolios.svelte') as Loaded,
+  },
+  {
+    pattern: '/portfolios/:portfolio/lots',
+    title: 'Lot methods',
+    section: 'portfolios',
+    load: () => import('../screens/lots/LotMethods.svelte') as Loaded,
   },
   {
     pattern: '/admin',

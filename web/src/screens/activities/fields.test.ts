@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { setLocale } from '../../format';
 import { activity } from '../../test/samples';
-import { activityTypes, cashEffect, draftOf, emptyDraft, readDraft, shownFields } from './fields';
+import {
+  activityTypes,
+  cashEffect,
+  draftOf,
+  emptyDraft,
+  readDraft,
+  shownFields,
+  touchesEveryAccount,
+} from './fields';
 import type { Draft } from './fields';
 
 function draft(changes: Partial<Draft> = {}): Draft {
@@ -110,12 +118,66 @@ describe('readDraft', () => {
     });
   });
 
-  it('covers every type of the release', () => {
+  it('covers every type, the usual five first', () => {
     expect(activityTypes.map((entry) => entry.value).sort()).toEqual(
-      'buy sell deliver_in deliver_out transfer deposit withdrawal dividend interest fee tax split'
+      (
+        'buy sell deliver_in deliver_out transfer deposit withdrawal dividend interest fee tax split ' +
+        'cash_transfer spin_off merger return_of_capital rename write_off'
+      )
         .split(' ')
         .sort(),
     );
+    expect(activityTypes.slice(0, 5).map(({ group }) => group)).toEqual(Array(5).fill('usual'));
+  });
+
+  it('takes the share of the cost in percent and sends a fraction', () => {
+    const spinOff = draft({
+      type: 'spin_off',
+      instrument: 'jnj',
+      to_instrument: 'kvue',
+      ratio: '1:4',
+      cost_share: '12.5',
+    });
+    expect(readDraft(spinOff)).toMatchObject({
+      input: { symbol: 'jnj', to_symbol: 'kvue', ratio: '1:4', cost_share: '0.125' },
+    });
+    expect(readDraft({ ...spinOff, cost_share: '101' })).toHaveProperty('errors.cost_share');
+    expect(readDraft({ ...spinOff, to_instrument: 'jnj' })).toHaveProperty('errors.to_symbol');
+    const saved = activity({ type: 'spin_off', to_instrument_id: 'kvue', cost_share: '0.125' });
+    expect(draftOf(saved).cost_share).toBe('12.5');
+  });
+
+  it('wants cash to go somewhere else, and what arrives where the currency changes', () => {
+    const cash = draft({ type: 'cash_transfer', account: 'a1', amount: '100', currency: 'EUR' });
+    expect(readDraft(cash)).toHaveProperty('errors.to_account');
+    expect(readDraft({ ...cash, to_account: 'a2' })).toMatchObject({ input: { to_account: 'a2' } });
+    expect(readDraft({ ...cash, to_currency: 'USD' })).toHaveProperty('errors.to_amount');
+    expect(readDraft({ ...cash, to_currency: 'USD', to_amount: '115.8' })).toMatchObject({
+      input: { to_currency: 'USD', to_amount: '115.8' },
+    });
+    expect(readDraft({ ...cash, to_account: 'a2', to_amount: '5' })).not.toHaveProperty('input.to_amount');
+  });
+
+  it('sends the lots that were chosen, when they add up', () => {
+    const sale = draft({ type: 'sell', instrument: 'nvda', quantity: '7', price: '10' });
+    expect(readDraft(sale)).not.toHaveProperty('input.lots');
+    expect(readDraft({ ...sale, lots: { b1: '5', b2: ' ' } })).toHaveProperty('errors.lots');
+    expect(readDraft({ ...sale, lots: { b1: 'x' } })).toHaveProperty('errors.lots');
+    expect(readDraft({ ...sale, lots: { b1: '5', b2: '2', b3: '0' } })).toMatchObject({
+      input: {
+        lots: [
+          { id: 'b1', quantity: '5' },
+          { id: 'b2', quantity: '2' },
+        ],
+      },
+    });
+  });
+
+  it('lets a company touch every account', () => {
+    const split = draft({ type: 'split', account: '', instrument: 'nvda', ratio: '10:1' });
+    expect(readDraft(split)).not.toHaveProperty('input.account');
+    expect(touchesEveryAccount('split')).toBe(true);
+    expect(touchesEveryAccount('return_of_capital')).toBe(false);
   });
 });
 

@@ -14,13 +14,27 @@ export type FieldName =
   | 'tax'
   | 'fx_rate'
   | 'ratio'
+  | 'to_symbol'
+  | 'cost_share'
+  | 'to_currency'
+  | 'to_amount'
+  | 'lots'
   | 'reinvest'
   | 'refund'
   | 'note';
 
+export type TypeGroup = 'usual' | 'cash' | 'securities' | 'actions';
+export const typeGroups: { value: TypeGroup; label: string }[] = [
+  { value: 'usual', label: 'The usual' },
+  { value: 'cash', label: 'Cash' },
+  { value: 'securities', label: 'Securities' },
+  { value: 'actions', label: 'What companies do' },
+];
+
 export interface TypeInfo {
   value: ActivityType;
   label: string;
+  group: TypeGroup;
   /** What it does, in one line under the picker. */
   says: string;
   needs: FieldName[];
@@ -29,10 +43,12 @@ export interface TypeInfo {
 
 const trade: FieldName[] = ['symbol', 'quantity', 'price'];
 
+/** The usual ones first, then by what they move. */
 export const activityTypes: TypeInfo[] = [
   {
     value: 'buy',
     label: 'Buy',
+    group: 'usual',
     says: 'Shares or units against cash',
     needs: trade,
     may: ['currency', 'fee', 'tax', 'fx_rate'],
@@ -40,35 +56,47 @@ export const activityTypes: TypeInfo[] = [
   {
     value: 'sell',
     label: 'Sell',
+    group: 'usual',
     says: 'Shares or units for cash',
     needs: trade,
-    may: ['currency', 'fee', 'tax', 'fx_rate'],
+    may: ['currency', 'fee', 'tax', 'fx_rate', 'lots'],
   },
   {
     value: 'dividend',
     label: 'Dividend',
+    group: 'usual',
     says: 'Gross amount; tax withheld is entered beside it',
     needs: ['symbol', 'amount'],
     may: ['currency', 'tax', 'fee', 'fx_rate', 'reinvest'],
   },
   {
+    value: 'deposit',
+    label: 'Deposit',
+    group: 'usual',
+    says: 'Cash comes in from outside',
+    needs: ['amount'],
+    may: ['currency'],
+  },
+  {
+    value: 'withdrawal',
+    label: 'Withdrawal',
+    group: 'usual',
+    says: 'Cash leaves',
+    needs: ['amount'],
+    may: ['currency'],
+  },
+  {
     value: 'interest',
     label: 'Interest',
+    group: 'cash',
     says: 'Received; with a minus, paid',
     needs: ['amount'],
     may: ['currency', 'tax', 'fx_rate'],
   },
   {
-    value: 'deposit',
-    label: 'Deposit',
-    says: 'Cash comes in from outside',
-    needs: ['amount'],
-    may: ['currency'],
-  },
-  { value: 'withdrawal', label: 'Withdrawal', says: 'Cash leaves', needs: ['amount'], may: ['currency'] },
-  {
     value: 'fee',
     label: 'Fee',
+    group: 'cash',
     says: 'A cost not tied to a trade',
     needs: ['amount'],
     may: ['currency', 'fx_rate', 'refund'],
@@ -76,20 +104,31 @@ export const activityTypes: TypeInfo[] = [
   {
     value: 'tax',
     label: 'Tax',
+    group: 'cash',
     says: 'A tax not tied to a trade',
     needs: ['amount'],
     may: ['currency', 'fx_rate', 'refund'],
   },
   {
+    value: 'cash_transfer',
+    label: 'Cash transfer',
+    group: 'cash',
+    says: 'Cash goes to another of your accounts, or into another currency',
+    needs: ['amount'],
+    may: ['currency', 'to_account', 'to_currency', 'to_amount'],
+  },
+  {
     value: 'transfer',
     label: 'Transfer',
+    group: 'securities',
     says: 'Between your accounts, with its history',
     needs: ['symbol', 'quantity', 'to_account'],
-    may: [],
+    may: ['lots'],
   },
   {
     value: 'deliver_in',
     label: 'Delivery in',
+    group: 'securities',
     says: 'Securities come from outside',
     needs: trade,
     may: ['currency', 'fee', 'tax', 'fx_rate'],
@@ -97,18 +136,67 @@ export const activityTypes: TypeInfo[] = [
   {
     value: 'deliver_out',
     label: 'Delivery out',
+    group: 'securities',
     says: 'Securities leave',
     needs: trade,
-    may: ['currency', 'fee', 'tax', 'fx_rate'],
+    may: ['currency', 'fee', 'tax', 'fx_rate', 'lots'],
   },
   {
     value: 'split',
     label: 'Split',
+    group: 'actions',
     says: 'New for old, for example 2:1',
     needs: ['symbol', 'ratio'],
     may: [],
   },
+  {
+    value: 'spin_off',
+    label: 'Spin-off',
+    group: 'actions',
+    says: 'A part becomes a company of its own; a share of the cost goes with it',
+    needs: ['symbol', 'to_symbol', 'ratio', 'cost_share'],
+    may: [],
+  },
+  {
+    value: 'merger',
+    label: 'Merger',
+    group: 'actions',
+    says: 'Becomes shares of another company, and perhaps cash',
+    needs: ['symbol', 'to_symbol', 'ratio'],
+    may: ['amount', 'currency', 'fx_rate'],
+  },
+  {
+    value: 'return_of_capital',
+    label: 'Return of capital',
+    group: 'actions',
+    says: 'Money back that lowers the cost',
+    needs: ['symbol', 'amount'],
+    may: ['currency', 'fx_rate'],
+  },
+  {
+    value: 'rename',
+    label: 'New symbol',
+    group: 'actions',
+    says: 'The same shares under another symbol',
+    needs: ['symbol', 'to_symbol'],
+    may: [],
+  },
+  {
+    value: 'write_off',
+    label: 'Write-off',
+    group: 'actions',
+    says: 'Worth nothing any more: its cost becomes a loss',
+    needs: ['symbol'],
+    may: [],
+  },
 ];
+
+/** Types that touch every account which holds the symbol, unless one is named. */
+const everywhere = new Set<ActivityType>(['split', 'spin_off', 'merger', 'rename', 'write_off']);
+
+export function touchesEveryAccount(type: ActivityType): boolean {
+  return everywhere.has(type);
+}
 
 export function typeInfo(type: ActivityType): TypeInfo {
   const found = activityTypes.find((entry) => entry.value === type);
@@ -142,6 +230,14 @@ export interface Draft {
   tax: string;
   fx_rate: string;
   ratio: string;
+  to_instrument: string;
+  to_instrumentName: string;
+  /** In percent, as people say it. */
+  cost_share: string;
+  to_currency: string;
+  to_amount: string;
+  /** Quantities taken, by the id of the lot; only what is filled in counts. */
+  lots: Record<string, string>;
   reinvest: boolean;
   refund: boolean;
   note: string;
@@ -163,6 +259,12 @@ export function emptyDraft(type: ActivityType, account: string, currency: string
     tax: '',
     fx_rate: '',
     ratio: '',
+    to_instrument: '',
+    to_instrumentName: '',
+    cost_share: '',
+    to_currency: '',
+    to_amount: '',
+    lots: {},
     reinvest: false,
     refund: false,
     note: '',
@@ -186,6 +288,14 @@ export function draftOf(activity: Activity): Draft {
     tax: writeDecimal(activity.tax),
     fx_rate: writeDecimal(activity.fx_rate),
     ratio: activity.ratio ?? '',
+    to_instrument: activity.to_instrument_id ?? '',
+    to_instrumentName: activity.to_name ?? activity.to_symbol ?? '',
+    cost_share: writeDecimal(
+      activity.cost_share ? decimal.trim(decimal.shift(activity.cost_share, 2)) : null,
+    ),
+    to_currency: activity.to_currency ?? '',
+    to_amount: writeDecimal(activity.to_amount ?? null),
+    lots: Object.fromEntries((activity.lots ?? []).map(({ id, quantity }) => [id, writeDecimal(quantity)])),
     reinvest: activity.reinvest,
     refund: activity.refund,
     note: activity.note ?? '',
@@ -194,7 +304,16 @@ export function draftOf(activity: Activity): Draft {
 
 export type DraftErrors = Partial<Record<FieldName | 'date', string>>;
 
-const numbers: FieldName[] = ['quantity', 'price', 'amount', 'fee', 'tax', 'fx_rate'];
+const numbers: FieldName[] = [
+  'quantity',
+  'price',
+  'amount',
+  'fee',
+  'tax',
+  'fx_rate',
+  'cost_share',
+  'to_amount',
+];
 
 /** Fields that are shown for this draft. A reinvested dividend also says how many units it bought. */
 export function shownFields(draft: Draft): FieldName[] {
@@ -215,17 +334,50 @@ const missing: Partial<Record<FieldName, string>> = {
   amount: 'How much?',
   to_account: 'Into which account?',
   ratio: 'New for old, for example 2:1.',
+  to_symbol: 'What did it become?',
+  cost_share: 'Which part of the cost goes with it?',
+  to_amount: 'How much arrives?',
 };
 
 /** The draft as the API takes it, or what is wrong with it field by field. */
 export function readDraft(draft: Draft): { input: ActivityInput } | { errors: DraftErrors } {
   const shown = shownFields(draft);
-  const must = required(draft);
   const errors: DraftErrors = {};
-  const input: ActivityInput = { date: draft.date, type: draft.type };
+  const input = { date: draft.date, type: draft.type } as ActivityInput;
 
   if (!/^\d{4}-\d{2}-\d{2}$/.test(draft.date)) errors.date = 'On which day?';
   if (draft.account) input.account = draft.account;
+  readNumbers(draft, shown, input, errors);
+  if (shown.includes('symbol')) {
+    if (draft.instrument) input.symbol = draft.instrument;
+    else errors.symbol = missing.symbol;
+  }
+  if (shown.includes('to_symbol')) {
+    if (!draft.to_instrument) errors.to_symbol = missing.to_symbol;
+    else if (draft.to_instrument === draft.instrument) errors.to_symbol = 'That is the one it was before.';
+    else input.to_symbol = draft.to_instrument;
+  }
+  if (draft.type === 'cash_transfer') readCashTransfer(draft, input, errors);
+  else if (shown.includes('to_account')) {
+    if (!draft.to_account) errors.to_account = missing.to_account;
+    else if (draft.to_account === draft.account) errors.to_account = 'That is the account it leaves.';
+    else input.to_account = draft.to_account;
+  }
+  if (shown.includes('ratio')) {
+    const ratio = draft.ratio.replace(/\s/g, '');
+    if (/^\d+(\.\d+)?:\d+(\.\d+)?$/.test(ratio)) input.ratio = ratio;
+    else errors.ratio = missing.ratio;
+  }
+  if (shown.includes('lots')) readLots(draft, input, errors);
+  if (shown.includes('currency') && draft.currency) input.currency = draft.currency;
+  if (shown.includes('reinvest') && draft.reinvest) input.reinvest = true;
+  if (shown.includes('refund') && draft.refund) input.refund = true;
+  if (draft.note.trim()) input.note = draft.note.trim();
+  return Object.keys(errors).length > 0 ? { errors } : { input };
+}
+
+function readNumbers(draft: Draft, shown: FieldName[], input: ActivityInput, errors: DraftErrors): void {
+  const must = required(draft);
   for (const name of numbers) {
     if (!shown.includes(name)) continue;
     const typed = String(draft[name as keyof Draft]).trim();
@@ -236,33 +388,49 @@ export function readDraft(draft: Draft): { input: ActivityInput } | { errors: Dr
     const value = readDecimal(typed);
     const complaint = value === null ? 'Not a number.' : numberComplaint(name, value, draft);
     if (complaint) errors[name] = complaint;
-    else Object.assign(input, { [name]: value });
+    else if (value !== null) {
+      Object.assign(input, {
+        [name]: name === 'cost_share' ? decimal.trim(decimal.shift(value, -2)) : value,
+      });
+    }
   }
-  if (shown.includes('symbol')) {
-    if (draft.instrument) input.symbol = draft.instrument;
-    else errors.symbol = missing.symbol;
+}
+
+/** Cash goes to another account, into another currency, or both; what arrives is said where the currency changes. */
+function readCashTransfer(draft: Draft, input: ActivityInput, errors: DraftErrors): void {
+  const elsewhere = draft.to_account !== '' && draft.to_account !== draft.account;
+  const changed = draft.to_currency !== '' && draft.to_currency !== draft.currency;
+  if (!elsewhere && !changed) errors.to_account = 'Into another account or another currency.';
+  if (elsewhere) input.to_account = draft.to_account;
+  if (changed) {
+    input.to_currency = draft.to_currency;
+    if (!draft.to_amount.trim()) errors.to_amount = missing.to_amount;
+  } else delete input.to_amount;
+}
+
+/** Lots that were chosen must add up to what leaves; none chosen is for the lot method to decide. */
+function readLots(draft: Draft, input: ActivityInput, errors: DraftErrors): void {
+  const chosen = Object.entries(draft.lots).filter(([, typed]) => typed.trim() !== '');
+  if (chosen.length === 0) return;
+  const lots = chosen.map(([id, typed]) => ({ id, quantity: readDecimal(typed.trim()) }));
+  if (lots.some(({ quantity }) => quantity === null || decimal.sign(quantity) < 0)) {
+    errors.lots = 'Not a number.';
+    return;
   }
-  if (shown.includes('to_account')) {
-    if (!draft.to_account) errors.to_account = missing.to_account;
-    else if (draft.to_account === draft.account) errors.to_account = 'That is the account it leaves.';
-    else input.to_account = draft.to_account;
-  }
-  if (shown.includes('ratio')) {
-    const ratio = draft.ratio.replace(/\s/g, '');
-    if (/^\d+(\.\d+)?:\d+(\.\d+)?$/.test(ratio)) input.ratio = ratio;
-    else errors.ratio = missing.ratio;
-  }
-  if (shown.includes('currency') && draft.currency) input.currency = draft.currency;
-  if (shown.includes('reinvest') && draft.reinvest) input.reinvest = true;
-  if (shown.includes('refund') && draft.refund) input.refund = true;
-  if (draft.note.trim()) input.note = draft.note.trim();
-  return Object.keys(errors).length > 0 ? { errors } : { input };
+  const taken = lots.flatMap(({ id, quantity }) =>
+    quantity !== null && decimal.sign(quantity) > 0 ? [{ id, quantity }] : [],
+  );
+  const sum = decimal.sum(taken.map(({ quantity }) => quantity));
+  if (input.quantity && decimal.compare(sum, input.quantity) !== 0) {
+    errors.lots = `The lots add up to ${writeDecimal(sum)}, not to ${writeDecimal(input.quantity)}.`;
+  } else if (taken.length > 0) input.lots = taken;
 }
 
 function numberComplaint(name: FieldName, value: string, draft: Draft): string | null {
   const direction = decimal.sign(value);
   if (direction < 0 && !(name === 'amount' && draft.type === 'interest')) return 'Not below zero.';
   if (direction === 0 && (name === 'quantity' || name === 'fx_rate')) return 'Not zero.';
+  if (name === 'cost_share' && decimal.compare(value, '100') > 0) return 'At most 100 %.';
   return null;
 }
 
@@ -284,6 +452,8 @@ export function cashEffect(activity: Activity): string | null {
     case 'sell':
     case 'deposit':
     case 'interest':
+    case 'merger':
+    case 'return_of_capital':
       return traded;
     case 'dividend':
       return activity.reinvest ? null : traded;

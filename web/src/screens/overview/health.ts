@@ -128,6 +128,19 @@ function detailOf(state: DataState): string {
   }
 }
 
+/** Problems under the names of what they concern, each said once. */
+export function namedProblems(
+  problems: { where: string; what: string }[],
+  holdings: Holding[],
+): { words: string; what: string; instrumentId?: string }[] {
+  const byText = new Map<string, { words: string; what: string; instrumentId?: string }>();
+  for (const { where, what } of problems) {
+    const subject = problemSubject(where, holdings);
+    byText.set(`${subject.words}: ${what}`, { what, ...subject });
+  }
+  return [...byText.values()];
+}
+
 /** What a problem is about, as people call it, from where the server says it is: "fx.USD", "prices.ID", "day_change.ID". */
 export function problemSubject(where: string, holdings: Holding[]): { words: string; instrumentId?: string } {
   const dot = where.indexOf('.');

@@ -1,6 +1,6 @@
 import type { HistoryPoint } from '../../api';
 import { daysBefore } from '../../format';
-import type { Range } from './ranges';
+import type { Range } from '../../period/ranges';
 
 /** Up to this many days every day is a row; beyond it the last day of each month. */
 const dailyRowsMax = 45;

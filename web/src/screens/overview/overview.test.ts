@@ -4,11 +4,10 @@ import { decimal } from '../../format';
 import { holding, portfolio } from '../../test/samples';
 import { allocationParts, partsMax, shareLabel } from './allocation';
 import { namedContributions } from './contributions';
-import { dataItems, healthChips, problemSubject } from './health';
+import { dataItems, healthChips, namedProblems, problemSubject } from './health';
 import { historyRows, returnLine } from './history-rows';
 import { dayLedger, rowsMax } from './ledger';
-import { lineStart, rangeStart } from './ranges';
-import { trailOf } from './trail';
+import { lineStart, rangeStart } from '../../period/ranges';
 import { whyItMoved } from './why';
 
 function moved(label: string, amount: string): Contribution {
@@ -212,63 +211,6 @@ describe('periods', () => {
   });
 });
 
-describe('trailOf', () => {
-  const performance = {
-    period: { from: '2025-11-19', to: '2026-11-19', days: '366' },
-    totals: {
-      value: '265563.54',
-      cash: '0',
-      cost: '1',
-      unrealised: '0',
-      realised: '0',
-      income: '0',
-      fees: '0',
-      taxes: '0',
-      fx_effect: '0',
-      paid_in: '12000',
-      taken_out: '500',
-      value_start: '217192.06',
-      profit: '36871.48',
-    },
-    returns: {
-      twr: '0.164',
-      twr_annualised: null,
-      modified_dietz: null,
-      simple: null,
-      xirr: { status: 'several' as const, rate: '0.1628', roots: ['-0.5', '0.1628'] },
-      benchmark_twr: null,
-      excess: null,
-    },
-    risk: {
-      volatility: null,
-      semi_deviation: null,
-      max_drawdown: null,
-      max_drawdown_days: null,
-      longest_drawdown_days: null,
-      sharpe: null,
-      sortino: null,
-      beta: null,
-      alpha: null,
-      tracking_error: null,
-    },
-    positions: [],
-    disposals: [],
-    identity: { holds: true, difference: '0' },
-    problems: [{ where: 'BITTI', what: 'no price before 2025-12-01' }],
-  };
-
-  it('adds the steps of the gain up to the gain', () => {
-    const { steps } = trailOf('gain', performance);
-    const parts = steps.filter((step) => !step.sum).map((step) => step.amount ?? '0');
-    expect(decimal.sum(parts)).toBe(steps.find((step) => step.sum)?.amount);
-  });
-
-  it('says what is doubtful', () => {
-    expect(trailOf('xirr', performance).text).toMatch(/More than one rate/);
-    expect(trailOf('twr', performance).facts.at(-1)?.words).toBe('BITTI: no price before 2025-12-01');
-  });
-});
-
 describe('problemSubject', () => {
   it('calls currencies and holdings by their names, and leaves the rest as it is', () => {
     const held = holding('a');
@@ -279,5 +221,10 @@ describe('problemSubject', () => {
     });
     expect(problemSubject('prices.gone', [held])).toEqual({ words: 'prices.gone' });
     expect(problemSubject('cash', [held])).toEqual({ words: 'cash' });
+  });
+
+  it('says the same once', () => {
+    const gap = { where: 'fx.USD', what: 'no rate before 2025-12-01' };
+    expect(namedProblems([gap, gap, { ...gap, what: 'no rate after' }], [])).toHaveLength(2);
   });
 });

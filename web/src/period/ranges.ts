@@ -1,7 +1,7 @@
 /** Periods one can look at. */
-import { daysBefore, monthsBefore } from '../../format';
+import { daysBefore, monthsBefore } from '../format';
 
-export type Range = '1w' | '1m' | '3m' | '6m' | 'ytd' | '1y' | '3y' | 'max';
+export type Range = '1w' | '1m' | '3m' | '6m' | 'ytd' | '1y' | '3y' | '5y' | 'max';
 
 export const ranges: { value: Range; label: string; title: string }[] = [
   { value: '1w', label: '1W', title: 'One week' },
@@ -37,6 +37,8 @@ export function rangeStart(range: Range, today: string): string | undefined {
       return dayAfter(monthsBefore(today, 12));
     case '3y':
       return dayAfter(monthsBefore(today, 36));
+    case '5y':
+      return dayAfter(monthsBefore(today, 60));
     case 'max':
       return undefined;
   }
@@ -50,4 +52,40 @@ export function lineStart(range: Range, today: string): string | undefined {
 
 function dayAfter(date: string): string {
   return daysBefore(date, -1);
+}
+
+/** What a screen about long times offers; "custom" takes both days from the address. */
+export const longRanges: { value: Range | 'custom'; label: string }[] = [
+  { value: 'ytd', label: 'YTD' },
+  { value: '1y', label: '1Y' },
+  { value: '3y', label: '3Y' },
+  { value: '5y', label: '5Y' },
+  { value: 'max', label: 'Since start' },
+  { value: 'custom', label: 'Custom' },
+];
+
+export interface Span {
+  /** Undefined: from the first activity on. */
+  from?: string;
+  to: string;
+}
+
+export interface Chosen extends Span {
+  range: Range | 'custom';
+}
+
+const dayPattern = /^\d{4}-\d{2}-\d{2}$/;
+
+/** The period an address asks for. Days that are none, or the wrong way round, are as if not given. */
+export function chosenPeriod(query: URLSearchParams, today: string): Chosen {
+  const wanted = query.get('range');
+  if (wanted === 'custom') {
+    const from = query.get('from') ?? '';
+    const to = query.get('to') ?? '';
+    const last = dayPattern.test(to) && to <= today ? to : today;
+    return { range: 'custom', from: dayPattern.test(from) && from <= last ? from : undefined, to: last };
+  }
+  const range = longRanges.find(({ value }) => value === wanted)?.value;
+  const known: Range = range && range !== 'custom' ? range : 'max';
+  return { range: known, from: rangeStart(known, today), to: today };
 }
