@@ -27,8 +27,8 @@ const (
 // activityFields is an activity as somebody enters it.
 type activityFields struct {
 	Date      string  `json:"date" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" example:"2026-01-31"`
-	Type      string  `json:"type" enum:"buy,sell,deliver_in,deliver_out,transfer,deposit,withdrawal,dividend,interest,fee,tax,split"`
-	Account   *string `json:"account,omitempty" maxLength:"400" doc:"Id or exact name; left out: the only account"`
+	Type      string  `json:"type" enum:"buy,sell,deliver_in,deliver_out,transfer,deposit,withdrawal,dividend,interest,fee,tax,cash_transfer,split,spin_off,merger,return_of_capital,rename,write_off"`
+	Account   *string `json:"account,omitempty" maxLength:"400" doc:"Id or exact name; left out: the only account, and of split, spin_off, merger, rename and write_off every one that holds the symbol"`
 	Symbol    *string `json:"symbol,omitempty" maxLength:"80" doc:"Our instrument id, an ISIN, or a symbol with mic"`
 	MIC       *string `json:"mic,omitempty" pattern:"^[A-Z0-9]{4}$"`
 	Quantity  *string `json:"quantity,omitempty" pattern:"^-?[0-9]{1,60}(\\.[0-9]{1,60})?$"`
@@ -43,6 +43,19 @@ type activityFields struct {
 	Reinvest  bool    `json:"reinvest,omitempty"`
 	Refund    bool    `json:"refund,omitempty"`
 	Note      *string `json:"note,omitempty" maxLength:"8000"`
+
+	ToSymbol   *string     `json:"to_symbol,omitempty" maxLength:"80" doc:"What it becomes or gives off: our instrument id, an ISIN, or a symbol with to_mic"`
+	ToMIC      *string     `json:"to_mic,omitempty" pattern:"^[A-Z0-9]{4}$"`
+	CostShare  *string     `json:"cost_share,omitempty" pattern:"^-?[0-9]{1,60}(\\.[0-9]{1,60})?$" doc:"Of a spin-off: which part of the cost goes to it, 0 to 1"`
+	ToCurrency *string     `json:"to_currency,omitempty" pattern:"^[A-Za-z]{3}$" doc:"Of a cash transfer that changes currency"`
+	ToAmount   *string     `json:"to_amount,omitempty" pattern:"^-?[0-9]{1,60}(\\.[0-9]{1,60})?$" doc:"What arrives of a cash transfer"`
+	Lots       []lotFields `json:"lots,omitempty" maxItems:"10000" nullable:"false" doc:"Of a sale, delivery or transfer: the lots it takes; needed where the lot method is specific"`
+}
+
+// lotFields is a part of a lot that a disposal takes.
+type lotFields struct {
+	ID       string `json:"id" minLength:"1" maxLength:"64" doc:"Of the activity that opened it"`
+	Quantity string `json:"quantity" pattern:"^-?[0-9]{1,60}(\\.[0-9]{1,60})?$"`
 }
 
 func (f activityFields) entry() transfer.Entry {
@@ -52,11 +65,16 @@ func (f activityFields) entry() transfer.Entry {
 		}
 		return *p
 	}
-	return transfer.Entry{
+	e := transfer.Entry{
 		Date: f.Date, Type: f.Type, Account: text(f.Account), Symbol: text(f.Symbol), MIC: text(f.MIC), Quantity: text(f.Quantity), Price: text(f.Price),
 		Amount: text(f.Amount), Currency: text(f.Currency), Fee: text(f.Fee), Tax: text(f.Tax), FXRate: text(f.FXRate), ToAccount: text(f.ToAccount),
 		Ratio: text(f.Ratio), Note: text(f.Note), Reinvest: f.Reinvest, Refund: f.Refund,
+		ToSymbol: text(f.ToSymbol), ToMIC: text(f.ToMIC), CostShare: text(f.CostShare), ToCurrency: text(f.ToCurrency), ToAmount: text(f.ToAmount),
 	}
+	for _, lot := range f.Lots {
+		e.Lots = append(e.Lots, transfer.EntryLot(lot))
+	}
+	return e
 }
 
 type listActivitiesInput struct {
@@ -240,7 +258,7 @@ func (s *Server) listActivities(ctx context.Context, in *listActivitiesInput) (*
 	out := ActivityPage{Items: make([]Activity, 0, min(in.Limit, len(rows))), Sequence: book.Portfolio.Sequence}
 	for i := start; i >= 0; i-- {
 		a := rows[i]
-		if in.Instrument != "" && string(a.Instrument) != in.Instrument || in.Account != "" && string(a.Account) != in.Account && string(a.ToAccount) != in.Account {
+		if in.Instrument != "" && string(a.Instrument) != in.Instrument && string(a.ToInstrument) != in.Instrument || in.Account != "" && string(a.Account) != in.Account && string(a.ToAccount) != in.Account {
 			continue
 		}
 		if len(out.Items) == in.Limit {

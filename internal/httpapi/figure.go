@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -80,7 +81,8 @@ func (s *Server) addFigureRoutes() {
 	performance := huma.Operation{
 		Parameters: []*huma.Param{
 			dateParam("from", "Left out: the day of the first activity"), dateParam("to", "Left out: today"),
-			{Name: "lot_method", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"fifo", "average"}}, Description: "Left out: the portfolio's"},
+			{Name: "lot_method", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"fifo", "lifo", "hifo", "average", "specific"}}, Description: "Left out: the portfolio's"},
+			{Name: "lot_scope", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"account", "portfolio"}}, Description: "Left out: the portfolio's"},
 		},
 		Responses: map[string]*huma.Response{"200": {Description: "The figures of the period", Content: jsonContent(s.schemaOf(Performance{}))}},
 	}
@@ -131,9 +133,13 @@ func (s *Server) pastBeside(ctx context.Context, portfolio ledger.PortfolioID, p
 // servePerformance writes what figures give as it is: its encoding is evaluate's contract.
 func (s *Server) servePerformance(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	method := ledger.LotMethod(query.Get("lot_method"))
-	if method != "" && method != ledger.FIFO && method != ledger.Average {
-		s.fail(w, r, fault.At("lot_method", "The lot method is fifo or average."))
+	method, scope := ledger.LotMethod(query.Get("lot_method")), ledger.LotScope(query.Get("lot_scope"))
+	if method != "" && !slices.Contains(ledger.LotMethods(), method) {
+		s.fail(w, r, fault.At("lot_method", "The lot method is fifo, lifo, hifo, average or specific."))
+		return
+	}
+	if scope != "" && scope != ledger.ScopeAccount && scope != ledger.ScopePortfolio {
+		s.fail(w, r, fault.At("lot_scope", "The scope of lots is account or portfolio."))
 		return
 	}
 	book, m, from, to, err := s.past(r.Context(), portfolioID(r), Period{From: query.Get("from"), To: query.Get("to")})
@@ -141,7 +147,15 @@ func (s *Server) servePerformance(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	out, err := figures.Performance(*book, m, from, to, method)
+	as := *book // the book itself is shared
+	as.Portfolio.LotMethod, as.Portfolio.LotScope = cmp.Or(method, book.Portfolio.LotMethod), cmp.Or(scope, book.Portfolio.LotScope)
+	if as.Portfolio.LotMethod != book.Portfolio.LotMethod || as.Portfolio.LotScope != book.Portfolio.LotScope {
+		if err := lotsFit(book, as.Portfolio.LotMethod, as.Portfolio.LotScope, method != ""); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+	}
+	out, err := figures.Performance(as, m, from, to, "")
 	if err != nil {
 		s.fail(w, r, fmt.Errorf("work out performance: %w", err))
 		return
@@ -289,7 +303,7 @@ func (s *Server) holding(ctx context.Context, in *holdingInput) (*answer[Holding
 		})
 	}
 	for _, a := range slices.Backward(book.Activities) {
-		if a.Instrument == id {
+		if a.Instrument == id || a.ToInstrument == id {
 			out.Activities = append(out.Activities, activityOf(a, accounts, book.Instruments))
 		}
 	}

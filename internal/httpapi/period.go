@@ -33,6 +33,7 @@ func (s *Server) addPeriodRoutes() {
 	typed(s, add("returns", "Returns by month and year, rolling returns, drawdowns"), http.StatusOK, s.returns)
 	typed(s, add("contribution", "What each holding added to the profit of a period"), http.StatusOK, s.contribution)
 	typed(s, add("exposure", "How the value was spread over time"), http.StatusOK, s.exposure)
+	typed(s, add("lot-methods", "Gains and remaining cost under every lot method, side by side"), http.StatusOK, s.lotMethods)
 	typed(s, add("benchmark", "The same cash flows in another instrument"), http.StatusOK, s.benchmark)
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,7 +33,8 @@ type createPortfolioInput struct {
 	Body struct {
 		Name         string `json:"name" minLength:"1" maxLength:"480"`
 		BaseCurrency string `json:"base_currency" pattern:"^[A-Z]{3}$"`
-		LotMethod    string `json:"lot_method,omitempty" enum:"fifo,average" doc:"fifo where left out"`
+		LotMethod    string `json:"lot_method,omitempty" enum:"fifo,lifo,hifo,average,specific" doc:"fifo where left out"`
+		LotScope     string `json:"lot_scope,omitempty" enum:"account,portfolio" doc:"account where left out"`
 		AllowShort   bool   `json:"allow_short,omitempty"`
 	}
 }
@@ -41,7 +43,8 @@ type changePortfolioInput struct {
 	PortfolioPath
 	Body struct {
 		Name       *string `json:"name,omitempty" minLength:"1" maxLength:"480"`
-		LotMethod  *string `json:"lot_method,omitempty" enum:"fifo,average"`
+		LotMethod  *string `json:"lot_method,omitempty" enum:"fifo,lifo,hifo,average,specific" doc:"At any time; specific only where every disposal names its lots"`
+		LotScope   *string `json:"lot_scope,omitempty" enum:"account,portfolio" doc:"At any time"`
 		AllowShort *bool   `json:"allow_short,omitempty"`
 		Closed     *bool   `json:"closed,omitempty"`
 	}
@@ -113,10 +116,13 @@ func (s *Server) createPortfolio(ctx context.Context, in *createPortfolioInput) 
 		return nil, err
 	}
 	p := ledger.Portfolio{
-		ID: ledger.PortfolioID(id), Owner: c.owner(), Name: name, BaseCurrency: base, LotMethod: ledger.FIFO, AllowShort: in.Body.AllowShort, CreatedAt: s.now(),
+		ID: ledger.PortfolioID(id), Owner: c.owner(), Name: name, BaseCurrency: base, LotMethod: ledger.FIFO, LotScope: ledger.ScopeAccount, AllowShort: in.Body.AllowShort, CreatedAt: s.now(),
 	}
 	if in.Body.LotMethod != "" {
 		p.LotMethod = ledger.LotMethod(in.Body.LotMethod)
+	}
+	if in.Body.LotScope != "" {
+		p.LotScope = ledger.LotScope(in.Body.LotScope)
 	}
 	out := portfolioOf(p)
 	w := c.write(c.entry(audit.PortfolioCreated, id), out)
@@ -141,8 +147,14 @@ func (s *Server) changePortfolio(ctx context.Context, in *changePortfolioInput) 
 				return nil, err
 			}
 		}
+		method, scope := p.LotMethod, p.LotScope
 		if err := in.change(&p); err != nil {
 			return nil, err
+		}
+		if p.LotMethod != method || p.LotScope != scope {
+			if err := s.lotsFit(ctx, c, p, p.LotMethod != method); err != nil {
+				return nil, err
+			}
 		}
 		p.Sequence, err = s.store.UpdatePortfolio(ctx, p, audit.Write{Audit: c.entry(audit.PortfolioChanged, in.ID)})
 		if fault.Is(err, fault.Stale) && attempt < changesMax {
@@ -177,6 +189,30 @@ func (s *Server) nothingShort(ctx context.Context, c *call, p ledger.Portfolio) 
 	return fault.At("allow_short", "The portfolio is short of %s. Close these positions first.", strings.Join(names, ", "))
 }
 
+// lotsFit refuses a lot method or scope that the activities can't be worked out by. What comes in between makes the change stale, and
+// it is looked at again.
+func (s *Server) lotsFit(ctx context.Context, c *call, p ledger.Portfolio, otherMethod bool) error {
+	book, err := s.journal.Book(ctx, c.owner(), p.ID, p.Sequence)
+	if err != nil {
+		return err
+	}
+	return lotsFit(book, p.LotMethod, p.LotScope, otherMethod)
+}
+
+// lotsFit names the field that asks for what the activities don't allow, and the activity that is in the way.
+func lotsFit(book *ledger.Book, method ledger.LotMethod, scope ledger.LotScope, otherMethod bool) error {
+	err := ledger.CheckLots(*book, method, scope)
+	refused, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	field := "lot_scope"
+	if otherMethod {
+		field = "lot_method"
+	}
+	return fault.At(field, "%s", refused.Message)
+}
+
 // change sets what the request names.
 func (in *changePortfolioInput) change(p *ledger.Portfolio) (err error) {
 	if in.Body.Name != nil {
@@ -186,6 +222,9 @@ func (in *changePortfolioInput) change(p *ledger.Portfolio) (err error) {
 	}
 	if in.Body.LotMethod != nil {
 		p.LotMethod = ledger.LotMethod(*in.Body.LotMethod)
+	}
+	if in.Body.LotScope != nil {
+		p.LotScope = ledger.LotScope(*in.Body.LotScope)
 	}
 	if in.Body.AllowShort != nil {
 		p.AllowShort = *in.Body.AllowShort

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"time"
 
 	"folioscope/internal/identity"
@@ -35,7 +36,8 @@ type Portfolio struct {
 	BaseCurrency string `json:"base_currency"`
 	Sequence     int64  `json:"sequence" doc:"Grows by 1 with every change"`
 	Role         string `json:"role" enum:"owner"`
-	LotMethod    string `json:"lot_method" enum:"fifo,average"`
+	LotMethod    string `json:"lot_method" enum:"fifo,lifo,hifo,average,specific"`
+	LotScope     string `json:"lot_scope" enum:"account,portfolio" doc:"Whose lots a disposal takes: those of its own account, or of all"`
 	AllowShort   bool   `json:"allow_short"`
 	Closed       bool   `json:"closed"`
 }
@@ -43,7 +45,7 @@ type Portfolio struct {
 func portfolioOf(p ledger.Portfolio) Portfolio {
 	return Portfolio{
 		ID: string(p.ID), Name: p.Name, BaseCurrency: string(p.BaseCurrency), Sequence: p.Sequence, Role: "owner",
-		LotMethod: string(p.LotMethod), AllowShort: p.AllowShort, Closed: p.Closed,
+		LotMethod: string(p.LotMethod), LotScope: string(cmp.Or(p.LotScope, ledger.ScopeAccount)), AllowShort: p.AllowShort, Closed: p.Closed,
 	}
 }
 
@@ -91,8 +93,23 @@ type Activity struct {
 	Reinvest     bool    `json:"reinvest"`
 	Refund       bool    `json:"refund"`
 	Note         *string `json:"note"`
-	Voided       bool    `json:"voided"`
-	Version      int     `json:"version"`
+
+	ToInstrumentID *string     `json:"to_instrument_id"`
+	ToSymbol       *string     `json:"to_symbol"`
+	ToName         *string     `json:"to_name"`
+	CostShare      *string     `json:"cost_share"`
+	ToCurrency     *string     `json:"to_currency"`
+	ToAmount       *string     `json:"to_amount"`
+	Lots           []LotChoice `json:"lots" nullable:"false" doc:"The lots that it names"`
+
+	Voided  bool `json:"voided"`
+	Version int  `json:"version"`
+}
+
+// LotChoice is a part of a lot that a disposal takes.
+type LotChoice struct {
+	ID       string `json:"id" doc:"Of the activity that opened it"`
+	Quantity string `json:"quantity"`
 }
 
 func activityOf(a ledger.Activity, accounts map[ledger.AccountID]ledger.Account, instruments map[market.InstrumentID]market.Instrument) Activity {
@@ -100,6 +117,14 @@ func activityOf(a ledger.Activity, accounts map[ledger.AccountID]ledger.Account,
 		ID: string(a.ID), Date: a.Date.String(), Type: string(a.Type), Account: given(string(a.Account)), Quantity: decimal(a.Quantity),
 		Price: decimal(a.Price), Amount: decimal(a.Amount), Currency: string(a.Currency), FXRate: decimal(a.FXRate), ToAccount: given(string(a.ToAccount)),
 		Reinvest: a.Reinvest, Refund: a.Refund, Note: given(a.Note), Voided: a.Voided, Version: a.Version, InstrumentID: given(string(a.Instrument)),
+		ToInstrumentID: given(string(a.ToInstrument)), CostShare: decimal(a.CostShare), ToCurrency: given(string(a.ToCurrency)), ToAmount: decimal(a.ToAmount),
+		Lots: make([]LotChoice, 0, len(a.Lots)),
+	}
+	for _, lot := range a.Lots {
+		out.Lots = append(out.Lots, LotChoice{ID: string(lot.ID), Quantity: lot.Quantity.String()})
+	}
+	if becomes, ok := instruments[a.ToInstrument]; ok {
+		out.ToSymbol, out.ToName = &becomes.Symbol, &becomes.Name
 	}
 	if account, ok := accounts[a.Account]; ok {
 		out.AccountName = &account.Name

@@ -209,8 +209,12 @@ func (s *stock) sell(a *Activity) *refusal {
 	if has := s.has(a.Instrument, a.Account); !s.portfolio.AllowShort && a.Quantity.Cmp(has) > 0 {
 		bad = s.tooFew(a, has)
 	}
-	if worse := s.release(a); worse != nil {
+	worse := s.release(a)
+	if bad == nil {
 		return worse
+	}
+	if worse != nil { // it couldn't be followed
+		bad.missing = money.Zero
 	}
 	return bad
 }
@@ -286,7 +290,8 @@ func (s *stock) checkChoice(a *Activity, lots *Lots, quantity money.Decimal) *re
 	if s.portfolio.LotMethod != Specific {
 		return nil
 	}
-	what := fmt.Sprintf("%s of %s on %s", a.Type, s.symbol(a.Instrument), a.Date)
+	noun := map[Type]string{Sell: "sale", DeliverOut: "delivery", Transfer: "transfer"}[a.Type]
+	what := fmt.Sprintf("%s of %s on %s", noun, s.symbol(a.Instrument), a.Date)
 	switch id, held, sum := lots.Choose(a.Lots); {
 	case len(a.Lots) == 0:
 		return refuse("lots", "the %s names no lots", what)

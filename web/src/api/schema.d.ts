@@ -424,6 +424,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/lot-methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gains and remaining cost under every lot method, side by side */
+        get: operations["get-portfolios-id-lot-methods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/performance": {
         parameters: {
             query?: never;
@@ -569,12 +586,15 @@ export interface components {
             account: string | null;
             account_name: string | null;
             amount: string | null;
+            cost_share: string | null;
             currency: string;
             date: string;
             fee: string | null;
             fx_rate: string | null;
             id: string;
             instrument_id: string | null;
+            /** @description The lots that it names */
+            lots: components["schemas"]["LotChoice"][];
             name: string | null;
             note: string | null;
             price: string | null;
@@ -585,15 +605,22 @@ export interface components {
             symbol: string | null;
             tax: string | null;
             to_account: string | null;
+            to_amount: string | null;
+            to_currency: string | null;
+            to_instrument_id: string | null;
+            to_name: string | null;
+            to_symbol: string | null;
             type: string;
             /** Format: int64 */
             version: number;
             voided: boolean;
         };
         ActivityFields: {
-            /** @description Id or exact name; left out: the only account */
+            /** @description Id or exact name; left out: the only account, and of split, spin_off, merger, rename and write_off every one that holds the symbol */
             account?: string;
             amount?: string;
+            /** @description Of a spin-off: which part of the cost goes to it, 0 to 1 */
+            cost_share?: string;
             /** @description Of price, amount, fee and tax; left out: the instrument's, else the portfolio's */
             currency?: string;
             /** @example 2026-01-31 */
@@ -601,6 +628,8 @@ export interface components {
             fee?: string;
             /** @description Base units for 1 unit of the currency, as booked */
             fx_rate?: string;
+            /** @description Of a sale, delivery or transfer: the lots it takes; needed where the lot method is specific */
+            lots?: components["schemas"]["LotFields"][];
             mic?: string;
             note?: string;
             price?: string;
@@ -613,8 +642,15 @@ export interface components {
             symbol?: string;
             tax?: string;
             to_account?: string;
+            /** @description What arrives of a cash transfer */
+            to_amount?: string;
+            /** @description Of a cash transfer that changes currency */
+            to_currency?: string;
+            to_mic?: string;
+            /** @description What it becomes or gives off: our instrument id, an ISIN, or a symbol with to_mic */
+            to_symbol?: string;
             /** @enum {string} */
-            type: "buy" | "sell" | "deliver_in" | "deliver_out" | "transfer" | "deposit" | "withdrawal" | "dividend" | "interest" | "fee" | "tax" | "split";
+            type: "buy" | "sell" | "deliver_in" | "deliver_out" | "transfer" | "deposit" | "withdrawal" | "dividend" | "interest" | "fee" | "tax" | "cash_transfer" | "split" | "spin_off" | "merger" | "return_of_capital" | "rename" | "write_off";
         };
         ActivityPage: {
             items: components["schemas"]["Activity"][];
@@ -716,8 +752,16 @@ export interface components {
         ChangePortfolioInputBody: {
             allow_short?: boolean;
             closed?: boolean;
-            /** @enum {string} */
-            lot_method?: "fifo" | "average";
+            /**
+             * @description At any time; specific only where every disposal names its lots
+             * @enum {string}
+             */
+            lot_method?: "fifo" | "lifo" | "hifo" | "average" | "specific";
+            /**
+             * @description At any time
+             * @enum {string}
+             */
+            lot_scope?: "account" | "portfolio";
             name?: string;
         };
         Contribution: {
@@ -760,7 +804,12 @@ export interface components {
              * @description fifo where left out
              * @enum {string}
              */
-            lot_method?: "fifo" | "average";
+            lot_method?: "fifo" | "lifo" | "hifo" | "average" | "specific";
+            /**
+             * @description account where left out
+             * @enum {string}
+             */
+            lot_scope?: "account" | "portfolio";
             name: string;
         };
         DayReturn: {
@@ -1054,6 +1103,52 @@ export interface components {
             unrealised_base: string | null;
             value_base: string | null;
         };
+        LotChoice: {
+            /** @description Of the activity that opened it */
+            id: string;
+            quantity: string;
+        };
+        LotFields: {
+            /** @description Of the activity that opened it */
+            id: string;
+            quantity: string;
+        };
+        LotFigures: {
+            cost: string | null;
+            /** @description The portfolio's own */
+            current: boolean;
+            fx_effect: string | null;
+            /** @enum {string} */
+            lot_method: "fifo" | "lifo" | "hifo" | "average" | "specific";
+            /** @enum {string} */
+            lot_scope: "account" | "portfolio";
+            positions: components["schemas"]["LotPosition"][];
+            profit: string | null;
+            realised: string | null;
+            /** @description Why it can't be worked out: the activity that is in the way */
+            reason: string | null;
+            unrealised: string | null;
+        };
+        LotMethods: {
+            base_currency: string;
+            /** @description All methods in both scopes. Profit is the same in all of them, unless accounts are long and short of the same at once */
+            items: components["schemas"]["LotFigures"][];
+            period: components["schemas"]["FigureDays"];
+        };
+        LotPosition: {
+            cost_base: string | null;
+            instrument_id: string;
+            /**
+             * Format: int64
+             * @description How many are open
+             */
+            lots: number;
+            name: string;
+            quantity: string;
+            realised_base: string | null;
+            symbol: string;
+            unrealised_base: string | null;
+        };
         Market: {
             mic: string;
             name: string;
@@ -1121,7 +1216,12 @@ export interface components {
             closed: boolean;
             id: string;
             /** @enum {string} */
-            lot_method: "fifo" | "average";
+            lot_method: "fifo" | "lifo" | "hifo" | "average" | "specific";
+            /**
+             * @description Whose lots a disposal takes: those of its own account, or of all
+             * @enum {string}
+             */
+            lot_scope: "account" | "portfolio";
             name: string;
             /** @enum {string} */
             role: "owner";
@@ -2446,6 +2546,42 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-lot-methods": {
+        parameters: {
+            query?: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LotMethods"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-performance": {
         parameters: {
             query?: {
@@ -2454,7 +2590,9 @@ export interface operations {
                 /** @description Left out: today */
                 to?: string;
                 /** @description Left out: the portfolio's */
-                lot_method?: "fifo" | "average";
+                lot_method?: "fifo" | "lifo" | "hifo" | "average" | "specific";
+                /** @description Left out: the portfolio's */
+                lot_scope?: "account" | "portfolio";
             };
             header?: never;
             path: {
