@@ -16,6 +16,10 @@ const external ledger.Type = "external"
 // applyAction takes an activity of an action on instruments, or a move of cash.
 func (k *bookkeeper) applyAction(e entry) error {
 	switch e.Type {
+	case ledger.SpinOff, ledger.Rename, ledger.WriteOff:
+		k.actionCosts(e)
+	}
+	switch e.Type {
 	case ledger.CashTransfer:
 		k.transferCash(e)
 	case ledger.SpinOff:
@@ -32,6 +36,16 @@ func (k *bookkeeper) applyAction(e entry) error {
 		return fault.At(e.place("type"), "%q is not a type of activity", string(e.Type))
 	}
 	return nil
+}
+
+// actionCosts are the fee and tax of an action that moves no money itself. Where it names no account, the default one pays.
+func (k *bookkeeper) actionCosts(e entry) {
+	if e.Fee.IsZero() && e.Tax.IsZero() {
+		return
+	}
+	s := k.sums(e)
+	k.costs(nil, s.worth(s.fee), s.worth(s.tax), false)
+	k.pay(e, cmp.Or(e.Account, defaultAccount), s.fee.Add(s.tax).Neg(), s.rate)
 }
 
 // transferCash moves cash between accounts and currencies. What both sides differ by at the day's rates is a result of

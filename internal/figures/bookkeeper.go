@@ -395,6 +395,7 @@ func (k *bookkeeper) apply(e entry) error {
 	case ledger.Fee, ledger.Tax:
 		k.charge(e)
 	case ledger.Split:
+		k.actionCosts(e)
 		return k.split(e)
 	default:
 		return k.applyAction(e)

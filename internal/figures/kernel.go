@@ -286,7 +286,7 @@ func (k *kernel) take(a *ledger.Activity) bool {
 		amount, ok := gross.plus(costs)
 		return ok && k.pay(a, amount.neg())
 	case ledger.Split:
-		return k.split(a)
+		return costs.coefficient == 0 && k.split(a)
 	}
 	return false
 }

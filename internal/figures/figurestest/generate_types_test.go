@@ -24,6 +24,7 @@ func (g *generator) step() {
 	case "deposit", "withdrawal":
 		ok = g.o.tracked // else the file would turn into one with cash
 		a.Amount, a.Currency = g.money("amount"), g.currency(40)
+		g.aside(a)
 		g.rated(a)
 	case "dividend":
 		ok = g.pays(a)
@@ -52,6 +53,7 @@ func (g *generator) step() {
 		if to, _ := major(a.ToCurrency); a.ToAccount == a.Account && (to == "" || to == a.Currency) {
 			a.ToAccount = "y"
 		}
+		g.aside(a)
 	case "split", "spin_off", "merger", "rename", "write_off", "return_of_capital":
 		ok = g.acts(a)
 	}
@@ -65,6 +67,16 @@ func (g *generator) step() {
 		}
 	}
 	g.add(a)
+}
+
+// aside gives an activity that is no trade a small fee or tax now and then.
+func (g *generator) aside(a *activity) {
+	if g.chance(20, "with a fee") {
+		a.Fee = oneOf(g, "fee", "1", "0.5", "2.25")
+	}
+	if g.chance(10, "with a tax") {
+		a.Tax = oneOf(g, "tax", "1", "0.4")
+	}
 }
 
 // trades gives a trade its money.
@@ -100,13 +112,13 @@ func (g *generator) adds(a *activity) bool {
 	a.Quantity = g.quantity("quantity")
 	switch {
 	case short && g.chance(60, "covers"):
-		if part := g.part(held(lots), "cover"); part != "" {
+		if part := g.part(quantityOf(lots), "cover"); part != "" {
 			a.Quantity = part
 		}
 	case g.tidy && g.c.Method == "average" && !short:
 		// Up to a total whose quotients have an end.
 		for _, total := range []int64{1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100, 200, 500, 1000} {
-			if missing := minus(whole(total), held(lots)); missing.Sign() > 0 {
+			if missing := minus(whole(total), quantityOf(lots)); missing.Sign() > 0 {
 				if _, ok := missing.FloatPrec(); ok {
 					a.Quantity = plain(missing)
 					break
@@ -118,10 +130,10 @@ func (g *generator) adds(a *activity) bool {
 	return true
 }
 
-// opposed says whether a symbol without a price is held with this sign in another account. Whether what cancels out needs a
-// price is not laid down.
+// opposed says whether a symbol that can't be valued is held with this sign in another account. Whether what cancels out needs a
+// value is not laid down.
 func (g *generator) opposed(a *activity, sign int) bool {
-	if p, _ := g.o.price(a.Symbol, g.on); p != nil {
+	if p, _ := g.o.price(a.Symbol, g.on); p != nil && g.o.rate(g.o.units[a.Symbol], g.on) != nil {
 		return false
 	}
 	for at, q := range g.amounts {
@@ -137,7 +149,14 @@ func (g *generator) reduce(a *activity) bool {
 	a.Symbol = g.symbol()
 	own := g.held(a.Symbol, a.Account)
 	lots := g.o.positions[g.o.at(a.Symbol, named(a.Account))]
-	all := held(lots)
+	all := quantityOf(lots)
+	if g.c.Scope == "portfolio" && g.o.inexact {
+		for _, l := range lots {
+			if _, end := l.quantity.FloatPrec(); !end {
+				return false // what is left of all of it depends on where accounts rounded
+			}
+		}
+	}
 	switch {
 	case all.Sign() > 0 && a.Type == "sell" && g.c.Method != "specific" && !g.opposed(a, 1) && g.chance(8, "through zero"):
 		if places, ok := all.FloatPrec(); !ok || places > 20 {
@@ -207,20 +226,21 @@ func (g *generator) moves(a *activity) bool {
 	a.ToAccount = oneOf(g, "to account", "x", "y", "z", "main")
 	own := g.held(a.Symbol, a.Account)
 	lots := g.o.positions[g.o.at(a.Symbol, named(a.Account))]
-	if a.ToAccount == named(a.Account) || own.Sign() <= 0 || held(lots).Cmp(own) < 0 || g.held(a.Symbol, a.ToAccount).Sign() < 0 {
+	if a.ToAccount == named(a.Account) || own.Sign() <= 0 || quantityOf(lots).Cmp(own) < 0 || g.held(a.Symbol, a.ToAccount).Sign() < 0 {
 		return false
 	}
 	if to := g.o.positions[g.o.at(a.Symbol, a.ToAccount)]; len(to) > 0 && to[0].quantity.Sign() < 0 {
 		return false
 	}
 	a.Quantity = g.part(own, "moved")
+	g.aside(a)
 	return a.Quantity != "" && g.choose(a, lots)
 }
 
 func (g *generator) pays(a *activity) bool {
 	a.Symbol = g.symbol()
 	own := g.held(a.Symbol, a.Account)
-	all := held(g.o.positions[g.o.at(a.Symbol, named(a.Account))])
+	all := quantityOf(g.o.positions[g.o.at(a.Symbol, named(a.Account))])
 	if own.Sign() != all.Sign() {
 		return false // whose it is in scope portfolio is not laid down
 	}
@@ -256,7 +276,7 @@ func (g *generator) acts(a *activity) bool {
 		}
 	}
 	if a.Type == "return_of_capital" {
-		all := held(g.o.positions[g.o.at(a.Symbol, named(a.Account))])
+		all := quantityOf(g.o.positions[g.o.at(a.Symbol, named(a.Account))])
 		if own.Sign() == 0 || own.Sign() != all.Sign() {
 			return false
 		}
@@ -267,6 +287,7 @@ func (g *generator) acts(a *activity) bool {
 			}
 		}
 		a.Currency = g.currency(10)
+		g.aside(a)
 		g.rated(a)
 		return true
 	}
@@ -281,6 +302,7 @@ func (g *generator) acts(a *activity) bool {
 			}
 		}
 	}
+	g.aside(a)
 	if a.Type == "split" || a.Type == "spin_off" || a.Type == "merger" {
 		a.Ratio = oneOf(g, "ratio", "2:1", "5:1", "1:2", "5:4", "1:10", "5:2")
 		if !g.tidy {
@@ -300,7 +322,7 @@ func (g *generator) acts(a *activity) bool {
 				a.Amount = "0"
 				for at, lots := range g.o.positions {
 					if at.symbol == a.Symbol {
-						a.Amount = plain2(plus(number(a.Amount), new(big.Rat).Abs(held(lots))), a.Amount)
+						a.Amount = plain2(plus(number(a.Amount), new(big.Rat).Abs(quantityOf(lots))), a.Amount)
 					}
 				}
 			}

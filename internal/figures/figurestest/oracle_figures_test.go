@@ -125,10 +125,17 @@ func (o *oracle) standing(at place, lots []*lot, on day) (unrealised, fx fractio
 	return minus(o.worthOf(at, lots, on), base), minus(times(cost, o.rate(o.units[at.symbol], on)), base)
 }
 
+// symbols are what is held; what cancels out between accounts is not.
 func (o *oracle) symbols() map[string]bool {
 	held := map[string]bool{}
 	for at := range o.positions {
-		held[at.symbol] = true
+		all := whole(0)
+		for other, lots := range o.positions {
+			if other.symbol == at.symbol {
+				all = plus(all, quantityOf(lots))
+			}
+		}
+		held[at.symbol] = all.Sign() != 0
 	}
 	return held
 }
@@ -231,7 +238,7 @@ func (o *oracle) answer(out *answer, start opening) {
 func (o *oracle) line(at place, out *answer, start opening) line {
 	lots := o.positions[at]
 	l := line{
-		currency: o.units[at.symbol], quantity: held(lots), lots: lots, open: len(lots) > 0,
+		currency: o.units[at.symbol], quantity: quantityOf(lots), lots: lots, open: len(lots) > 0,
 		value: whole(0), valueBase: whole(0), unrealised: whole(0), fxEffect: o.totalAt(fxEffect, at, out.from, out.to),
 		realised: o.totalAt(realised, at, out.from, out.to), income: o.totalAt(income, at, out.from, out.to),
 		fees: o.totalAt(fees, at, out.from, out.to), taxes: o.totalAt(taxes, at, out.from, out.to),

@@ -16,7 +16,7 @@ func (o *oracle) open(at place, l *lot) {
 // average gives every lot of a pool the pool's average.
 func (o *oracle) average(lots []*lot) {
 	cost, base := costOf(lots)
-	all := held(lots)
+	all := quantityOf(lots)
 	for _, l := range lots {
 		l.cost, l.base = o.quotient(cost, l.quantity, all), o.quotient(base, l.quantity, all)
 	}
@@ -29,7 +29,7 @@ func (o *oracle) take(at place, quantity fraction, named []chosen) []taken {
 	if o.method() == "average" {
 		o.average(lots)
 	}
-	if compareSize(quantity, held(lots)) != 0 {
+	if compareSize(quantity, quantityOf(lots)) != 0 {
 		o.doubtful(lots, len(named) > 0)
 	}
 	var out []taken
@@ -125,7 +125,7 @@ func (o *oracle) trade(a *activity, b booking, order int) {
 	buys := a.Type == "buy" || a.Type == "deliver_in"
 	against := whole(0)
 	if lots := o.positions[at]; len(lots) > 0 && (lots[0].quantity.Sign() < 0) == buys {
-		against = smaller(quantity, new(big.Rat).Abs(held(lots)))
+		against = smaller(quantity, new(big.Rat).Abs(quantityOf(lots)))
 	}
 	costs := plus(b.fee, b.tax)
 	sign := whole(1)
@@ -181,9 +181,7 @@ func (o *oracle) dispose(a *activity, b booking, at place, quantity, amount frac
 func (o *oracle) transfer(a *activity, b booking) {
 	from, to := o.at(a.Symbol, b.account), o.at(a.Symbol, a.ToAccount)
 	o.charge(a, b, from, true)
-	if costs := plus(b.fee, b.tax); costs.Sign() > 0 {
-		o.pay(a, b, negated(costs))
-	}
+	o.pay(a, b, negated(plus(b.fee, b.tax)))
 	if from == to {
 		return
 	}
@@ -249,10 +247,12 @@ func (o *oracle) act(a *activity, b booking) {
 			touched = append(touched, at)
 		}
 	}
+	o.charge(a, b, place{}, true)
+	o.pay(a, b, negated(plus(b.fee, b.tax)))
 	slices.SortFunc(touched, func(x, y place) int { return cmp.Compare(x.account, y.account) })
 	all := whole(0)
 	for _, at := range touched {
-		all = plus(all, held(o.positions[at]))
+		all = plus(all, quantityOf(o.positions[at]))
 	}
 	for _, at := range touched {
 		lots := o.positions[at]
@@ -269,7 +269,7 @@ func (o *oracle) act(a *activity, b booking) {
 			own := b
 			own.account = at.account
 			own.rate = o.rate(own.currency, a.Date)
-			o.dispose(a, own, at, new(big.Rat).Abs(held(lots)), whole(0))
+			o.dispose(a, own, at, new(big.Rat).Abs(quantityOf(lots)), whole(0))
 		case "rename":
 			o.become(a, at, lots, "1:1")
 		case "spin_off":

@@ -37,7 +37,6 @@ func (out *answer) work(c *caseFile, start fraction) {
 	var logs []float64 // of trading days
 	var tradingDays []day
 	index, previous, knowable := 1.0, start, true
-	invested := start != nil && start.Sign() != 0
 	levels := []float64{1}
 	for i := range out.days {
 		d := &out.days[i]
@@ -63,11 +62,10 @@ func (out *answer) work(c *caseFile, start fraction) {
 		index *= daily
 		levels = append(levels, index)
 		d.twr = at(index - 1)
-		// A day before any money, or without any, has no return to speak of.
-		if d.priced && (opened.Sign() > 0 || invested) {
+		// A day with nothing invested counts as 0 in the chain; as a return to measure risk by it doesn't.
+		if d.priced && opened.Sign() > 0 {
 			logs, tradingDays = append(logs, math.Log(daily)), append(tradingDays, d.on)
 		}
-		invested = invested || opened.Sign() > 0
 	}
 	out.quotients(count, start)
 	if c.Benchmark != nil {

@@ -2,6 +2,7 @@ package figurestest
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 )
 
@@ -182,10 +183,15 @@ func (o *oracle) quotient(x, y, z fraction) fraction {
 	return q
 }
 
-// multiplied is a quantity or a price after a split; by 1 there is nothing to round.
+// multiplied is a quantity or a price after a split. 5:4 is 1.25, a product; where the ratio has no end it is a quotient, and in
+// scope portfolio each account may round what it holds.
 func (o *oracle) multiplied(x, by, per fraction) fraction {
-	if per.Cmp(whole(1)) == 0 {
-		return times(x, by)
+	factor := new(big.Rat).Quo(by, per)
+	if places, end := factor.FloatPrec(); end && places < 30 {
+		return times(x, factor)
+	}
+	if o.c.Scope == "portfolio" {
+		o.quotient(whole(1), by, per)
 	}
 	return o.quotient(x, by, per)
 }
@@ -326,16 +332,17 @@ func (o *oracle) apply(a *activity, order int) {
 }
 
 func (o *oracle) bring(a *activity, b booking) {
-	base := b.base(b.gross)
+	amount := b.gross
 	if a.Type == "deposit" {
-		o.move(b.account, b.currency, b.gross)
-		o.note(a, paidIn, place{}, base)
-		o.note(a, moved, place{}, base)
-		return
+		o.note(a, paidIn, place{}, b.base(amount))
+	} else {
+		o.note(a, takenOut, place{}, b.base(amount))
+		amount = negated(amount)
 	}
-	o.move(b.account, b.currency, negated(b.gross))
-	o.note(a, takenOut, place{}, base)
-	o.note(a, moved, place{}, negated(base))
+	amount = minus(amount, plus(b.fee, b.tax))
+	o.charge(a, b, place{}, true)
+	o.move(b.account, b.currency, amount)
+	o.note(a, moved, place{}, b.base(amount))
 }
 
 func (o *oracle) cost(a *activity, b booking, at place) {
@@ -368,6 +375,8 @@ func (o *oracle) dividend(a *activity, b booking, order int) {
 }
 
 func (o *oracle) exchange(a *activity, b booking) {
+	o.charge(a, b, place{}, true)
+	o.pay(a, b, negated(plus(b.fee, b.tax)))
 	if !o.tracked {
 		return
 	}
@@ -403,7 +412,7 @@ func (o *oracle) worth(on day) fraction {
 
 func (o *oracle) worthOf(at place, lots []*lot, on day) fraction {
 	p, _ := o.price(at.symbol, on)
-	return times(times(held(lots), p), o.rate(o.units[at.symbol], on))
+	return times(times(quantityOf(lots), p), o.rate(o.units[at.symbol], on))
 }
 
 func (o *oracle) cashWorth(on day) fraction {
@@ -423,7 +432,7 @@ func (o *oracle) cashWorth(on day) fraction {
 	return value
 }
 
-func held(lots []*lot) fraction {
+func quantityOf(lots []*lot) fraction {
 	q := whole(0)
 	for _, l := range lots {
 		q.Add(q, l.quantity)
