@@ -19,6 +19,7 @@ type Pulse struct {
 // sight is the mark that a holding was valued with last.
 type sight struct {
 	instrument market.InstrumentID
+	currency   money.Currency
 	mark       *market.Mark
 	current    bool
 }
@@ -51,7 +52,7 @@ func (p *Pulse) addAll() {
 	for i := range p.v.held {
 		one := &p.v.held[i]
 		mark, current := p.v.read(one.instrument)
-		p.seen = append(p.seen, sight{one.instrument, mark, current})
+		p.seen = append(p.seen, sight{one.instrument, one.currency, mark, current})
 		p.whole = p.add(one, p.v.marked(one.instrument, mark, current)) && p.whole
 	}
 }
@@ -152,11 +153,11 @@ func (u *unit) sum(v *valuing) {
 func (p *Pulse) Totals() *Valuation { return &p.v.Valuation }
 
 // Len is the number of positions.
-func (p *Pulse) Len() int { return len(p.v.held) }
+func (p *Pulse) Len() int { return len(p.seen) }
 
 // Instrument and Currency are the i-th position's, by instrument rising.
-func (p *Pulse) Instrument(i int) market.InstrumentID { return p.v.held[i].instrument }
-func (p *Pulse) Currency(i int) money.Currency        { return p.v.held[i].currency }
+func (p *Pulse) Instrument(i int) market.InstrumentID { return p.seen[i].instrument }
+func (p *Pulse) Currency(i int) money.Currency        { return p.seen[i].currency }
 
 // marked is what the i-th position's mark says.
 func (p *Pulse) marked(i int) marked {

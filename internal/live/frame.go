@@ -37,6 +37,7 @@ type scratch struct {
 	key       []byte
 	out       []byte
 	frames    []made
+	given     []*viewer // who was given a frame in this step
 
 	// What the parts of the document rest on, as hashes: where that didn't change, neither did the part.
 	holdings                        []uint64 // by instrument rising
@@ -125,7 +126,7 @@ func (s *scratch) positionsRestOn(revision uint64) (prices tally) {
 		}
 		s.holdings = append(s.holdings, s.keyed())
 		prices.add(state)
-		s.delta.State = market.Worse(s.delta.State, s.quality(state, s.pulse.Currency(i)))
+		s.delta.State = worse(s.delta.State, s.quality(state, s.pulse.Currency(i)))
 	}
 	return prices
 }

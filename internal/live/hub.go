@@ -6,7 +6,7 @@
 // more in it, so that every viewer has one frame pending at most. Nothing here is the truth; all of it can be rebuilt from
 // the store, and hints only make it quicker.
 //
-//	hint or poll ─▶ Marks ─▶ watches that hold what changed ─▶ workers value, compare, encode ─▶ viewers write
+//	hint or poll ─▶ Marks ─▶ watches that hold what changed ─▶ workers value, compare, encode, write
 //	hint or poll ─▶ reload of positions ─▶ the same watch
 //
 // One watch stands for one portfolio that is watched, and keeps only hashes of what was sent: a frame is encoded once for
@@ -94,7 +94,7 @@ type Hub struct {
 	documents *otter.Cache[Key, *cached]
 	builders  sync.Pool // of *builder, for reads
 
-	work    chan *watch   // to be looked at; has room for all
+	queue   chan *watch   // to be looked at; has room for all
 	loads   chan *watch   // whose positions have to be loaded; the same
 	catchUp chan struct{} // holds one: the store has marks that memory may lack
 	recount chan struct{} // holds one: portfolios may be further than is known
@@ -116,7 +116,7 @@ func New(store Store, portfolios Portfolios, hints bus.Bus, sessions market.Sess
 		log: options.Log, now: options.Now, random: options.Random, simulated: options.Simulated, workers: options.Workers,
 		positions: func(held *journal.Held) *figures.Holdings { return held.Holdings },
 		marks:     newMarks(), seed: maphash.MakeSeed(),
-		work: make(chan *watch, watchesMax), loads: make(chan *watch, watchesMax),
+		queue: make(chan *watch, watchesMax), loads: make(chan *watch, watchesMax),
 		catchUp: make(chan struct{}, 1), recount: make(chan struct{}, 1), closing: make(chan struct{}),
 		watches: make(map[Key]*watch), holders: make(map[market.InstrumentID]map[*watch]struct{}),
 		viewers: make(map[ledger.OwnerID]map[*viewer]struct{}),
@@ -183,7 +183,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for range h.workers {
-		group.Go(func() error { return h.value(ctx) })
+		group.Go(func() error { return h.work(ctx) })
 	}
 	for range loadersMax {
 		group.Go(func() error { return h.load(ctx) })
@@ -216,18 +216,22 @@ func (h *Hub) ended() bool {
 	}
 }
 
-// value is one worker.
-func (h *Hub) value(ctx context.Context) error {
+// value is one worker, until it is given up.
+func (h *Hub) value(ctx context.Context, d *desk) error {
+	defer d.alarm.Stop()
 	s := newScratch(h)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case w := <-h.work:
+		case w := <-h.queue:
 			if !h.stepped(w, s) {
 				s = newScratch(h) // the old one may be half written
 			}
-			runtime.Gosched() // viewers write now, not when this worker has seen to everybody
+			if !d.deliver(s.given) {
+				return nil
+			}
+			clear(s.given) // streams that ended are let go of
 		}
 	}
 }
@@ -371,7 +375,7 @@ func (h *Hub) changed(ids []market.InstrumentID) {
 func (h *Hub) enqueue(w *watch) {
 	if w.queued.CompareAndSwap(false, true) {
 		select {
-		case h.work <- w:
+		case h.queue <- w:
 		default: // can't be: there is room for all
 			w.queued.Store(false)
 		}

@@ -24,7 +24,7 @@ const (
 	streamsMax          = 20_000           // of one node
 	heartbeatInterval   = 12 * time.Second // of nothing else to say; clients count on 15 s
 	writeTimeout        = 22 * time.Second // for a viewer that takes no bytes; longer than heartbeats are apart, since HTTP/2 ends a quiet stream at its deadline
-	writeTimeoutSlack   = time.Second      // by which that may be shorter: a deadline that was just set does for the next frame too
+	writeTimeoutSlack   = 8 * time.Second  // by which that may be shorter, and still be longer than heartbeats are apart: setting it costs as much as some of a frame
 	streamAgeMin        = 30 * time.Minute // then the client comes back, perhaps to another node
 	streamAgeSpread     = 30 * time.Minute
 	aliveInterval       = 5 * time.Minute // between two looks at the session
@@ -49,7 +49,11 @@ type viewer struct {
 	revoked atomic.Bool
 	doubted atomic.Bool // the session has to be looked at before anything more is written
 	slots   []*slot
-	seen    []resumePoint // of each slot, for the ids; the stream's goroutine's own
+
+	turn   chan struct{} // holds one, for whoever writes: the stream's goroutine, or a worker. What follows is of the turn
+	out    *output
+	seen   []resumePoint // of each slot, for the ids
+	failed bool          // there is nobody to write to any more
 }
 
 func (v *viewer) notify() {
@@ -73,7 +77,11 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 	if err != nil {
 		return err
 	}
-	v := &viewer{owner: request.Owner, wake: make(chan struct{}, 1), seen: parseID(request.After, len(request.Portfolios))}
+	v := &viewer{
+		owner: request.Owner, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		out:  &output{w: w, control: http.NewResponseController(w), now: h.now},
+		seen: parseID(request.After, len(request.Portfolios)),
+	}
 	if err := h.enter(v); err != nil {
 		return err
 	}
@@ -85,11 +93,10 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 		}
 		v.slots = append(v.slots, s)
 	}
-	o := &output{w: w, control: http.NewResponseController(w), now: h.now}
-	if err := o.open(); err != nil {
+	if err := v.out.open(); err != nil {
 		return nil // gone before the first byte
 	}
-	h.serve(ctx, v, o, request.Alive)
+	h.serve(ctx, v, request.Alive)
 	return nil
 }
 
@@ -159,35 +166,39 @@ func (h *Hub) exit(v *viewer) {
 	h.streams--
 }
 
-// serve writes what is put before the viewer. One timer does for heartbeats, the look at the session and the end.
-func (h *Hub) serve(ctx context.Context, v *viewer, o *output, alive func(context.Context) error) {
+// serve lets workers write what is put before the viewer, and writes what they leave. It ends with the turn in its hands, so
+// that nobody writes any more. One timer does for heartbeats, the look at the session and the end.
+func (h *Hub) serve(ctx context.Context, v *viewer, alive func(context.Context) error) {
 	start := h.now()
 	end := start.Add(streamAgeMin + time.Duration(h.random()*float64(streamAgeSpread)))
 	look := start // with the first heartbeat: the session may have ended while the stream was opening
-	heartbeat := start.Add(heartbeatInterval)
+	v.out.wrote = start
 	timer := time.NewTimer(heartbeatInterval)
 	defer timer.Stop()
 	for {
+		v.release()
+		woken := false
 		select {
 		case <-ctx.Done():
-			return
 		case <-h.closing:
-			return
 		case <-v.wake:
-			if v.revoked.Load() || v.doubted.Swap(false) && alive != nil && over(alive(ctx)) {
-				return
-			}
-			wrote, err := v.write(o)
-			if err != nil {
-				return
-			}
-			if wrote {
-				heartbeat = o.now().Add(heartbeatInterval) // the timer finds out when it fires
-			}
-			continue
+			woken = true
 		case <-timer.C:
 		}
-		now := o.now()
+		<-v.turn
+		if v.failed || v.revoked.Load() || ctx.Err() != nil || h.ended() {
+			return
+		}
+		if v.doubted.Swap(false) && alive != nil && over(alive(ctx)) {
+			return
+		}
+		if woken {
+			if _, err := v.write(); err != nil {
+				return
+			}
+			continue
+		}
+		now := h.now()
 		if !now.Before(end) {
 			return
 		}
@@ -197,13 +208,12 @@ func (h *Hub) serve(ctx context.Context, v *viewer, o *output, alive func(contex
 			}
 			look = now.Add(aliveInterval)
 		}
-		if !now.Before(heartbeat) {
-			if o.write(heartbeatBytes) != nil || o.flush() != nil {
+		if !now.Before(v.out.wrote.Add(heartbeatInterval)) {
+			if v.out.write(heartbeatBytes) != nil || v.out.flush() != nil {
 				return
 			}
-			heartbeat = now.Add(heartbeatInterval)
 		}
-		timer.Reset(earliest(heartbeat, look, end).Sub(now))
+		timer.Reset(earliest(v.out.wrote.Add(heartbeatInterval), look, end).Sub(now))
 	}
 }
 
@@ -225,14 +235,14 @@ func over(err error) bool {
 }
 
 // write writes what is pending.
-func (v *viewer) write(o *output) (wrote bool, err error) {
+func (v *viewer) write() (wrote bool, err error) {
 	for i, s := range v.slots {
 		f := s.take()
 		if f == nil || len(f.bytes) == 0 {
 			continue
 		}
 		v.seen[i] = resumePoint{quotes: f.quotes, sequence: f.sequence, epoch: s.watch.epoch, frame: f.number}
-		if err := o.events(v, f); err != nil {
+		if err := v.out.events(v, f); err != nil {
 			return wrote, err
 		}
 		wrote = true
@@ -240,7 +250,7 @@ func (v *viewer) write(o *output) (wrote bool, err error) {
 	if !wrote {
 		return false, nil
 	}
-	return true, o.flush()
+	return true, v.out.flush()
 }
 
 // output is the response.
@@ -248,6 +258,7 @@ type output struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	now     func() time.Time
+	wrote   time.Time // when the last bytes were
 	bounded time.Time // when the deadline was set
 }
 
@@ -282,7 +293,8 @@ func (o *output) open() error {
 
 // write hands bytes to the response; a viewer that takes none for long is let go.
 func (o *output) write(events []byte) error {
-	if now := o.now(); now.Sub(o.bounded) >= writeTimeoutSlack {
+	o.wrote = o.now()
+	if now := o.wrote; now.Sub(o.bounded) >= writeTimeoutSlack {
 		// Writers without deadlines, as tests have them, are written to as they are.
 		if err := o.control.SetWriteDeadline(now.Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err

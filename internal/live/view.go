@@ -217,10 +217,18 @@ func (b *builder) rateState(c money.Currency) market.State {
 func (b *builder) quality(price market.State, c money.Currency) market.State {
 	for i := range b.rated {
 		if b.rated[i].currency == c {
-			return market.Worse(price, b.rated[i].state)
+			return worse(price, b.rated[i].state)
 		}
 	}
 	return price
+}
+
+// worse is market.Worse; nearly always, both are the same.
+func worse(a, b market.State) market.State {
+	if a == b {
+		return a
+	}
+	return market.Worse(a, b)
 }
 
 // doubtful says whether a state is stale or worse.

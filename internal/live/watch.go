@@ -213,6 +213,7 @@ func (h *Hub) stepped(w *watch, s *scratch) (whole bool) {
 
 // step looks at a watch: who is due, what changed, who gets which frame.
 func (h *Hub) step(w *watch, s *scratch) {
+	s.given = s.given[:0]
 	w.queued.Store(false) // from here on, news queue it again
 	w.turn.Lock()
 	defer w.turn.Unlock()
@@ -243,6 +244,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 			continue
 		}
 		one.give(s.frameFor(w, one), now)
+		s.given = append(s.given, one.viewer)
 	}
 	w.anyDue(h, now)
 }
@@ -284,7 +286,6 @@ func (s *slot) give(f *frame, now time.Time) {
 		s.dueAt = now.Add(frameInterval)
 	}
 	s.pending = f
-	s.viewer.notify()
 }
 
 // take gives what is pending, for the viewer to write.
