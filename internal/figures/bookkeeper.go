@@ -303,7 +303,11 @@ func (k *bookkeeper) pay(e entry, account ledger.AccountID, amount, rate money.M
 	}
 	k.spend(e, account, amount.Neg(), rate)
 	if !k.tracked {
-		k.flow(e.Date, worth.Neg(), sign < 0)
+		if sign < 0 {
+			k.flow(e.Date, worth.Neg().Named("paid for", k.name(e)), true)
+		} else {
+			k.flow(e.Date, worth.Named("received for", k.name(e)).Neg(), false)
+		}
 		return
 	}
 	currency := e.Currency
@@ -432,7 +436,7 @@ func (k *bookkeeper) deliverIn(e entry) error {
 	p := k.position(e.Instrument, e.Account, e.Currency)
 	k.costs(p, s.worth(s.fee), s.worth(s.tax), k.feesInCost)
 	whole := s.gross.Add(s.fee).Add(s.tax)
-	k.flow(e.Date, s.worth(whole), true)
+	k.flow(e.Date, s.worth(whole).Named("worth of", k.name(e)), true)
 	k.spend(e, e.Account, whole, s.rate)
 	cost := s.gross
 	if k.feesInCost {
@@ -452,7 +456,7 @@ func (k *bookkeeper) deliverOut(e entry) error {
 	}
 	k.costs(p, s.worth(s.fee), s.worth(s.tax), k.feesInCost)
 	net := s.gross.Sub(s.fee).Sub(s.tax)
-	k.flow(e.Date, s.worth(net).Neg(), net.Or(money.Zero).Sign() < 0)
+	k.flow(e.Date, s.worth(net).Named("worth of", k.name(e)).Neg(), net.Or(money.Zero).Sign() < 0)
 	k.spend(e, e.Account, net.Neg(), s.rate)
 	proceeds := s.gross
 	if k.feesInCost {

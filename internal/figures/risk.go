@@ -46,7 +46,9 @@ func risk(links []dayReturn, from market.Date, annualised *Float, riskFree float
 		}
 	}
 	r.Volatility = rated(volatility)
-	r.SemiDeviation = rated(math.Sqrt(below/(n-1)) * math.Sqrt(tradingDaysPerYear))
+	if !math.IsInf(mean, 0) && !math.IsNaN(mean) { // after a loss of all or more nothing is below the mean, which is no deviation of 0
+		r.SemiDeviation = rated(math.Sqrt(below/(n-1)) * math.Sqrt(tradingDaysPerYear))
+	}
 	if annualised != nil {
 		excess := float64(*annualised) - riskFree
 		if volatility > 0 {

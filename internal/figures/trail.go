@@ -174,6 +174,18 @@ func (t *trail) amount(x money.Maybe, label, unit string) trailStep {
 	return s
 }
 
+// under is an amount under another name; one that it has already stays below it.
+func (t *trail) under(x money.Maybe, label, unit string) trailStep {
+	s := t.amount(x, "", unit)
+	if recorded := x.Trail(); recorded != nil && recorded.Label().What != "" {
+		inner := s
+		s.Operation, s.Source, s.below = OpSum, nil, func() []trailStep { return []trailStep{inner} }
+		s.count = nil
+	}
+	s.Label = label
+	return s
+}
+
 // recorded is one recorded step.
 func (t *trail) recorded(at *money.Trail) trailStep {
 	s := decimalStep(at.Value())

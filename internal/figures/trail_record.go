@@ -196,11 +196,24 @@ func (t *trace) price(b *priceBook, id market.InstrumentID, on market.Date) mone
 	}
 	for _, s := range b.splits[id] {
 		if s.date > made && s.date <= on {
-			price = price.Mul(t.ratio(s.ratio.Old, "old", s.date)).Quo(t.ratio(s.ratio.New, "new", s.date)).Named("price as of the split of", string(id))
+			old, now := t.ratio(s.ratio.Old, "old", s.date), t.ratio(s.ratio.New, "new", s.date)
+			price = scaled(price, s.ratio.Unapply(price.Or(money.Zero)), old, now).Named("price as of the split of", string(id))
 		}
 	}
 	t.seen[key] = price
 	return price
+}
+
+// scaled is x · by / per in the one of both orders that gives what the ratio gave: rounded to 34 digits only where it has no end.
+func scaled(x money.Maybe, want money.Decimal, by, per money.Maybe) money.Maybe {
+	factor := by
+	if !per.Or(money.Zero).Equal(money.One) {
+		factor = by.Quo(per)
+	}
+	if y := x.Mul(factor); y.Or(money.Zero).Equal(want) {
+		return y
+	}
+	return x.Mul(by).Quo(per)
 }
 
 func (t *trace) ratio(x money.Decimal, which string, on market.Date) money.Maybe {
@@ -340,7 +353,7 @@ func (t *trace) multiplied(e entry, quantity money.Maybe) money.Maybe {
 			What: which + " units in the ratio of", Of: e.name(), From: &Source{Kind: SourceActivity, ID: e.name(), Field: "ratio", Date: &e.Date},
 		})
 	}
-	return quantity.Mul(part(e.Ratio.New, "new")).Quo(part(e.Ratio.Old, "old")).Named("quantity after", e.name())
+	return scaled(quantity, e.Ratio.Apply(quantity.Or(money.Zero)), part(e.Ratio.New, "new"), part(e.Ratio.Old, "old")).Named("quantity after", e.name())
 }
 
 // end keeps what the rates of the period are made of.

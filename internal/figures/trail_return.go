@@ -43,6 +43,9 @@ const (
 func (t *trail) unknownRate(label, note string) trailStep {
 	s := rateStep(label, OpChain, math.NaN(), unitRate).with(note + " It can't be known here: the problems say why.")
 	s.below = func() []trailStep {
+		if len(t.days) == 0 {
+			return nil
+		}
 		if !t.start.IsKnown() {
 			return []trailStep{t.worthOn(t.period.from - 1)}
 		}
@@ -100,7 +103,7 @@ func (t *trail) with(value trailStep, worth, flow money.Maybe, kind string, on m
 	s := decimalStep(worth.Add(flow))
 	s.Label, s.Operation, s.Unit = value.Label+" and "+kind, OpSum, string(t.base)
 	s.below = func() []trailStep {
-		return []trailStep{value, t.amount(flow, fmt.Sprintf("%s on %s", kind, on), string(t.base)).on(on)}
+		return []trailStep{value, t.under(flow, fmt.Sprintf("%s on %s", kind, on), string(t.base)).on(on)}
 	}
 	return s
 }
@@ -253,7 +256,7 @@ func (t *trail) rootFlows() []trailStep {
 		if n, ok := x.Get(); ok && n.IsZero() {
 			return
 		}
-		below = append(below, t.amount(x, fmt.Sprintf(label, on), unit).on(on))
+		below = append(below, t.under(x, fmt.Sprintf(label, on), unit).on(on))
 	}
 	if t.loose != nil {
 		for _, f := range t.loose {

@@ -56,13 +56,13 @@ func (t *trail) logReturns() []trailStep {
 	days, links := t.tradingReturns()
 	below := make([]trailStep, len(days))
 	for n, i := range days {
-		below[n] = t.logReturn(i, links[i].rate)
+		below[n] = t.logReturn(i, links[i].growth)
 	}
 	return below
 }
 
-func (t *trail) logReturn(i int, rate float64) trailStep {
-	s := rateStep("return of "+t.days[i].date.String(), OpLogGrowth, math.Log1p(rate), unitRate).on(t.days[i].date)
+func (t *trail) logReturn(i int, growth float64) trailStep {
+	s := rateStep("return of "+t.days[i].date.String(), OpLogGrowth, math.Log(growth), unitRate).on(t.days[i].date)
 	s.below = func() []trailStep { return []trailStep{t.dayEnd(i), t.dayStart(i)} }
 	return s
 }
@@ -109,7 +109,7 @@ func (t *trail) deviation(label string, operation Operation, returns []trailStep
 		}
 	}
 	value := math.NaN()
-	if len(xs) > 1 {
+	if len(xs) > 1 && !math.IsInf(mean, 0) && !math.IsNaN(mean) {
 		value = math.Sqrt(sum / float64(len(xs)-1))
 	}
 	return rateStep(label, operation, value, unitRate, returns...).
@@ -244,7 +244,7 @@ func (t *trail) pairs() (own, theirs []trailStep) {
 	for _, i := range days {
 		on := t.days[i].date
 		b := benchmarkReturn(t.period.benchmark, on)
-		mine := t.logReturn(i, links[i].rate)
+		mine := t.logReturn(i, links[i].growth)
 		if math.IsNaN(b) || math.IsInf(mine.number, 0) {
 			continue
 		}

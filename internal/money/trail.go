@@ -122,10 +122,16 @@ func combined(op operation, m, n Maybe) Maybe {
 	var x Decimal
 	if known {
 		x = worked(op, m.number, n.number)
-		if same, ok := unchanged(op, m, n); ok {
+		if same, ok := unchanged(op, m, n); ok && same.number.Equal(x) { // a quotient by one may have been rounded
 			same.number = x
 			return same
 		}
+	}
+	switch {
+	case op == opNegation && m.negation():
+		return Maybe{number: x, trail: m.trail.a}
+	case op == opProduct && n.negation():
+		return m.Mul(Maybe{number: n.number.Neg(), trail: n.trail.a}).Neg()
 	}
 	recorder := m.recorder()
 	if recorder == nil {
@@ -167,6 +173,8 @@ func unchanged(op operation, m, n Maybe) (Maybe, bool) {
 		return n, true
 	case (op == opSum || op == opDifference) && n.plain() && n.number.IsZero():
 		return m, true
+	case op == opDifference && m.plain() && m.number.IsZero():
+		return n.Neg(), true
 	case op == opProduct && (m.plain() && m.number.IsZero() || n.plain() && n.number.IsZero()):
 		return Known(Zero), true
 	case op == opProduct && m.plain() && m.number.Equal(One):
@@ -176,6 +184,10 @@ func unchanged(op operation, m, n Maybe) (Maybe, bool) {
 	}
 	return Maybe{}, false
 }
+
+// negation says whether the number is nothing but another one's negation: two of them are none, and of a product the whole is
+// negated.
+func (m Maybe) negation() bool { return m.trail != nil && m.trail.op == opNegation && m.trail.label == nil }
 
 // recorder is who records the number, nil where nobody does.
 func (m Maybe) recorder() *Recorder {
