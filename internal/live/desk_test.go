@@ -36,7 +36,7 @@ func TestSlowViewersHoldUpNobody(t *testing.T) {
 			quick.forget()
 			start := time.Now()
 			w.price(map[string]string{"a": fmt.Sprint(11 + i)})
-			time.Sleep(frameInterval)
+			time.Sleep(2 * frameInterval)
 			if got := quick.names(); got != "delta" {
 				t.Fatalf("price %d came as %q", i, got)
 			}
