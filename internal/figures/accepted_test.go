@@ -36,7 +36,7 @@ func drawAny(t *rapid.T, book ledger.Book, i int) ledger.Activity {
 	if a.Type.OfEveryAccount() && rapid.Bool().Draw(t, "every account") {
 		a.Account = ""
 	}
-	if (!a.Type.OfEveryAccount() || a.Type == ledger.Merger && a.Account != "") && rapid.IntRange(0, 3).Draw(t, "fee") == 0 {
+	if rapid.IntRange(0, 3).Draw(t, "fee") == 0 {
 		a.Fee = *number("fee", 99, 2)
 	}
 	switch a.Type {

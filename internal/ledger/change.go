@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"folioscope/internal/fault"
 	"folioscope/internal/market"
@@ -183,12 +184,12 @@ func (c *change) checkTarget(a *Activity, prefix string) {
 	if a.Type == CashTransfer && a.staysWhereItIs() {
 		c.refuse(fault.At(prefix+"to_account", "%s", cashStays))
 	}
-	if a.Type.OfEveryAccount() && !(a.Fee.IsZero() && a.Tax.IsZero()) && (a.Type != Merger || a.Account == "") {
-		field, text := "fee", "enter the fee as one of its own: of a %s nobody would know which account paid it"
+	if a.Account == "" && a.Type.OfEveryAccount() && !(a.Fee.IsZero() && a.Tax.IsZero()) {
+		field := "fee"
 		if a.Fee.IsZero() {
-			field, text = "tax", "enter the tax as one of its own: of a %s nobody would know which account paid it"
+			field = "tax"
 		}
-		c.refuse(fault.At(prefix+field, text, a.Type))
+		c.refuse(fault.At(prefix+field, "name the account that pays the %s of the %s", field, strings.ReplaceAll(string(a.Type), "_", "-")))
 	}
 	if len(a.Lots) > LotsMax {
 		c.refuse(fault.At(prefix+"lots", "more than %d", LotsMax))
