@@ -12,6 +12,7 @@ const portfolio: PortfolioItem = {
   sequence: 41,
   role: 'owner',
   lot_method: 'fifo',
+  lot_scope: 'account',
   allow_short: false,
   closed: false,
 };
