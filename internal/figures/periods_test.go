@@ -205,6 +205,15 @@ func TestCalendarReturnsByHand(t *testing.T) {
 	if f := falls[1]; f.From.String() != "2023-01-31" || f.Low.String() != "2023-02-28" || f.To.String() != "2023-05-31" || math.Abs(f.Depth-0.1) > 1e-12 {
 		t.Errorf("%+v", f)
 	}
+	got, err = CalendarReturns(book, m, market.MustDate("2023-12-01"), market.MustDate("2023-12-29"))
+	if err != nil || len(got.Rolling[0].Points) != 1 {
+		t.Fatalf("a window may begin with the first activity: %+v %v", got.Rolling, err)
+	}
+	isRate(t, "twelve months up to the day", got.Rolling[0].Points[0].Return, 0.21)
+	got, err = CalendarReturns(book, m, market.MustDate("2023-08-26"), market.MustDate("2023-09-10"))
+	if err != nil || got.BestDay == nil || got.BestDay.Date.String() != "2023-08-31" || got.BestDay.Return != -0.5 {
+		t.Fatalf("the best of one trading day: %+v %v", got.BestDay, err)
+	}
 	late := marketOf(map[market.InstrumentID]string{"eu": "EUR 2023-01-31 110 2023-02-28 99"})
 	got, err = CalendarReturns(book, late, market.MustDate("2023-01-01"), market.MustDate("2023-03-14"))
 	if err != nil {
@@ -305,14 +314,16 @@ func TestBenchmarkByHand(t *testing.T) {
 	if len(got.Problems) != 0 {
 		t.Errorf("%v", got.Problems)
 	}
-	closes["other"] = "USD 2024-01-02 40 2024-01-04 8 2024-01-05 9"
-	got, err = Benchmark(book, marketOf(closes), "other", market.NoDate, market.MustDate("2024-01-05"))
+	year := bookOf(t, []market.Instrument{euroFund}, "2022-01-03 buy eu 10 100 EUR 0 0", "2023-01-03 sell eu 5 120 EUR 0 0")
+	lost := marketOf(map[market.InstrumentID]string{"eu": "EUR 2022-01-03 100 2023-01-03 120", "other": "EUR 2022-01-03 40 2023-01-03 8 2023-01-04 9"})
+	got, err = Benchmark(year, lost, "other", market.NoDate, market.MustDate("2023-01-04"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	is(t, "a benchmark of which all was taken out", got.BenchmarkValue, "0")
+	isRate(t, "its internal rate: 1,000 became 200", got.BenchmarkXIRR.Rate, -0.8)
 	if !slices.ContainsFunc(got.Problems, func(p Problem) bool {
-		return p.Where == "benchmark" && strings.Contains(p.What, "more was taken out on 2024-01-04")
+		return p.Where == "benchmark" && strings.Contains(p.What, "more was taken out on 2023-01-03")
 	}) {
 		t.Errorf("%v", got.Problems)
 	}
