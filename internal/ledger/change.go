@@ -215,10 +215,11 @@ func (c *change) checkAccount(id AccountID, was bool, place string) {
 }
 
 // checkHeld follows the instruments that changes touch and refuses what can't have happened. What the portfolio doesn't allow any
-// more, but did when it was entered, stays: the same sale short of no more than before.
+// more, but did when it was entered, stays: the same sale short of no more than before, and covered in the end.
 func (c *change) checkHeld(activities []Activity) error {
 	instruments := linked(activities, c.touched)
 	var before map[ActivityID]money.Decimal // sales short of something in the book as it was; worked out where one is met
+	var let *refusal                        // the last of them
 	s := newStock(c.book)
 	for i := range activities {
 		a := &activities[i]
@@ -237,12 +238,20 @@ func (c *change) checkHeld(activities []Activity) error {
 				before = shortSales(c.book)
 			}
 			if was, ok := before[a.ID]; ok && bad.missing.Cmp(was) <= 0 {
+				let = bad
 				continue
 			}
 		}
-		return fault.At("activities", "an activity that stands already would become impossible: %s", bad.text)
+		return impossible(bad)
+	}
+	if let != nil && len(s.shorts()) > 0 {
+		return impossible(let)
 	}
 	return nil
+}
+
+func impossible(bad *refusal) error {
+	return fault.At("activities", "an activity that stands already would become impossible: %s", bad.text)
 }
 
 // shortSales is how much was missing for each sale that opened a short position, where the portfolio doesn't allow it any more.
