@@ -37,13 +37,20 @@ type cashFlow struct {
 }
 
 // term is one flow as a double, years after the first.
-type term struct{ years, amount float64 }
+type term struct {
+	years, amount float64
+	day           int // after the first
+}
 
 // xirr finds every rate at which the flows are worth nothing on the first day. hint picks one of several roots; nil picks the
 // one nearest 0.
 func xirr(flows []cashFlow, hint *float64) XIRR {
+	if d, ok := denseFlows(flows); ok { // most often, and one read of them
+		if s, ok := d.onlyRoot(hint); ok {
+			return found([]float64{s}, hint)
+		}
+	}
 	terms := terms(flows)
-	none := XIRR{Status: XIRRNotMeaningful, Roots: []Float{}}
 	changes := 0
 	for i := 1; i < len(terms); i++ {
 		if (terms[i].amount < 0) != (terms[i-1].amount < 0) {
@@ -51,16 +58,28 @@ func xirr(flows []cashFlow, hint *float64) XIRR {
 		}
 	}
 	if changes == 0 { // fewer than two days, or all of one sign
-		return none
+		return XIRR{Status: XIRRNotMeaningful, Roots: []Float{}}
 	}
-	var logs []float64
+	d, ok := denseTerms(terms)
+	if ok {
+		if s, ok := d.onlyRoot(hint); ok {
+			return found([]float64{s}, hint)
+		}
+	}
 	if changes == 1 { // exactly one root on the whole scale, by the rule of signs
 		if s, ok := bracketed(terms, logRateMin, logRateMax); ok {
-			logs = []float64{s}
+			return found([]float64{s}, hint)
 		}
-	} else {
-		logs = allRoots(terms)
+		return found(nil, hint)
 	}
+	if ok {
+		return found(allRoots(terms, d.bounds), hint)
+	}
+	return found(allRoots(terms, func(middle, half float64) bound { return bounds(terms, middle, half) }), hint)
+}
+
+// found is the answer of so many roots, rising, on the scale s.
+func found(logs []float64, hint *float64) XIRR {
 	result := XIRR{Status: XIRRNone, Roots: make([]Float, len(logs))}
 	for i, s := range logs {
 		result.Roots[i] = Float(math.Expm1(s))
@@ -100,7 +119,7 @@ func terms(flows []cashFlow) []term {
 		if len(out) == 0 {
 			first = day
 		}
-		out = append(out, term{years: float64(day-first) / daysPerYear, amount: sum.Float64()})
+		out = append(out, term{years: float64(day-first) / daysPerYear, amount: sum.Float64(), day: int(day - first)})
 	}
 	return out
 }
@@ -164,7 +183,7 @@ const (
 )
 
 // allRoots finds the roots by halving the scale until each piece provably has none or is monotone.
-func allRoots(terms []term) []float64 {
+func allRoots(terms []term, bounds func(middle, half float64) bound) []float64 {
 	var roots []float64
 	type interval struct{ low, high float64 }
 	stack := []interval{{logRateMin, logRateMax}}
@@ -172,8 +191,8 @@ func allRoots(terms []term) []float64 {
 		at := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		middle, half := at.low+(at.high-at.low)/2, (at.high-at.low)/2
-		b := bounds(terms, middle, half)
-		if math.Abs(b.value) > half*b.slopeMax+touches*b.size {
+		b := bounds(middle, half)
+		if math.Abs(b.value) > half*b.slopeMax+b.noise {
 			continue
 		}
 		if math.Abs(b.slope) > half*b.bendMax {
@@ -183,7 +202,7 @@ func allRoots(terms []term) []float64 {
 			continue
 		}
 		if half < narrowest {
-			if math.Abs(b.value) <= touches*b.size+half*b.bendMax*half {
+			if math.Abs(b.value) <= b.noise+half*b.bendMax*half {
 				roots = append(roots, middle)
 			}
 			continue
@@ -193,8 +212,9 @@ func allRoots(terms []term) []float64 {
 	return slices.CompactFunc(roots, func(a, b float64) bool { return math.Abs(b-a) < 4*narrowest })
 }
 
-// bound is what a piece of the scale can hold: value and slope in its middle, and how large slope and bend can be within.
-type bound struct{ value, slope, slopeMax, bendMax, size float64 }
+// bound is what a piece of the scale can hold: value and slope in its middle, how large slope and bend can be within, and what
+// rounding may leave of a value that is 0.
+type bound struct{ value, slope, slopeMax, bendMax, noise float64 }
 
 // bounds turns the terms around their centre of weight, which leaves the roots where they are and slopes small.
 func bounds(terms []term, middle, half float64) bound {
@@ -203,13 +223,14 @@ func bounds(terms []term, middle, half float64) bound {
 		top = max(top, -middle*t.years+math.Log(math.Abs(t.amount)))
 	}
 	var b bound
-	moment := 0.0
+	moment, size := 0.0, 0.0
 	for _, t := range terms {
 		weight := math.Exp(-middle*t.years + math.Log(math.Abs(t.amount)) - top)
-		b.size += weight
+		size += weight
 		moment += weight * t.years
 	}
-	centre := moment / b.size
+	centre := moment / size
+	b.noise = touches * size
 	for _, t := range terms {
 		weight := math.Exp(-middle*t.years + math.Log(math.Abs(t.amount)) - top)
 		away := t.years - centre

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -93,4 +94,63 @@ func TestXIRRFindsEveryRoot(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is proved to be the only root is the only one that the search of the whole scale finds.
+func TestXIRROfManyDays(t *testing.T) {
+	proved, drawn := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		flows, day, value := []cashFlow{}, market.Date(20000), 0.0
+		growth := rapid.Float64Range(-0.002, 0.002).Draw(t, "growth a day")
+		for i := range rapid.IntRange(2, 200).Draw(t, "flows") {
+			amount := rapid.Int64Range(-100_000, 60_000).Draw(t, "amount")
+			if i == 0 {
+				amount = -100_000
+			}
+			days := rapid.IntRange(0, 4).Draw(t, "days on")
+			day += market.Date(days)
+			value = value*math.Pow(1+growth, float64(days)) - float64(amount)
+			flows = append(flows, cashFlow{day, money.NewDecimal(amount, -2)})
+		}
+		if rapid.IntRange(0, 5).Draw(t, "closed") > 0 {
+			flows = append(flows, cashFlow{day + 1, money.NewDecimal(int64(value), -2)})
+		}
+		terms := terms(flows)
+		d, ok := denseFlows(flows)
+		if other, ok2 := denseTerms(terms); ok && (!ok2 || !slices.Equal(other.amounts, scaledTo(d.amounts, -2))) {
+			t.Fatalf("%v and %v", d.amounts, other.amounts)
+		}
+		if drawn++; !ok {
+			return
+		}
+		roots := allRoots(terms, func(middle, half float64) bound { return bounds(terms, middle, half) })
+		near := func(a, b float64) bool { return math.Abs(a-b) < 1e-7 }
+		if others := allRoots(terms, d.bounds); !slices.EqualFunc(roots, others, near) {
+			t.Fatalf("roots %v, by stretches %v", roots, others)
+		}
+		s, ok := d.onlyRoot(nil)
+		if !ok {
+			return
+		}
+		proved++
+		if len(roots) != 1 || math.Abs(roots[0]-s) > 1e-9*(1+math.Abs(s)) {
+			t.Fatalf("%v is not the only root: %v", s, roots)
+		}
+		if !d.staysInvestedDaily(s) {
+			t.Fatalf("stretches say more than days")
+		}
+	})
+	t.Logf("the only root was proved for %d of %d", proved, drawn)
+	if proved*8 < drawn {
+		t.Errorf("the only root was proved for only %d of %d", proved, drawn)
+	}
+}
+
+// scaledTo is whole numbers · 10^exponent, each rounded once.
+func scaledTo(whole []float64, exponent int32) []float64 {
+	out := make([]float64, len(whole))
+	for i, x := range whole {
+		out[i] = money.NewDecimal(int64(x), exponent).Float64()
+	}
+	return out
 }
