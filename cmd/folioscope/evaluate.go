@@ -15,11 +15,18 @@ const caseBytesMax = 128 << 20
 
 // evaluateCommand is `folioscope evaluate`: the figures of the service, without one.
 type evaluateCommand struct {
-	Case string `arg:"" placeholder:"CASE" help:"A file with one portfolio as JSON; - reads standard input."`
+	Case  string `arg:"" optional:"" placeholder:"CASE" help:"A file with one portfolio as JSON; - reads standard input."`
+	Check string `placeholder:"DIR" help:"Check the scenarios of a folder, such as docs/conformance, or of one file instead."`
 }
 
 // Run prints the figures of a case as one JSON object. A case that can't be used prints nothing but the reason.
 func (c evaluateCommand) Run(at console) error {
+	switch {
+	case (c.Case == "") == (c.Check == ""):
+		return fault.New(fault.Invalid, "evaluate takes either a CASE or --check DIR")
+	case c.Check != "":
+		return checkScenarios(at, c.Check)
+	}
 	in := at.in
 	if c.Case != "-" {
 		file, err := os.Open(c.Case)
