@@ -61,20 +61,6 @@ export function idempotencyKey(): string {
   return crypto.randomUUID();
 }
 
-/** Calls that openapi.json does not describe yet; their shapes stand in types.ts. */
-interface Plain {
-  GET: (path: string, init: object) => Promise<Outcome<unknown>>;
-  PATCH: (path: string, init: object) => Promise<Outcome<unknown>>;
-}
-const plain = client as unknown as Plain;
-
-function figureOf<T, More = object>(path: string) {
-  return (id: string, query: Period & More, signal?: AbortSignal): Promise<T> =>
-    result(
-      plain.GET(`/api/v1/portfolios/{id}/${path}`, { params: { path: { id }, query }, ...limits(signal) }),
-    ) as Promise<T>;
-}
-
 const once = (key: string): { 'Idempotency-Key': string } => ({ 'Idempotency-Key': key });
 
 export const session = {
@@ -105,18 +91,11 @@ interface PortfolioSettings {
 }
 
 export const portfolios = {
-  list: () =>
-    result(client.GET('/api/v1/portfolios', limits())) as unknown as Promise<{ items: t.PortfolioItem[] }>,
+  list: () => result(client.GET('/api/v1/portfolios', limits())),
   create: (body: { name: string; base_currency: string } & PortfolioSettings, key: string) =>
-    result(
-      client.POST('/api/v1/portfolios', {
-        params: { header: once(key) },
-        body: body as never,
-        ...limits(),
-      }),
-    ) as unknown as Promise<t.PortfolioItem>,
+    result(client.POST('/api/v1/portfolios', { params: { header: once(key) }, body, ...limits() })),
   change: (id: string, body: { name?: string; closed?: boolean } & PortfolioSettings) =>
-    result(plain.PATCH('/api/v1/portfolios/{id}', { params: { path: { id } }, body, ...limits() })),
+    result(client.PATCH('/api/v1/portfolios/{id}', { params: { path: { id } }, body, ...limits() })),
   document: (id: string, sequence?: number, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}', {
@@ -130,7 +109,7 @@ export const portfolios = {
         params: { path: { id, instrument } },
         ...limits(signal),
       }),
-    ) as Promise<t.HoldingDetail>,
+    ),
 };
 
 export const accounts = {
@@ -169,12 +148,12 @@ export const activities = {
         params: { path: { id }, query },
         ...limits(signal),
       }),
-    ) as Promise<t.ActivityPage>,
+    ),
   append: (id: string, entries: t.ActivityInput[], key: string) =>
     result(
       client.POST('/api/v1/portfolios/{id}/activities', {
         params: { path: { id }, header: once(key) },
-        body: { activities: entries as never[] },
+        body: { activities: entries },
         ...limits(),
       }),
     ),
@@ -182,7 +161,7 @@ export const activities = {
     result(
       client.PUT('/api/v1/portfolios/{id}/activities/{activity}', {
         params: { path: { id, activity }, header: { 'If-Match': `"${sequence}"` } },
-        body: entry as never,
+        body: entry,
         ...limits(),
       }),
     ),
@@ -233,13 +212,47 @@ export interface LotRules {
 
 export const figures = {
   /** How a figure of the performance came about; `path` ("0.3.1") opens a step deeper. */
-  explain: figureOf<t.Explanation, LotRules & { explain: string; path?: string }>('performance'),
-  lotMethods: figureOf<t.LotMethods>('lot-methods'),
-  income: figureOf<t.Income>('income'),
-  returns: figureOf<t.PeriodReturns>('returns'),
-  contribution: figureOf<t.ContributionsOfPeriod>('contribution'),
-  exposure: figureOf<t.Exposure, { by: t.ExposureDimension }>('exposure'),
-  benchmark: figureOf<t.BenchmarkComparison, { instrument: string }>('benchmark'),
+  explain: (
+    id: string,
+    query: Period & LotRules & { explain: string; path?: string },
+    signal?: AbortSignal,
+  ) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/performance', {
+        params: { path: { id }, query: query as Period },
+        ...limits(signal),
+      }),
+    ) as unknown as Promise<t.Explanation>,
+  lotMethods: (id: string, query: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/lot-methods', {
+        params: { path: { id }, query },
+        ...limits(signal),
+      }),
+    ),
+  income: (id: string, query: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/income', { params: { path: { id }, query }, ...limits(signal) }),
+    ),
+  returns: (id: string, query: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/returns', { params: { path: { id }, query }, ...limits(signal) }),
+    ) as Promise<t.PeriodReturns>,
+  contribution: (id: string, query: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/contribution', {
+        params: { path: { id }, query },
+        ...limits(signal),
+      }),
+    ),
+  exposure: (id: string, query: Period & { by: t.ExposureDimension }, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/exposure', { params: { path: { id }, query }, ...limits(signal) }),
+    ),
+  benchmark: (id: string, query: Period & { instrument: string }, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/benchmark', { params: { path: { id }, query }, ...limits(signal) }),
+    ),
   performance: (id: string, period: Period, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}/performance', {

@@ -13,14 +13,11 @@ export type Instant = string;
 
 export type User = Schemas['User'];
 export type Role = User['role'];
-export type PortfolioItem = Omit<Schemas['Portfolio'], 'lot_method'> & {
-  lot_method: LotMethod;
-  lot_scope?: LotScope;
-};
-/** How a disposal finds the lots it takes; a later server may know more. */
-export type LotMethod = 'fifo' | 'lifo' | 'hifo' | 'average' | 'specific';
+export type PortfolioItem = Schemas['Portfolio'];
+/** How a disposal finds the lots it takes. */
+export type LotMethod = PortfolioItem['lot_method'];
 /** Where a disposal looks for lots: in its own account, or in the whole portfolio. */
-export type LotScope = 'account' | 'portfolio';
+export type LotScope = PortfolioItem['lot_scope'];
 export type Account = Schemas['Account'];
 
 export type Price = Schemas['Price'];
@@ -55,37 +52,15 @@ export type ActivityType =
   | 'rename'
   | 'write_off';
 /** `type` may be one that a later server knows and this dashboard doesn't. */
-export type Activity = Schemas['Activity'] & ActivityExtras;
-/** A lot that a disposal takes, by the id of the activity that opened it. */
-export interface LotChoice {
-  id: string;
-  quantity: Decimal;
-}
-interface ActivityExtras {
-  to_instrument_id?: string | null;
-  to_symbol?: string | null;
-  to_name?: string | null;
-  cost_share?: Decimal | null;
-  to_currency?: string | null;
-  to_amount?: Decimal | null;
-  lots?: LotChoice[] | null;
-}
+export type Activity = Schemas['Activity'];
 /** What a person enters; fields a type does not need are left out. */
-export type ActivityInput = Omit<Schemas['ActivityFields'], 'type'> & {
-  type: ActivityType;
-  to_symbol?: string;
-  to_mic?: string;
-  cost_share?: Decimal;
-  to_currency?: string;
-  to_amount?: Decimal;
-  lots?: LotChoice[];
-};
-export type ActivityPage = Omit<Schemas['ActivityPage'], 'items'> & { items: Activity[] };
+export type ActivityInput = Schemas['ActivityFields'];
+export type ActivityPage = Schemas['ActivityPage'];
 
 export type Instrument = Schemas['Instrument'];
 export type InstrumentInput = Schemas['CreateInstrumentInputBody'];
 export type Lot = Schemas['Lot'];
-export type HoldingDetail = Omit<Schemas['HoldingDetail'], 'activities'> & { activities: Activity[] };
+export type HoldingDetail = Schemas['HoldingDetail'];
 /** Pairs of day and close as traded; JSON schema only knows them as lists of text. */
 export type Bars = Omit<Schemas['Bars'], 'bars'> & { bars: [Day, Decimal][] };
 
@@ -138,156 +113,27 @@ export interface Explanation {
   problems: Problem[];
 }
 
-/** Figures of a period by every lot method in both scopes; the profit is the same in all of them. */
-export interface LotMethods {
-  period: { from: Day; to: Day };
-  base_currency: string;
-  items: LotMethodFigures[];
-}
-export interface LotMethodFigures {
-  lot_method: LotMethod;
-  lot_scope: LotScope;
-  current: boolean;
-  /** Why there are no figures, as far as one sale stands in their way. */
-  reason: string | null;
-  realised: Decimal | null;
-  unrealised: Decimal | null;
-  cost: Decimal | null;
-  fx_effect: Decimal | null;
-  profit: Decimal | null;
-  positions: LotMethodPosition[];
-}
-export interface LotMethodPosition {
-  instrument_id: string;
-  symbol: string;
-  name: string;
-  quantity: Decimal;
-  cost_base: Decimal | null;
-  realised_base: Decimal | null;
-  unrealised_base: Decimal | null;
-  lots: number;
-}
+/** Figures of a period by every lot method in both scopes. */
+export type LotMethods = Schemas['LotMethods'];
+export type LotMethodFigures = LotMethods['items'][number];
+export type LotMethodPosition = LotMethodFigures['positions'][number];
 
-interface IncomeSums {
-  gross: Decimal | null;
-  tax: Decimal | null;
-  net: Decimal | null;
-}
-export interface IncomeItem extends IncomeSums {
-  instrument_id: string | null;
-  symbol: string | null;
-  name: string | null;
-  /** Of cash: the currency it came in. */
-  currency?: string | null;
-}
-export interface IncomePosition {
-  instrument_id: string;
-  symbol: string;
-  name: string;
-  trailing_gross: Decimal | null;
-  /** Fractions. */
-  yield: Decimal | null;
-  yield_on_cost: Decimal | null;
-}
-export interface Income extends IncomeSums {
-  base_currency: string;
-  period: { from: Day; to: Day };
-  fee: Decimal | null;
-  months: (IncomeSums & { month: string; items: IncomeItem[] })[];
-  years: (IncomeSums & { year: string })[];
-  trailing: {
-    from: Day;
-    to: Day;
-    gross: Decimal | null;
-    yield: Decimal | null;
-    yield_on_cost: Decimal | null;
-  };
-  positions: IncomePosition[];
-  problems: Problem[];
-}
-
-export interface RollingPoint {
-  date: Day;
-  return: Decimal | null;
-  annualised: Decimal | null;
-}
-export interface Drawdown {
-  from: Day;
-  low: Day;
-  /** Null: not recovered yet. */
-  to: Day | null;
-  /** A positive fraction. */
-  depth: Decimal;
-  days: number | string;
-}
+/** Dividends and interest of a period; yields are fractions. */
+export type Income = Schemas['Income'];
 /** Returns by month and year, rolling, best and worst, and the falls; fractions all. */
-export interface PeriodReturns {
-  period: { from: Day; to: Day };
-  months: { month: string; return: Decimal | null }[];
-  years: { year: string; return: Decimal | null; complete: boolean }[];
-  rolling: { months: number; points: RollingPoint[] }[];
-  best_day: { date: Day; return: Decimal } | null;
-  worst_day: { date: Day; return: Decimal } | null;
-  best_month: { month: string; return: Decimal } | null;
-  worst_month: { month: string; return: Decimal } | null;
-  drawdowns: Drawdown[];
-  problems: Problem[];
-}
-
-/** What a holding, or cash, did for the period's result: price + currency + income − costs = profit. */
-export interface ContributionParts {
-  price: Decimal | null;
-  currency: Decimal | null;
-  income: Decimal | null;
-  costs: Decimal | null;
-  profit: Decimal | null;
-  share_of_profit?: Decimal | null;
-  contribution?: Decimal | null;
-}
-export interface ContributionItem extends ContributionParts {
-  instrument_id: string;
-  symbol: string;
-  name: string;
-}
-export interface ContributionsOfPeriod {
-  period: { from: Day; to: Day };
-  profit: Decimal | null;
-  items: ContributionItem[];
-  cash: ContributionParts | null;
-  problems: Problem[];
-}
-
-export type ExposureDimension = 'currency' | 'sector' | 'asset_class' | 'country';
-export interface Exposure {
-  by: ExposureDimension;
-  points: {
-    date: Day;
-    value: Decimal | null;
-    shares: { key: string; value: Decimal; share: Decimal }[];
-  }[];
-  problems?: Problem[];
-}
-
+export type PeriodReturns = Omit<Schemas['PeriodReturns'], Extreme> & {
+  [E in Extreme]: Schemas['PeriodReturns'][E] | null;
+};
+type Extreme = 'best_day' | 'worst_day' | 'best_month' | 'worst_month';
+/** What each holding did for the period's result. */
+export type ContributionsOfPeriod = Schemas['PeriodContribution'];
+export type ContributionItem = ContributionsOfPeriod['items'][number];
+/** price + currency + income − costs = profit. */
+export type ContributionParts = ContributionsOfPeriod['cash'];
+export type Exposure = Schemas['Exposure'];
+export type ExposureDimension = Exposure['by'];
 /** The portfolio beside one instrument into which the same money went on the same days. */
-export interface BenchmarkComparison {
-  instrument_id: string;
-  currency: string;
-  points: {
-    date: Day;
-    value: Decimal | null;
-    benchmark_value: Decimal | null;
-    /** Of the benchmark's closes since the start of the period; a fraction. */
-    benchmark_twr?: Decimal | null;
-  }[];
-  value: Decimal | null;
-  benchmark_value: Decimal | null;
-  difference: Decimal | null;
-  twr: Decimal | null;
-  benchmark_twr: Decimal | null;
-  xirr: Decimal | null;
-  benchmark_xirr: Decimal | null;
-  problems: Problem[];
-}
+export type BenchmarkComparison = Schemas['BenchmarkComparison'];
 
 export type AdminUser = Schemas['AdminUser'];
 export type Invitation = Schemas['Invitation'];

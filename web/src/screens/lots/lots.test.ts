@@ -55,10 +55,9 @@ describe('lot methods', () => {
   });
 
   it.each([
-    ['sale demo-001-00042 of 2026-03-01 names no lots', 'demo-001-00042', '2026-03-01'],
-    ['Sale "s1" of 2026-03-01 names no lots.', 's1', '2026-03-01'],
-    ['something else', null, null],
-  ])('finds the sale in %j', (text, id, day) => {
-    expect(saleNamed(text)).toEqual(id === null ? null : { id, day });
+    ['The sale of BRK.B on 2026-03-01 names no lots.', { symbol: 'BRK.B', day: '2026-03-01' }],
+    ['something else', null],
+  ])('finds the sale in %j', (text, sale) => {
+    expect(saleNamed(text)).toEqual(sale);
   });
 });

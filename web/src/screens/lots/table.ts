@@ -55,10 +55,8 @@ export function scopesMatter({ items }: LotMethods): boolean {
   });
 }
 
-/** The activity a refusal names ("sale demo-7 of 2026-03-01 names no lots"), as the server writes it. */
-export function saleNamed(text: string): { id: string; day: string | null } | null {
-  const hit = /\b(?:sale|activity|transfer|disposal)\s+"?([\w.:-]*\w)"?/i.exec(text);
-  const id = hit?.[1];
-  if (!id) return null;
-  return { id, day: /\d{4}-\d{2}-\d{2}/.exec(text)?.[0] ?? null };
+/** The disposal that a refusal names ("The sale of NVDA on 2026-03-01 names no lots."). */
+export function saleNamed(text: string): { symbol: string; day: string } | null {
+  const hit = /\bof (\S+) on (\d{4}-\d{2}-\d{2})/.exec(text);
+  return hit?.[1] && hit[2] ? { symbol: hit[1], day: hit[2] } : null;
 }

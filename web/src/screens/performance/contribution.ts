@@ -18,6 +18,13 @@ export interface ContributionRow {
   contribution: string | null;
 }
 
+interface Entry extends Omit<ContributionParts, 'share_of_profit'> {
+  key: string;
+  label: string;
+  symbol: string;
+  instrumentId: string | null;
+}
+
 export interface ContributionTable {
   rows: ContributionRow[];
   total: Record<PartKey | 'profit', string | null>;
@@ -26,15 +33,8 @@ export interface ContributionTable {
 /** More rows than this are read by nobody; the smallest are one row. */
 export const rowsMax = 14;
 
-interface Entry extends ContributionParts {
-  key: string;
-  label: string;
-  symbol: string;
-  instrumentId: string | null;
-}
-
 export function contributionTable(
-  { items, cash }: ContributionsOfPeriod,
+  { items, cash }: Pick<ContributionsOfPeriod, 'items'> & { cash: ContributionParts | null },
   base: string,
   all: boolean,
 ): ContributionTable {
@@ -113,7 +113,7 @@ function folded(entries: Entry[], all: boolean): Entry[] {
 
 /** Parts in digits that add up to the row's profit as it is shown. */
 function partsOf(
-  entry: ContributionParts,
+  entry: Pick<Entry, PartKey>,
   profit: string | null,
   digits: number,
 ): Record<PartKey, string | null> {

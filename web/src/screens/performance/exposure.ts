@@ -19,7 +19,8 @@ export function bandsOf({ points }: Exposure): Band[] {
   const shareOf = (key: string, index: number): string | null => {
     const point = points[index];
     if (!point || point.value === null) return null;
-    return point.shares.find((share) => share.key === key)?.share ?? '0';
+    const share = point.shares.find((one) => one.key === key);
+    return share ? share.share : '0';
   };
   const weight = (key: string): string => {
     const sum = decimal.sum(points.map((_, index) => shareOf(key, index) ?? '0'));

@@ -1,6 +1,6 @@
 import { render, screen } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
-import type { ContributionsOfPeriod, Exposure, PeriodReturns } from '../../api';
+import type { Exposure, PeriodReturns } from '../../api';
 import { decimal } from '../../format';
 import { chosenPeriod } from '../../period/ranges';
 import { performance } from '../../test/samples';
@@ -59,8 +59,9 @@ describe('contributions', () => {
     costs: '0.004',
     profit,
     contribution: '0.001',
+    share_of_profit: null,
   });
-  const contribution: ContributionsOfPeriod = {
+  const contribution = {
     period: { from: '2025-12-15', to: '2026-02-28' },
     profit: '0',
     items: Array.from({ length: 22 }, (_, index) => {
@@ -68,7 +69,6 @@ describe('contributions', () => {
       return item(`h${index}`, price, decimal.add(price, '0.44'));
     }),
     cash: null,
-    problems: [],
   };
 
   it.each([true, false])('add up across and down in the digits shown (all: %s)', (all) => {
@@ -92,9 +92,12 @@ describe('contributions', () => {
 });
 
 describe('exposure', () => {
-  const share = (key: string, value: string) => ({ key, value, share: value });
+  const share = (key: string, value: string) => ({ key, label: key, value, share: value });
   const exposure: Exposure = {
     by: 'currency',
+    base_currency: 'EUR',
+    period: { from: '2026-01-01', to: '2026-03-31' },
+    problems: [],
     points: [
       { date: '2026-01-31', value: '1', shares: [share('EUR', '0.9'), share('USD', '0.1')] },
       {
