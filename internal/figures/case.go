@@ -14,10 +14,15 @@ func Evaluate(in Input) (Output, error) {
 	case in.valuations != nil:
 		return in.valued(p), nil
 	}
+	return in.evaluation().run(p)
+}
+
+// evaluation is a case's walk.
+func (in *Input) evaluation() evaluation {
 	return evaluation{
 		rules: in.rules, rates: &caseRates{in.rules.base, in.rates}, prices: newPriceBook(in.prices, in.entries),
 		currency: func(id market.InstrumentID) money.Currency { return in.units[id] }, entries: in.entries,
-	}.run(p)
+	}
 }
 
 // blank is an answer in which nothing is known yet.

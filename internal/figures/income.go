@@ -104,6 +104,12 @@ func Income(book ledger.Book, m *Market, from, to market.Date) (Earnings, error)
 	if err != nil {
 		return Earnings{}, err
 	}
+	return w.earnings(heard), nil
+}
+
+// earnings is what was heard on a walk, by month and year, and what its end yields.
+func (w walked) earnings(heard []earned) Earnings {
+	to := w.to
 	out := Earnings{Base: w.base, From: w.from, To: w.to, IncomeSum: noIncome(), TrailingFrom: monthsBefore(to, monthsPerYear) + 1}
 	for month := monthOf(w.from); month <= monthOf(to); month++ {
 		out.Months = append(out.Months, IncomeMonth{Month: month, IncomeSum: noIncome()})
@@ -131,7 +137,7 @@ func Income(book ledger.Book, m *Market, from, to market.Date) (Earnings, error)
 	}
 	out.yields(w, trailing)
 	out.Problems = w.found()
-	return out, nil
+	return out
 }
 
 // add books income on a month and on what paid it.
@@ -193,9 +199,13 @@ func (e *Earnings) yields(w walked, trailing map[market.InstrumentID]money.Maybe
 	}
 	for i := range e.Positions {
 		y := &e.Positions[i]
+		y.Gross = y.Gross.Named("income of", string(y.Instrument))
 		y.divide()
 		e.Trailing.Gross, e.Trailing.Value = e.Trailing.Gross.Add(y.Gross), e.Trailing.Value.Add(y.Value)
 		e.Trailing.Cost = e.Trailing.Cost.Add(y.Cost)
 	}
-	e.Trailing.divide()
+	all := &e.Trailing
+	all.Gross, all.Value = all.Gross.Named("income of the twelve months", ""), all.Value.Named("value of the open positions", "")
+	all.Cost = all.Cost.Named("cost of the open positions", "")
+	all.divide()
 }

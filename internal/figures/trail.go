@@ -63,10 +63,11 @@ type Explanation struct {
 	Problems []Problem `json:"problems"`
 }
 
-// TrailView says which part of a trail is given. The zero value gives all of it from the figure down to DepthMax.
+// TrailView says which part of a trail is given. The zero value is the figure itself and some levels below it.
 type TrailView struct {
 	Path  []int // inputs to follow from the figure, such as 0, 3, 1
-	From  int   // the first input of that node to give, so that long lists can be paged
+	Skip  int   // how many inputs of that node to leave out, so that long lists can be paged
+	Whole bool  // give as many of its inputs as an answer holds, not only the first of a long list
 	Depth int   // levels below that node; 0 for the usual, never more than trailDepthMax
 }
 
@@ -74,7 +75,8 @@ type TrailView struct {
 const (
 	trailDepthUsual = 4
 	trailDepthMax   = 40
-	trailInputsMax  = 200   // of one node
+	trailInputsMax  = 200   // of one node, but for one that is asked for whole
+	trailWholeMax   = 2_000 // of that
 	trailNodesMax   = 4_000 // of one answer
 )
 
@@ -110,9 +112,10 @@ type trailStep struct {
 // trail turns what was recorded into steps, in the words of the portfolio.
 type trail struct {
 	*trace
-	out   Output
-	units units
-	names map[string]string // what instruments and accounts are called, by their ids
+	out      Output
+	units    units
+	earnings func() (Earnings, error) // nil where there are none, as in a case of valuations alone
+	names    map[string]string        // what instruments and accounts are called, by their ids
 }
 
 // value is a step's value as a decimal.
@@ -279,11 +282,15 @@ func view(s trailStep, v TrailView) (Node, error) {
 	if depth <= 0 {
 		depth = trailDepthUsual
 	}
-	return shownNode(s, min(depth, trailDepthMax), max(v.From, 0), trailNodesMax), nil
+	inputs := trailInputsMax
+	if v.Whole {
+		inputs = trailWholeMax
+	}
+	return shownNode(s, min(depth, trailDepthMax), max(v.Skip, 0), inputs, trailNodesMax), nil
 }
 
 // shownNode gives at most so many nodes below a step; its inputs share them evenly, so that none hides the others.
-func shownNode(s trailStep, depth, from, nodes int) Node {
+func shownNode(s trailStep, depth, skip, inputs, nodes int) Node {
 	n := s.Node
 	n.Inputs = []Node{}
 	if s.below == nil {
@@ -295,13 +302,13 @@ func shownNode(s trailStep, depth, from, nodes int) Node {
 	}
 	below := s.below()
 	n.Omitted = len(below)
-	if depth == 0 || nodes <= 0 || from >= len(below) {
+	if depth == 0 || nodes <= 0 || skip >= len(below) {
 		return n
 	}
-	below = below[from:min(len(below), from+min(nodes, trailInputsMax))]
+	below = below[skip:min(len(below), skip+min(nodes, inputs))]
 	each := (nodes - len(below)) / len(below)
 	for _, in := range below {
-		n.Inputs = append(n.Inputs, shownNode(in, depth-1, 0, each))
+		n.Inputs = append(n.Inputs, shownNode(in, depth-1, 0, trailInputsMax, each))
 	}
 	n.Omitted -= len(n.Inputs)
 	return n

@@ -18,10 +18,17 @@ func ExplainCase(in Input, figure string, v TrailView) (Explanation, error) {
 		return Explanation{}, err
 	}
 	t := trail{trace: in.rules.trace, out: out, units: units{}}
+	if !in.hasFlows && in.valuations == nil {
+		t.earnings = func() (Earnings, error) {
+			again := in
+			again.rules.trace = newTrace(in.rules.base)
+			return again.evaluation().earned(out.Period.From, out.Period.To)
+		}
+	}
 	return t.explain(figure, v)
 }
 
-// Explain is how a figure of Performance came about, for the same portfolio and period. source may be nil.
+// Explain is how a figure of Performance or a yield of Income came about, for the same portfolio and period. source may be nil.
 func Explain(book ledger.Book, m *Market, from, to market.Date, method ledger.LotMethod, source PriceSource, figure string, v TrailView) (Explanation, error) {
 	record := newTrace(book.Portfolio.BaseCurrency)
 	record.sourceOf = source
@@ -38,7 +45,23 @@ func Explain(book ledger.Book, m *Market, from, to market.Date, method ledger.Lo
 	for _, a := range book.Accounts {
 		t.names[string(a.ID)] = a.Name
 	}
+	t.earnings = func() (Earnings, error) {
+		again := bookEvaluation(book, m, method)
+		again.rules.trace = newTrace(book.Portfolio.BaseCurrency)
+		again.rules.trace.sourceOf = source
+		return again.earned(out.Period.From, out.Period.To)
+	}
 	return t.explain(figure, v)
+}
+
+// earned is an evaluation's income.
+func (v evaluation) earned(from, to market.Date) (Earnings, error) {
+	var heard []earned
+	w, _, err := v.walk(from, to, func(x earned) { heard = append(heard, x) })
+	if err != nil {
+		return Earnings{}, err
+	}
+	return w.earnings(heard), nil
 }
 
 func shownValue(x *string) string {

@@ -82,7 +82,47 @@ func (t *trail) figure(path string) (trailStep, bool) {
 			return f.explain(t), true
 		}
 	}
+	for _, f := range yieldFigures() {
+		if f.name == path && t.earnings != nil {
+			return t.yield(f)
+		}
+	}
 	return trailStep{}, false
+}
+
+// yieldFigures are what the open positions paid in the twelve months up to the end of the period.
+func yieldFigures() []amountFigure[*Earnings] {
+	const paid = "Dividends and interest of the open positions in the twelve months up to the end of the period, before tax"
+	return []amountFigure[*Earnings]{
+		{"income.yield_trailing", "dividend yield", paid + ", over their value.", func(e *Earnings) money.Maybe { return e.Trailing.OnValue }},
+		{"income.yield_on_cost", "dividend yield on cost", paid + ", over their cost.", func(e *Earnings) money.Maybe { return e.Trailing.OnCost }},
+		{"income.trailing", "income of the twelve months", paid + ".", func(e *Earnings) money.Maybe { return e.Trailing.Gross }},
+	}
+}
+
+// yield works the income out once more, with a record.
+func (t *trail) yield(f amountFigure[*Earnings]) (trailStep, bool) {
+	e, err := t.earnings()
+	if err != nil {
+		return trailStep{}, false // the same walk was taken without an error before
+	}
+	unit := unitRate
+	if f.name == "income.trailing" {
+		unit = string(t.base)
+	}
+	s := t.amount(f.get(&e), f.label, unit).with(f.note)
+	if s.Value == nil && unit == unitRate {
+		s.Note += " It can't be known here: a price, a rate or a cost is missing, or there is nothing to divide by."
+		s.Operation = OpQuotient
+		s.below = func() []trailStep {
+			whole := t.amount(e.Trailing.Value, "value of the open positions", string(t.base))
+			if f.name == "income.yield_on_cost" {
+				whole = t.amount(e.Trailing.Cost, "cost of the open positions", string(t.base))
+			}
+			return []trailStep{t.amount(e.Trailing.Gross, "income of the twelve months", string(t.base)), whole}
+		}
+	}
+	return s, true
 }
 
 // positionFigure takes SYMBOL].field, or SYMBOL@ACCOUNT].field where one symbol has several positions. A symbol may have
@@ -142,6 +182,11 @@ func (t *trail) figures() []string {
 	}
 	for _, f := range rateFigures() {
 		names = append(names, f.name)
+	}
+	for _, f := range yieldFigures() {
+		if t.earnings != nil {
+			names = append(names, f.name)
+		}
 	}
 	slices.Sort(names)
 	for _, f := range positionFigures() {

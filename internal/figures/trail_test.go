@@ -568,7 +568,7 @@ func TestATrailIsOpenedPieceByPiece(t *testing.T) {
 	if string(got) != string(want) {
 		t.Errorf("%s is not %s", got, want)
 	}
-	rest := explained(t, "positions[ABC].realised_base", TrailView{Path: []int{0}, From: 1})
+	rest := explained(t, "positions[ABC].realised_base", TrailView{Path: []int{0}, Skip: 1})
 	if len(rest.Trail.Inputs) != 1 || rest.Trail.Omitted != 1 || rest.Trail.Inputs[0].Label != "cost of what was sold in s1" {
 		t.Errorf("%+v", rest.Trail)
 	}
@@ -610,7 +610,7 @@ func TestALongTrailIsBounded(t *testing.T) {
 	if n := count(e.Trail); n > trailNodesMax+1 || len(e.Trail.Inputs) != trailInputsMax || e.Trail.Omitted != 3000-trailInputsMax {
 		t.Errorf("%d nodes, %d inputs and %d omitted", n, len(e.Trail.Inputs), e.Trail.Omitted)
 	}
-	last, err := ExplainCase(in, "positions[ABC].cost", TrailView{From: 2990})
+	last, err := ExplainCase(in, "positions[ABC].cost", TrailView{Skip: 2990})
 	if err != nil || len(last.Trail.Inputs) != 10 || last.Trail.Inputs[9].Label != "cost of lot b2999" {
 		t.Errorf("%+v, %v", last.Trail.Inputs, err)
 	}
@@ -645,4 +645,38 @@ func TestAFullRecordChangesNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestADividendYieldTellsItsDividends(t *testing.T) {
+	in, err := ReadInput([]byte(`{"base_currency":"EUR","to":"2026-06-30","activities":[
+		{"id":"b1","date":"2025-01-02","type":"buy","symbol":"ABC","quantity":"10","price":"10"},
+		{"id":"d0","date":"2025-03-02","type":"dividend","symbol":"ABC","amount":"9"},
+		{"id":"d1","date":"2025-09-02","type":"dividend","symbol":"ABC","amount":"3","tax":"1"},
+		{"id":"d2","date":"2026-03-02","type":"dividend","symbol":"ABC","amount":"2"}],
+		"prices":{"ABC":{"currency":"EUR","closes":{"2025-01-02":"10","2026-06-30":"20"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for figure, want := range map[string]string{"income.yield_trailing": "0.025", "income.yield_on_cost": "0.05"} {
+		e, err := ExplainCase(in, figure, TrailView{Depth: 10})
+		if err != nil || shownValue(e.Value) != want || dividends(e.Trail) != "d1 d2" {
+			t.Errorf("%s is %s of %q, %v", figure, shownValue(e.Value), dividends(e.Trail), err)
+		}
+	}
+}
+
+// dividends are the ids of the dividends in a trail.
+func dividends(trail Node) string {
+	var ids []string
+	var look func(Node)
+	look = func(n Node) {
+		if n.Source != nil && n.Source.Field == "amount" {
+			ids = append(ids, n.Source.ID)
+		}
+		for _, in := range n.Inputs {
+			look(in)
+		}
+	}
+	look(trail)
+	return strings.Join(ids, " ")
 }
