@@ -1,8 +1,10 @@
 package figurestest
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"slices"
 
 	"pgregory.net/rapid"
@@ -22,13 +24,22 @@ type generator struct {
 	id      int
 }
 
-func (g *generator) chance(percent int, label string) bool {
-	return rapid.IntRange(1, 100).Draw(g.t, label) > 100-percent
+// below draws a number under n, each as likely as the others: rapid's own ranges favour small numbers, which makes ledgers of
+// nothing but purchases.
+func (g *generator) below(n int, label string) int {
+	drawn := 0
+	for range bits.Len(uint(n)) + 2 {
+		drawn <<= 1
+		if rapid.Bool().Draw(g.t, label) {
+			drawn++
+		}
+	}
+	return drawn % n
 }
 
-func oneOf[T any](g *generator, label string, all ...T) T {
-	return all[rapid.IntRange(0, len(all)-1).Draw(g.t, label)]
-}
+func (g *generator) chance(percent int, label string) bool { return g.below(100, label) >= 100-percent }
+
+func oneOf[T any](g *generator, label string, all ...T) T { return all[g.below(len(all), label)] }
 
 // drawLedger draws a case with activities.
 func drawLedger(t *rapid.T) *caseFile {
@@ -41,10 +52,10 @@ func drawLedger(t *rapid.T) *caseFile {
 		Scope:  oneOf(g, "scope", "account", "portfolio"),
 		Prices: map[string]*quoted{}, FX: map[string]series{}, Series: true, FeesInCost: &inCost,
 	}
-	g.first = day(18262 + rapid.IntRange(0, 400).Draw(t, "first day")) // from 2020-01-01
+	g.first = day(18262 + g.below(401, "first day")) // from 2020-01-01
 	g.on = g.first
 	g.tidy, g.awkward = !g.chance(30, "untidy"), g.chance(8, "awkward")
-	length := rapid.IntRange(0, 30).Draw(t, "length")
+	length := g.below(31, "length")
 	stride := 1
 	if g.chance(4, "long") {
 		stride = 20
@@ -54,9 +65,9 @@ func drawLedger(t *rapid.T) *caseFile {
 	if g.chance(40, "cash tracked") {
 		g.add(&activity{Type: "deposit", Amount: g.money("deposit"), Currency: g.currency(20)})
 	}
-	for range rapid.IntRange(1, 18).Draw(t, "activities") {
+	for range 1 + g.below(18, "activities") {
 		if g.chance(45, "another day") {
-			g.on = min(g.first+day(length*stride), g.on+day(rapid.IntRange(1, 6).Draw(t, "days")*stride))
+			g.on = min(g.first+day(length*stride), g.on+day((1+g.below(6, "days"))*stride))
 		}
 		g.step()
 	}
@@ -70,8 +81,8 @@ func (g *generator) market(length day) {
 	dense := oneOf(g, "dense", 15, 40, 90)
 	days := func(label string, percent int, price func() string) series {
 		s := series{}
-		if g.chance(70, label+" before") {
-			s[g.first-day(rapid.IntRange(1, 3).Draw(g.t, label+" days before"))] = price()
+		if g.chance(93, label+" before") {
+			s[g.first-day(1+g.below(3, label+" days before"))] = price()
 		}
 		for on := g.first; on <= g.first+length; on += 1 + length/40 {
 			if g.chance(percent, label+" quoted") {
@@ -80,19 +91,19 @@ func (g *generator) market(length day) {
 		}
 		return s
 	}
-	for _, symbol := range []string{"A", "B", "C"} {
-		if g.chance(6, symbol+" without prices") {
+	for _, symbol := range []string{"A", "B", "C", "S", "T"} {
+		if g.chance(5, symbol+" without prices") {
 			continue
 		}
 		code := oneOf(g, "unit", g.c.Base, g.c.Base, "USD", "EUR", "GBP", "GBp", "JPY")
 		g.c.Prices[symbol] = &quoted{code, days(symbol, dense, func() string { return g.price("close") })}
 	}
 	for _, code := range []string{"EUR", "USD", "GBP", "JPY"} {
-		if code == g.c.Base || g.chance(6, code+" without rates") {
+		if code == g.c.Base || g.chance(4, code+" without rates") {
 			continue
 		}
 		s := days(code, dense/2, func() string { return g.rate("rate") })
-		if !g.chance(8, code+" only later") {
+		if !g.chance(4, code+" only later") {
 			s[g.first-4] = g.rate("first rate")
 		}
 		g.c.FX[code] = s
@@ -108,12 +119,12 @@ func (g *generator) market(length day) {
 // period draws what is looked at, sometimes left to the file.
 func (g *generator) period(length day) {
 	if g.chance(60, "from") {
-		from := g.first + day(rapid.IntRange(-2, int(length)).Draw(g.t, "start"))
+		from := g.first + day(g.below(int(length)+3, "start")-2)
 		g.c.From = &from
 	}
 	if g.chance(60, "to") {
 		from, _ := g.c.period()
-		to := from + day(rapid.IntRange(0, int(length)+2).Draw(g.t, "end"))
+		to := from + day(g.below(int(length)+3, "end"))
 		g.c.To = &to
 	} else if from, to := g.c.period(); to < from {
 		g.c.To = &from
@@ -128,7 +139,7 @@ func (g *generator) shuffle() {
 	key := map[day]int{}
 	for _, a := range g.c.Activities {
 		if _, ok := key[a.Date]; !ok {
-			key[a.Date] = rapid.IntRange(0, 5).Draw(g.t, "place in file")
+			key[a.Date] = g.below(6, "place in file")
 		}
 	}
 	slices.SortStableFunc(g.c.Activities, func(a, b *activity) int { return key[a.Date] - key[b.Date] })
@@ -169,8 +180,11 @@ func (g *generator) quantity(label string) string {
 }
 
 // part is some of a quantity, above 0, as a decimal; "" where there is none that can be written.
-func (g *generator) part(of fraction, label string) string {
+func (g *generator) part(symbol string, of fraction, label string) string {
 	of = new(big.Rat).Abs(of)
+	if n := g.o.rounds[symbol]; n > 1 || n == 1 && g.c.Scope == "portfolio" {
+		return g.some(of)
+	}
 	part := of
 	if g.chance(70, label+" in part") {
 		part = times(of, oneOf(g, label, big.NewRat(1, 2), big.NewRat(1, 4), big.NewRat(3, 4), big.NewRat(1, 10), big.NewRat(9, 10)))
@@ -178,7 +192,12 @@ func (g *generator) part(of fraction, label string) string {
 	if places, ok := part.FloatPrec(); ok && places <= 45 {
 		return plain(part)
 	}
-	text := times(of, big.NewRat(3, 5)).FloatString(3) // of something without an end, less than there is
+	return g.some(of)
+}
+
+// some is a part of what has no end: less than there is, however it was rounded.
+func (g *generator) some(of fraction) string {
+	text := times(of, big.NewRat(3, 5)).FloatString(3)
 	if number(text).Sign() == 0 || number(text).Cmp(of) >= 0 {
 		return ""
 	}
@@ -196,7 +215,7 @@ func (g *generator) currency(percent int) string {
 // costs gives an activity a fee and a tax, both well under what it is worth.
 func (g *generator) costs(a *activity, gross fraction) {
 	for _, into := range []*string{&a.Fee, &a.Tax} {
-		switch rapid.IntRange(0, 5).Draw(g.t, "costs") {
+		switch g.below(6, "costs") {
 		case 0, 1:
 			cost := times(gross, oneOf(g, "share", big.NewRat(1, 100), big.NewRat(1, 8), big.NewRat(3, 10)))
 			if places, ok := cost.FloatPrec(); ok && places < 50 {
@@ -226,6 +245,25 @@ var accounts = []string{"main", "x", "y", "z"}
 func (g *generator) account() string { return oneOf(g, "account", "", "x", "y") }
 
 func (g *generator) symbol() string { return oneOf(g, "symbol", "A", "B", "C") }
+
+// somewhere gives an activity a symbol and an account that mostly hold some of it.
+func (g *generator) somewhere(a *activity) {
+	var all []place
+	for at, q := range g.amounts {
+		if q.Sign() != 0 {
+			all = append(all, at)
+		}
+	}
+	if len(all) == 0 || g.chance(10, "anywhere") {
+		a.Symbol = g.symbol()
+		return
+	}
+	slices.SortFunc(all, func(x, y place) int {
+		return cmp.Or(cmp.Compare(x.symbol, y.symbol), cmp.Compare(x.account, y.account))
+	})
+	at := oneOf(g, "holding", all...)
+	a.Symbol, a.Account = at.symbol, at.account
+}
 
 // add writes an activity down and does what it does.
 func (g *generator) add(a *activity) {

@@ -7,7 +7,7 @@ import (
 
 // kinds are what a step can be, common ones more often.
 var kinds = []string{
-	"buy", "buy", "buy", "buy", "buy", "sell", "sell", "sell", "sell", "deliver_in", "deliver_out", "transfer", "transfer", "deposit", "withdrawal",
+	"buy", "buy", "buy", "buy", "buy", "sell", "sell", "sell", "sell", "sell", "deliver_in", "deliver_out", "deliver_out", "transfer", "transfer", "deposit", "withdrawal",
 	"dividend", "dividend", "interest", "fee", "tax", "cash_transfer", "split", "split", "spin_off", "merger", "return_of_capital", "rename", "write_off",
 }
 
@@ -112,7 +112,7 @@ func (g *generator) adds(a *activity) bool {
 	a.Quantity = g.quantity("quantity")
 	switch {
 	case short && g.chance(60, "covers"):
-		if part := g.part(quantityOf(lots), "cover"); part != "" {
+		if part := g.part(a.Symbol, quantityOf(lots), "cover"); part != "" {
 			a.Quantity = part
 		}
 	case g.tidy && g.c.Method == "average" && !short:
@@ -146,20 +146,13 @@ func (g *generator) opposed(a *activity, sign int) bool {
 
 // reduce sells or delivers out, and sometimes sells what isn't there.
 func (g *generator) reduce(a *activity) bool {
-	a.Symbol = g.symbol()
+	g.somewhere(a)
 	own := g.held(a.Symbol, a.Account)
 	lots := g.o.positions[g.o.at(a.Symbol, named(a.Account))]
 	all := quantityOf(lots)
-	if g.c.Scope == "portfolio" && g.o.inexact {
-		for _, l := range lots {
-			if _, end := l.quantity.FloatPrec(); !end {
-				return false // what is left of all of it depends on where accounts rounded
-			}
-		}
-	}
 	switch {
 	case all.Sign() > 0 && a.Type == "sell" && g.c.Method != "specific" && !g.opposed(a, 1) && g.chance(8, "through zero"):
-		if places, ok := all.FloatPrec(); !ok || places > 20 {
+		if places, ok := all.FloatPrec(); !ok || places > 20 || g.o.rounds[a.Symbol] > 0 {
 			return false
 		}
 		a.Quantity = plain(plus(all, number(g.quantity("beyond"))))
@@ -171,7 +164,7 @@ func (g *generator) reduce(a *activity) bool {
 			}
 			most = smaller(own, all)
 		}
-		if a.Quantity = g.part(most, "sold"); a.Quantity == "" || !g.choose(a, lots) {
+		if a.Quantity = g.part(a.Symbol, most, "sold"); a.Quantity == "" || !g.choose(a, lots) {
 			return false
 		}
 	case a.Type == "sell" && !g.opposed(a, 1) && g.chance(35, "short"):
@@ -199,6 +192,9 @@ func (g *generator) choose(a *activity, lots []*lot) bool {
 		if g.chance(30, "a part of the lot") {
 			part = smaller(left, times(l.quantity, big.NewRat(1, 2)))
 		}
+		if g.o.rounds[a.Symbol] > 0 {
+			part = smaller(left, number(g.some(l.quantity)))
+		}
 		if places, ok := part.FloatPrec(); !ok || places > 50 {
 			continue
 		}
@@ -222,7 +218,7 @@ func (g *generator) choose(a *activity, lots []*lot) bool {
 
 // moves transfers to another account.
 func (g *generator) moves(a *activity) bool {
-	a.Symbol = g.symbol()
+	g.somewhere(a)
 	a.ToAccount = oneOf(g, "to account", "x", "y", "z", "main")
 	own := g.held(a.Symbol, a.Account)
 	lots := g.o.positions[g.o.at(a.Symbol, named(a.Account))]
@@ -232,13 +228,13 @@ func (g *generator) moves(a *activity) bool {
 	if to := g.o.positions[g.o.at(a.Symbol, a.ToAccount)]; len(to) > 0 && to[0].quantity.Sign() < 0 {
 		return false
 	}
-	a.Quantity = g.part(own, "moved")
+	a.Quantity = g.part(a.Symbol, own, "moved")
 	g.aside(a)
 	return a.Quantity != "" && g.choose(a, lots)
 }
 
 func (g *generator) pays(a *activity) bool {
-	a.Symbol = g.symbol()
+	g.somewhere(a)
 	own := g.held(a.Symbol, a.Account)
 	all := quantityOf(g.o.positions[g.o.at(a.Symbol, named(a.Account))])
 	if own.Sign() != all.Sign() {
@@ -257,7 +253,7 @@ func (g *generator) pays(a *activity) bool {
 
 // acts draws a corporate action on what somebody holds.
 func (g *generator) acts(a *activity) bool {
-	a.Symbol = oneOf(g, "acting symbol", "A", "B", "C", "S", "T")
+	g.somewhere(a)
 	own, long, short := g.held(a.Symbol, a.Account), 0, 0
 	holders, owing := 0, 0
 	for at, lots := range g.o.positions {

@@ -249,6 +249,7 @@ func (o *oracle) act(a *activity, b booking) {
 	}
 	o.charge(a, b, place{}, true)
 	o.pay(a, b, negated(plus(b.fee, b.tax)))
+	o.rounded(a)
 	slices.SortFunc(touched, func(x, y place) int { return cmp.Compare(x.account, y.account) })
 	all := whole(0)
 	for _, at := range touched {
@@ -282,6 +283,22 @@ func (o *oracle) act(a *activity, b booking) {
 		default:
 			panic("no such type: " + a.Type)
 		}
+	}
+}
+
+// rounded counts how often quantities were rounded on their way.
+func (o *oracle) rounded(a *activity) {
+	to := a.ToSymbol
+	if to == "" {
+		to = a.Symbol
+	} else {
+		o.rounds[to] += o.rounds[a.Symbol]
+	}
+	if a.Ratio == "" {
+		return
+	}
+	if _, end := per(ratio(a.Ratio)).FloatPrec(); !end {
+		o.rounds[to]++
 	}
 }
 

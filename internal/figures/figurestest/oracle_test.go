@@ -70,13 +70,14 @@ type oracle struct {
 	events    []event
 	disposals []disposal
 
-	inexact   bool   // a quotient had no end within 34 digits, so that the order of rounding shows
-	ambiguous string // the contract leaves open which lot was meant
-	mixed     bool   // lots went from one position to another, so that only totals of profit are laid down
+	inexact   bool           // a quotient had no end within 34 digits, so that the order of rounding shows
+	ambiguous string         // the contract leaves open which lot was meant
+	rounds    map[string]int // how often quantities of a symbol had no end, so that nobody can write down all of it
+	mixed     bool           // lots went from one position to another, so that only totals of profit are laid down
 }
 
 func newOracle(c *caseFile) *oracle {
-	o := &oracle{c: c, units: map[string]string{}, positions: map[place][]*lot{}, cash: map[till]fraction{}}
+	o := &oracle{c: c, units: map[string]string{}, positions: map[place][]*lot{}, cash: map[till]fraction{}, rounds: map[string]int{}}
 	for symbol, p := range c.Prices {
 		o.units[symbol], _ = major(p.Currency)
 	}
