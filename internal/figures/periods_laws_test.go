@@ -45,9 +45,22 @@ func rateText(f *Float) any {
 	return float64(*f)
 }
 
-// drawPast draws a portfolio with a period; now and then one of its instruments has no price for a while at the beginning.
+// drawPast draws a portfolio of activities of any type with a period; now and then one of its instruments has no price for a
+// while at the beginning.
 func drawPast(t *rapid.T) (ledger.Book, *Market, market.Date, market.Date) {
 	book, m := drawBook(t, rapid.Bool().Draw(t, "shorts"))
+	book.Portfolio.LotMethod = rapid.SampledFrom([]ledger.LotMethod{ledger.FIFO, ledger.LIFO, ledger.HIFO, ledger.Average}).Draw(t, "lots")
+	scope := rapid.SampledFrom([]ledger.LotScope{ledger.ScopeAccount, ledger.ScopePortfolio}).Draw(t, "scope")
+	if ledger.CheckLots(book, book.Portfolio.LotMethod, scope) == nil {
+		book.Portfolio.LotScope = scope
+	}
+	for i := range rapid.IntRange(0, 15).Draw(t, "more") {
+		a := drawAny(t, book, 100+i)
+		a.Date = market.Date(19000 + rapid.IntRange(0, 60).Draw(t, "day of it"))
+		if after, err := ledger.Apply(book, ledger.Changes{Added: []ledger.Activity{a}}, 19000+100); err == nil {
+			book = after
+		}
+	}
 	if rapid.IntRange(0, 4).Draw(t, "late prices") == 0 {
 		for _, id := range []market.InstrumentID{"i0", market.RateID("USD")} {
 			s := m.Series[id]

@@ -375,3 +375,21 @@ func TestPriceGapsByHand(t *testing.T) {
 		}
 	}
 }
+
+// A gap among many closes is found, and only days on which something was held count: ten of them are no gap, eleven are.
+func TestPriceGapsAmongDailyCloses(t *testing.T) {
+	var closes []string
+	for on := market.MustDate("2024-01-01"); on <= market.MustDate("2024-04-30"); on++ {
+		if on <= market.MustDate("2024-02-16") || on >= market.MustDate("2024-03-08") { // 14 weekdays between
+			closes = append(closes, on.String(), "10")
+		}
+	}
+	m := marketOf(map[market.InstrumentID]string{"eu": "EUR " + strings.Join(closes, " ")})
+	for sold, want := range map[string]int{"2024-03-02": 0, "2024-03-04": 0, "2024-03-05": 1, "2024-04-01": 1} {
+		book := bookOf(t, []market.Instrument{euroFund}, "2024-01-02 buy eu 1 10 EUR 0 0", sold+" sell eu 1 10 EUR 0 0")
+		found, err := PriceGaps(book, m, market.NoDate, market.MustDate("2024-04-30"))
+		if err != nil || len(found) != want {
+			t.Errorf("sold on %s: %+v %v, want %d", sold, found, err, want)
+		}
+	}
+}
