@@ -259,3 +259,21 @@ func TestPastShortSales(t *testing.T) {
 		}
 	}
 }
+
+// Lots can't lie in an account that is short of the same; where all accounts share them, they needn't.
+func TestTransfersToShortAccounts(t *testing.T) {
+	book := testBook()
+	book.Portfolio.AllowShort = true
+	book = mustApply(t, book, Changes{Added: []Activity{trade("b1", "2024-01-01", Buy, "5"), in("b", trade("s1", "2024-01-02", Sell, "1"))}})
+	move := trade("t", "2024-01-03", Transfer, "2")
+	move.ToAccount = "b"
+	_, err := Apply(book, Changes{Added: []Activity{move}}, today)
+	if e, ok := errors.AsType[*fault.Error](err); !ok || e.Places[0].Location != "activities[0].to_account" {
+		t.Errorf("to an account that is short: %v", err)
+	}
+	book.Portfolio.LotScope = ScopePortfolio
+	book = mustApply(t, book, Changes{Added: []Activity{move}})
+	if err := CheckLots(book, FIFO, ScopeAccount); err == nil || !strings.Contains(err.Error(), "2024-01-03") {
+		t.Errorf("by account again: %v", err)
+	}
+}
