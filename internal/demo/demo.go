@@ -124,7 +124,7 @@ func (w *World) person(number int, seed uint64, h *history) Person {
 	id := fmt.Sprintf("demo-%03d", number)
 	s := saver{
 		all: w.all, history: h, random: random, base: base, account: ledger.AccountID(id + "-main"),
-		currency: map[money.Currency]int{}, held: map[int]money.Decimal{}, id: id,
+		currency: map[money.Currency]int{}, held: map[int]money.Decimal{}, id: id, event: eventOf(number),
 	}
 	for i := range w.all {
 		if w.all[i].Class == market.FX {

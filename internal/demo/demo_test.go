@@ -74,6 +74,11 @@ func TestNobodySpendsMoreThanTheyHave(t *testing.T) {
 				held[a.Instrument] = held[a.Instrument].Sub(*a.Quantity)
 			case ledger.Split:
 				held[a.Instrument] = held[a.Instrument].Mul(a.Ratio.New)
+			case ledger.SpinOff, ledger.Merger:
+				held[a.ToInstrument] = held[a.ToInstrument].Add(a.Ratio.Apply(held[a.Instrument]))
+				if a.Type == ledger.Merger {
+					held[a.Instrument] = money.Zero
+				}
 			}
 			if cash.Sign() < 0 || held[a.Instrument].Sign() < 0 {
 				t.Fatalf("%s after %s: cash %s, held %s", p.User.Email, a.ID, cash, held[a.Instrument])
@@ -94,12 +99,40 @@ func cashOf(a ledger.Activity) money.Decimal {
 		return a.Amount.Neg()
 	case ledger.Dividend:
 		return a.Amount.Sub(a.Tax).Mul(rate)
+	case ledger.Merger, ledger.ReturnOfCapital:
+		return a.Amount.Mul(rate)
 	case ledger.Buy:
 		return a.Price.Mul(*a.Quantity).Add(a.Fee).Mul(rate).Neg()
 	case ledger.Sell:
 		return a.Price.Mul(*a.Quantity).Sub(a.Fee).Mul(rate)
 	default:
 		return money.Zero
+	}
+}
+
+// Some holdings are spun off, merged and paid back, and every book is one that the ledger takes.
+func TestSomethingBefallsSomeHoldings(t *testing.T) {
+	const people = 24
+	w := world(t, people)
+	kinds := map[ledger.Type]int{}
+	instruments := map[market.InstrumentID]market.Instrument{}
+	for _, i := range w.Instruments {
+		instruments[i.ID] = i
+	}
+	for _, p := range w.People {
+		for _, a := range p.Activities {
+			kinds[a.Type]++
+		}
+		book := p.Book(instruments)
+		book.Activities = nil
+		if _, err := ledger.Apply(book, ledger.Changes{Added: p.Activities}, market.DateOf(now)); err != nil {
+			t.Errorf("%s: %v", p.User.Email, err)
+		}
+	}
+	for _, kind := range events {
+		if kinds[kind] != people/eventEach/len(events) {
+			t.Errorf("%d of %s: %v", kinds[kind], kind, kinds)
+		}
 	}
 }
 
@@ -136,8 +169,12 @@ func TestEverybodyHoldsSomethingThatTradesAtAnyHour(t *testing.T) {
 	for _, p := range w.People {
 		held := map[market.InstrumentID]bool{}
 		for _, a := range p.Activities {
-			if a.Type == ledger.Buy {
+			switch a.Type {
+			case ledger.Buy:
 				held[a.Instrument] = true
+			case ledger.Merger:
+				delete(held, a.Instrument)
+				held[a.ToInstrument] = true
 			}
 		}
 		for hour := range 24 {

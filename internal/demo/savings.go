@@ -26,6 +26,8 @@ type saver struct {
 	held       map[int]money.Decimal
 	activities []ledger.Activity
 	id         string
+	event      ledger.Type // what befalls one of the holdings one day, empty for nothing
+	happened   bool
 }
 
 const (
@@ -38,6 +40,8 @@ const (
 	withdrawChance   = 0.015
 	dividendTax      = 0.15
 	dividendQuarter  = 3 // months between dividends
+	eventMonth       = 9 // after which something befalls a holding
+	eventEach        = 4 // every so many people, one of each kind in turn
 )
 
 // pick chooses what a person buys: something of each part of the day, so that they always hold something that trades, and more as they like.
@@ -120,6 +124,9 @@ func (s *saver) save(from int, monthly float64, daily bool) {
 				s.dividends(d)
 			}
 			s.occasional(d)
+			if months >= eventMonth && s.event != "" && !s.happened {
+				s.happens(d)
+			}
 			if !daily {
 				for range 1 + s.random.IntN(monthlyBuysMax) {
 					s.buy(d, s.target(), 0.3+0.4*s.random.Float64())
