@@ -1,6 +1,9 @@
 package figures
 
 import (
+	"cmp"
+	"strings"
+
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -45,6 +48,14 @@ func Explain(book ledger.Book, m *Market, from, to market.Date, method ledger.Lo
 	for _, a := range book.Accounts {
 		t.names[string(a.ID)] = a.Name
 	}
+	for i := range book.Activities {
+		a := &book.Activities[i]
+		text := a.Date.String() + " " + noun(a.Type)
+		if a.Instrument != "" {
+			text += " of " + cmp.Or(t.names[string(a.Instrument)], string(a.Instrument))
+		}
+		t.names[string(a.ID)] = text
+	}
 	t.earnings = func() (Earnings, error) {
 		again := bookEvaluation(book, m, method)
 		again.rules.trace = newTrace(book.Portfolio.BaseCurrency)
@@ -52,6 +63,19 @@ func Explain(book ledger.Book, m *Market, from, to market.Date, method ledger.Lo
 		return again.earned(out.Period.From, out.Period.To)
 	}
 	return t.explain(figure, v)
+}
+
+// noun is what an activity of a type is called.
+func noun(t ledger.Type) string {
+	switch t {
+	case ledger.Buy:
+		return "purchase"
+	case ledger.Sell:
+		return "sale"
+	case ledger.DeliverIn, ledger.DeliverOut:
+		return "delivery"
+	}
+	return strings.ReplaceAll(string(t), "_", " ")
 }
 
 // earned is an evaluation's income.

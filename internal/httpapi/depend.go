@@ -69,6 +69,8 @@ type Live interface {
 	Value(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (live.Valued, error)
 	// WithMarks is a book's past with the latest prices as its newest closes.
 	WithMarks(book *ledger.Book, past *figures.Market) *figures.Market
+	// PriceSource is who gave the price of a day, where it is the latest one.
+	PriceSource(id market.InstrumentID, on market.Date) (source, state string)
 	// Stream writes events until the client leaves or the session ends; an error means that nothing was written.
 	Stream(w http.ResponseWriter, r *http.Request, request live.StreamRequest) error
 	// Revoke ends a user's streams on every node; those whose session still stands come back.

@@ -84,8 +84,10 @@ func (s *Server) addFigureRoutes() {
 			{Name: "lot_method", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"fifo", "lifo", "hifo", "average", "specific"}}, Description: "Left out: the portfolio's"},
 			{Name: "lot_scope", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"account", "portfolio"}}, Description: "Left out: the portfolio's"},
 		},
-		Responses: map[string]*huma.Response{"200": {Description: "The figures of the period", Content: jsonContent(s.schemaOf(Performance{}))}},
+		Responses: map[string]*huma.Response{"200": {Description: "The figures of the period; with explain an Explanation", Content: jsonContent(s.schemaOf(Performance{}))}},
 	}
+	performance.Parameters = append(performance.Parameters, explainParams()...)
+	s.schemaOf(Explanation{})
 	s.written(route{method: "GET", path: portfolioPrefix + "/performance", action: access.ReadPortfolio, tag: tag, summary: "The figures of a period, as the evaluate command gives them"}, performance, s.servePerformance)
 	typed(s, route{method: "GET", path: portfolioPrefix + "/history", action: access.ReadPortfolio, tag: tag, summary: "The daily series"}, http.StatusOK, s.history)
 	typed(s, route{method: "GET", path: portfolioPrefix + "/allocation", action: access.ReadPortfolio, tag: tag, summary: "How the value is spread"}, http.StatusOK, s.allocation)
@@ -154,6 +156,10 @@ func (s *Server) servePerformance(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, r, err)
 			return
 		}
+	}
+	if query.Has("explain") {
+		s.serveExplanation(w, r, as, m, from, to)
+		return
 	}
 	out, err := figures.Performance(as, m, from, to, "")
 	if err != nil {

@@ -80,6 +80,7 @@ type Server struct {
 	streams        *gauge
 	open           *openStreams
 	largeBodies    *room
+	explaining     *room
 	flights        inFlight
 	sessions       *sessionCache
 	draining       atomic.Bool
@@ -98,6 +99,7 @@ func New(o Options) (*Server, error) {
 		streams:        newGauge(limits.StreamsUser, limits.StreamsNode),
 		open:           newOpenStreams(),
 		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
+		explaining:     newRoom(explainingMax, explainingWaitingMax),
 		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
 	}
 	s.options.PublicURL = strings.TrimSuffix(o.PublicURL, "/")

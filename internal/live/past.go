@@ -28,6 +28,15 @@ func (h *Hub) WithMarks(book *ledger.Book, past *figures.Market) *figures.Market
 	return out
 }
 
+// PriceSource is who gave the price of a day, where it is the latest one; of older days nothing is known. It makes a
+// figures.PriceSource, which has a state too: a past close has none.
+func (h *Hub) PriceSource(id market.InstrumentID, on market.Date) (source, state string) {
+	if mark, ok := h.marks.Mark(id); ok && market.DateOf(mark.MarketTime.UTC()) == on {
+		return mark.Source, ""
+	}
+	return "", ""
+}
+
 // pricedIn is everything that a book's figures need a price or a rate of.
 func pricedIn(book *ledger.Book) map[market.InstrumentID]struct{} {
 	ids := map[market.InstrumentID]struct{}{}

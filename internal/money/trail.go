@@ -187,7 +187,9 @@ func unchanged(op operation, m, n Maybe) (Maybe, bool) {
 
 // negation says whether the number is nothing but another one's negation: two of them are none, and of a product the whole is
 // negated.
-func (m Maybe) negation() bool { return m.trail != nil && m.trail.op == opNegation && m.trail.label == nil }
+func (m Maybe) negation() bool {
+	return m.trail != nil && m.trail.op == opNegation && m.trail.label == nil
+}
 
 // recorder is who records the number, nil where nobody does.
 func (m Maybe) recorder() *Recorder {

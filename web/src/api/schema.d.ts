@@ -843,6 +843,16 @@ export interface components {
             /** @description The recovery; null where there is none yet */
             to: string | null;
         };
+        Explanation: {
+            figure: string;
+            label: string;
+            period: components["schemas"]["FigurePeriod"];
+            problems: components["schemas"]["Trouble"][];
+            trail: components["schemas"]["TrailNode"];
+            /** @description A currency, units, days, rate (a fraction), or one per another such as EUR/USD */
+            unit: string;
+            value: string | null;
+        };
         Exposure: {
             base_currency: string;
             /** @enum {string} */
@@ -1442,6 +1452,43 @@ export interface components {
             unrealised: string | null;
             value: string | null;
             value_start: string | null;
+        };
+        TrailNode: {
+            date?: string;
+            inputs: components["schemas"]["TrailNode"][];
+            label: string;
+            note?: string;
+            /**
+             * Format: int64
+             * @description How many inputs are left out; ask with this node's path to get them
+             */
+            omitted?: number;
+            /** @enum {string} */
+            operation: "input" | "sum" | "difference" | "negation" | "product" | "quotient" | "share" | "chain" | "growth" | "log_growth" | "power" | "root" | "mean" | "deviation" | "semi_deviation" | "downside" | "regression" | "series";
+            /** @description Where an input was read */
+            source?: components["schemas"]["TrailSource"];
+            unit: string;
+            /** @description null where it can't be known */
+            value: string | null;
+        };
+        TrailSource: {
+            /** @description Of a rate */
+            currency?: string;
+            date?: string;
+            /** @description Of the activity */
+            field?: string;
+            /** @description Of an activity */
+            id?: string;
+            /** @enum {string} */
+            kind: "activity" | "price" | "rate" | "valuation" | "flow" | "benchmark" | "setting";
+            /** @description Of a setting */
+            name?: string;
+            /** @description Who gave the price, where that is known */
+            source?: string;
+            /** @description Of the price, where that is known */
+            state?: string;
+            /** @description Of a price */
+            symbol?: string;
         };
         TrailingIncome: {
             from: string;
@@ -2593,6 +2640,14 @@ export interface operations {
                 lot_method?: "fifo" | "lifo" | "hifo" | "average" | "specific";
                 /** @description Left out: the portfolio's */
                 lot_scope?: "account" | "portfolio";
+                /** @description A figure, such as totals.profit, returns.twr, risk.sharpe, income.yield_trailing or positions[SYMBOL].cost_base: the answer is an Explanation, how it came about */
+                explain?: string;
+                /** @description With explain: the inputs to follow from the figure, such as 0.3.1. The answer's trail begins there, with up to 2,000 of its inputs */
+                path?: string;
+                /** @description With explain: how many inputs of that step to leave out */
+                skip?: number;
+                /** @description With explain: how many levels of steps to give below it, 4 if left out and 40 at most */
+                depth?: number;
             };
             header?: never;
             path: {
@@ -2602,7 +2657,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The figures of the period */
+            /** @description The figures of the period; with explain an Explanation */
             200: {
                 headers: {
                     [name: string]: unknown;
