@@ -46,7 +46,7 @@ func (p *Pulse) Reset(h *Holdings, today market.Date, marks Marks) {
 // addAll adds up from nothing.
 func (p *Pulse) addAll() {
 	for i := range p.v.units {
-		p.v.units[i].local = localSums{}
+		p.v.units[i].local, p.v.units[i].summed = localSums{}, false
 	}
 	p.whole, p.seen, p.v.any = len(p.v.splits) == 0, p.seen[:0], false
 	for i := range p.v.held {
@@ -78,6 +78,7 @@ func (p *Pulse) update() bool {
 			return false
 		}
 		u.local.remove(&before)
+		u.summed = false
 		s.mark, s.current = mark, current
 	}
 	return true
@@ -134,19 +135,29 @@ func (s *localSums) remove(d *day) {
 
 // sum puts a currency's sums into the totals.
 func (u *unit) sum(v *valuing) {
-	now, ok := u.now.Get()
-	if !ok {
-		return // nothing was added up
+	if !u.summed {
+		u.summed, u.base = true, u.local.inBase(u.now, u.before)
 	}
-	s := &u.local
-	v.priced = v.priced.Add(s.worth.Mul(now))
-	before, ok := u.before.Get()
+	v.priced, v.start = v.priced.Add(u.base.worth), v.start.Add(u.base.start)
+	v.prices, u.changed = v.prices.Add(u.base.prices), u.changed.Add(u.base.changed)
+}
+
+// inBase multiplies sums by rates; where these are unknown, nothing was added up.
+func (s *localSums) inBase(rate, rateBefore money.Maybe) (b baseSums) {
+	b.start = money.Known(money.Zero)
+	now, ok := rate.Get()
 	if !ok {
-		return
+		return b
 	}
-	v.start = v.start.Add(money.Known(s.was.Mul(before)))
-	v.prices = v.prices.Add(s.value.Sub(s.was).Sub(s.spent).Mul(before))
-	u.changed = u.changed.Add(s.value.Mul(now.Sub(before))).Sub(s.booked.Sub(s.spent.Mul(before)))
+	b.worth = s.worth.Mul(now)
+	before, ok := rateBefore.Get()
+	if !ok {
+		return b
+	}
+	b.start = money.Known(s.was.Mul(before))
+	b.prices = s.value.Sub(s.was).Sub(s.spent).Mul(before)
+	b.changed = s.value.Mul(now.Sub(before)).Sub(s.booked.Sub(s.spent.Mul(before)))
+	return b
 }
 
 // Totals are what Value gives, without positions, contributions and problems; good until the next Reset.

@@ -126,6 +126,8 @@ type unit struct {
 	now, before money.Maybe
 	changed     money.Decimal // what its rate did today, in the base currency
 	local       localSums
+	summed      bool // local and the rates are as they were when base was worked out
+	base        baseSums
 }
 
 // localSums are what all positions of a currency that have no gaps come to in it, so that a rate is multiplied but once.
@@ -133,6 +135,12 @@ type localSums struct {
 	worth, value, was, spent money.Decimal
 	booked                   money.Decimal // in the base currency
 	holdings                 int           // that are in them
+}
+
+// baseSums are localSums in the base currency.
+type baseSums struct {
+	worth, prices, changed money.Decimal
+	start                  money.Maybe
 }
 
 // valuing is a valuation in the making.
@@ -166,7 +174,7 @@ func (v *valuing) begin(h *Holdings, today market.Date, read Marks) {
 		u := &v.units[i]
 		u.changed = money.Zero
 		if of := v.crossed(u.currency); of != u.of {
-			u.of = of
+			u.of, u.summed = of, false
 			u.now, u.before = v.cross(u.currency, of)
 		}
 	}
