@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -25,7 +26,6 @@ type frame struct {
 // scratch is what one worker needs to make frames; everything in it is good until the next look.
 type scratch struct {
 	*builder
-	seed  maphash.Seed
 	pulse *figures.Pulse // of the watch that is looked at
 
 	delta     event.Delta // without lists
@@ -53,7 +53,7 @@ type made struct {
 }
 
 func newScratch(h *Hub) *scratch {
-	return &scratch{builder: h.newBuilder(), seed: h.seed}
+	return &scratch{builder: h.newBuilder()}
 }
 
 // assess works out the totals of a portfolio, and what each part of its document rests on.
@@ -111,24 +111,27 @@ func (s *scratch) positionsRestOn(revision uint64) (prices tally) {
 	s.rates = s.keyed()
 	s.holdings = s.holdings[:0]
 	s.next = 0
+	s.key = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(s.key[:0], revision), today)
+	whole := s.keyed()
 	for i := range s.pulse.Len() {
-		state := market.StateNone
-		v := s.view(s.pulse.Instrument(i))
-		s.key = binary.LittleEndian.AppendUint64(s.key[:0], revision)
-		s.key = binary.LittleEndian.AppendUint64(s.key, today)
-		if v != nil && v.mark != nil {
-			state = v.state
-			s.key = appendBools(binary.LittleEndian.AppendUint64(s.key, uint64(v.mark.Sequence)), v.current)
+		state, hash := market.StateNone, whole
+		if v := s.view(s.pulse.Instrument(i)); v != nil {
+			state, hash = v.state, mixed(hash, v.hash)
 		}
-		s.key = append(s.key, state...)
 		if s.pulse.Currency(i) != base {
-			s.key = binary.LittleEndian.AppendUint64(s.key, s.rates)
+			hash = mixed(hash, s.rates)
 		}
-		s.holdings = append(s.holdings, s.keyed())
+		s.holdings = append(s.holdings, hash)
 		prices.add(state)
 		s.delta.State = worse(s.delta.State, s.quality(state, s.pulse.Currency(i)))
 	}
 	return prices
+}
+
+// mixed makes one hash of two.
+func mixed(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b|1) // odd, so that nothing of a gets lost
+	return high ^ low ^ b
 }
 
 // appendMark appends what tells a mark from any other of its instrument.

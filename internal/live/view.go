@@ -1,6 +1,8 @@
 package live
 
 import (
+	"encoding/binary"
+	"hash/maphash"
 	"time"
 
 	"folioscope/internal/figures"
@@ -22,7 +24,8 @@ type view struct {
 	known   bool // whether the rest is worked out
 	mic     string
 	state   market.State
-	current bool // whether the price tells of the day at its market, see currentAt
+	current bool   // whether the price tells of the day at its market, see currentAt
+	hash    uint64 // of what a position's figures rest on: which mark it is, its state and whether it is current
 }
 
 // sighting is a market's session at a second; market hours begin and end at whole ones.
@@ -35,6 +38,7 @@ type sighting struct {
 // the next look.
 type builder struct {
 	hours     market.Sessions
+	seed      maphash.Seed
 	simulated bool // the whole installation runs on a made-up market
 	positions func(*journal.Held) *figures.Holdings
 
@@ -61,7 +65,7 @@ type rated struct {
 
 func (h *Hub) newBuilder() *builder {
 	return &builder{
-		hours: h.sessions, simulated: h.simulated, positions: h.positions,
+		hours: h.sessions, seed: h.seed, simulated: h.simulated, positions: h.positions,
 		views: make(map[market.InstrumentID]*view), sessions: make(map[string]sighting),
 	}
 }
@@ -112,6 +116,16 @@ func (b *builder) fill(v *view, id market.InstrumentID) {
 		v.state = market.StateOf(*v.mark, instrument, b, b.now)
 		v.current = b.currentAt(v.mark, &instrument)
 	}
+	v.hash = b.hash(v)
+}
+
+func (b *builder) hash(v *view) uint64 {
+	var buffer [32]byte
+	key := append(buffer[:0], v.state...)
+	if v.mark != nil {
+		key = appendBools(binary.LittleEndian.AppendUint64(key, uint64(v.mark.Sequence)), v.current)
+	}
+	return maphash.Bytes(b.seed, key)
 }
 
 // currentAt says whether a price still tells of the day at its market: until the next session opens, people ask what the
