@@ -51,6 +51,8 @@ type Lot struct {
 	Account  AccountID // where it was opened, or moved to
 	Quantity money.Decimal
 	Carried  Carried // of this lot; under Average it is kept for the pool, see Lots.All
+
+	gone bool // it only keeps its place, see order
 }
 
 // Taken is what a disposal took of one lot; quantity and what it carries are signed like the lot.
@@ -63,6 +65,7 @@ type Lots struct {
 	lots     []Lot
 	quantity money.Decimal
 	pool     Carried // of all lots together, under Average only
+	order    order
 }
 
 // NewLots is an empty position whose disposals take lots by a method.
@@ -75,7 +78,7 @@ func NewLots(method LotMethod) Lots {
 func (l *Lots) Quantity() money.Decimal { return l.quantity }
 
 // Len is the number of open lots.
-func (l *Lots) Len() int { return len(l.lots) }
+func (l *Lots) Len() int { return len(l.lots) - l.order.gone }
 
 // Open puts a lot to the others, where its opening date and order say. Its sign must be that of the position.
 func (l *Lots) Open(lot Lot) {
@@ -95,6 +98,7 @@ func (l *Lots) Open(lot Lot) {
 		at--
 	}
 	l.lots = slices.Insert(l.lots, at, lot)
+	l.inserted(at)
 }
 
 // older orders lots by opening date, then by entry.
@@ -109,6 +113,7 @@ func (l *Lots) Total() Carried {
 	}
 	nothing := money.Known(money.Zero)
 	total := NewCarried(nothing, nothing)
+	l.tidy()
 	for _, lot := range l.lots {
 		total = total.Add(lot.Carried)
 	}
@@ -117,6 +122,7 @@ func (l *Lots) Total() Carried {
 
 // All is a copy of the lots. Under Average each carries its share of the pool; the shares sum to the pool to the last digit.
 func (l *Lots) All() []Lot {
+	l.tidy()
 	all := slices.Clone(l.lots)
 	if l.Method == Average {
 		spread(all, l.pool, l.quantity)
@@ -157,6 +163,11 @@ func (l *Lots) Take(quantity money.Decimal, chosen []Choice) []Taken {
 	if l.Method == Specific && l.quantity.Sign() > 0 {
 		return l.takeChosen(chosen)
 	}
+	if l.Method == HIFO && l.quantity.Sign() > 0 {
+		return l.takeDearest(quantity)
+	}
+	l.tidy() // of when it was long
+	l.order = order{}
 	var taken []Taken
 	emptied := 0
 	for left := quantity; left.Sign() > 0; {
@@ -198,24 +209,26 @@ func (l *Lots) next(from int) int {
 	if l.quantity.Sign() < 0 {
 		return from
 	}
-	switch l.Method {
-	case LIFO:
+	if l.Method == LIFO {
 		return len(l.lots) - 1
-	case HIFO:
-		best := from
-		for i := from + 1; i < len(l.lots); i++ {
-			if dearer(l.lots[i], l.lots[best]) {
-				best = i
-			}
-		}
-		return best
-	default:
-		return from
 	}
+	return from
+}
+
+func (l *Lots) takeDearest(quantity money.Decimal) []Taken {
+	var taken []Taken
+	for left := quantity; left.Sign() > 0; {
+		part := l.takeFrom(l.first(), left)
+		taken = append(taken, part)
+		left = left.Sub(part.Quantity)
+		l.took()
+	}
+	l.settle()
+	return taken
 }
 
 // dearer says whether a unit of a cost more than one of b, in the position's currency. An unknown cost is never dearer.
-func dearer(a, b Lot) bool {
+func dearer(a, b *Lot) bool {
 	x, ok := a.Carried.Local.Get()
 	if !ok {
 		return false
@@ -256,21 +269,34 @@ func (l *Lots) takeChosen(chosen []Choice) []Taken {
 	var taken []Taken
 	for _, choice := range chosen {
 		left := choice.Quantity
-		for i := 0; i < len(l.lots) && left.Sign() > 0; i++ {
-			if l.lots[i].ID == choice.ID && !l.lots[i].Quantity.IsZero() {
-				part := l.takeFrom(i, left)
-				taken = append(taken, part)
-				left = left.Sub(part.Quantity)
+		for _, place := range l.places(choice.ID) {
+			if left.Sign() <= 0 {
+				break
+			}
+			if l.lots[place].gone || l.lots[place].Quantity.IsZero() {
+				continue
+			}
+			part := l.takeFrom(int(place), left)
+			taken = append(taken, part)
+			left = left.Sub(part.Quantity)
+			if l.lots[place].Quantity.IsZero() {
+				l.drop(int(place))
 			}
 		}
 	}
-	l.lots = slices.DeleteFunc(l.lots, func(lot Lot) bool { return lot.Quantity.IsZero() })
+	l.settle()
 	return taken
 }
 
 // Held is how much of the lots opened under an id is there.
 func (l *Lots) Held(id ActivityID) money.Decimal {
 	var held money.Decimal
+	if l.Method == Specific {
+		for _, place := range l.places(id) {
+			held = held.Add(l.lots[place].Quantity)
+		}
+		return held
+	}
 	for _, lot := range l.lots {
 		if lot.ID == id {
 			held = held.Add(lot.Quantity)
@@ -299,6 +325,8 @@ func (l *Lots) Split(ratio Ratio) { l.SplitPart(ratio, l.quantity, ratio.Apply(l
 // SplitPart multiplies a part of the whole by new/old, the same share of every lot, and leaves costs as they are. to is what the part
 // comes to, as its holders round it.
 func (l *Lots) SplitPart(ratio Ratio, part, to money.Decimal) {
+	l.tidy()
+	l.order = order{}
 	if part.Equal(l.quantity) {
 		l.quantity = ratio.Multiply(l.lots, to)
 		return
@@ -343,6 +371,8 @@ func (l *Lots) Part(quantity money.Decimal) Lots {
 		taken, *l = *l, taken
 		return taken
 	}
+	l.tidy()
+	l.order = order{}
 	parts := partsOf(l.lots, quantity, l.quantity)
 	stay := l.lots[:0:0]
 	for i, lot := range l.lots {
@@ -424,6 +454,7 @@ func scaled(x, by, per money.Decimal) money.Decimal {
 // Change replaces what each lot carries; under Average the shares are changed and make up the new pool.
 func (l *Lots) Change(change func(Lot) Carried) {
 	all := l.All()
+	l.order = order{} // other lots may be the dearest
 	nothing := money.Known(money.Zero)
 	l.pool = NewCarried(nothing, nothing)
 	for i, lot := range all {
@@ -439,7 +470,7 @@ func (l *Lots) Change(change func(Lot) Carried) {
 // Copy is the same lots, to be changed apart.
 func (l *Lots) Copy() Lots {
 	same := *l
-	same.lots = slices.Clone(l.lots)
+	same.lots, same.order = slices.Clone(l.lots), order{gone: l.order.gone}
 	return same
 }
 
