@@ -97,7 +97,11 @@ type dayLinks struct {
 func (l *dayLinks) link(start money.Maybe, found *problems) {
 	l.links = make([]dayReturn, len(l.days))
 	for i := range l.days {
-		l.links[i] = chain(start, l.days[i:i+1], found)[0]
+		into := found
+		if i > 0 && l.links[i-1].unknown {
+			into = new(problems) // the first day of a stretch that can't be known says it for all
+		}
+		l.links[i] = chain(start, l.days[i:i+1], into)[0]
 		start = l.days[i].value
 	}
 }

@@ -51,7 +51,7 @@ func (k *bookkeeper) figures(p period, start money.Maybe) Output {
 		k.trace.end(p, k, start, days, flows)
 	}
 	out.rates(p, start, days, flows, &k.problems)
-	k.problems.addGaps(gaps(&k.track, k.prices, p.from, p.to))
+	k.problems.addGaps(k.gaps(p.from, p.to))
 	out.Problems = k.problems.list
 	if out.Problems == nil {
 		out.Problems = []Problem{}

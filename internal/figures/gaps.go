@@ -1,29 +1,33 @@
 package figures
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
+	"folioscope/internal/money"
 )
 
-// PriceGap is a stretch of days on which something was held, but had no price of its own: it was valued at the one before.
+// PriceGap is a stretch of days on which something was held, but it, or its currency's rate, had no price of its own: it was
+// valued at the one before.
 type PriceGap struct {
-	Instrument market.InstrumentID
-	After      market.Date  // day of the last price before it
-	Before     *market.Date // day of the next price; nil where there is none up to the end of the period
+	Instrument market.InstrumentID // empty for a rate
+	Currency   money.Currency      // of a rate, empty for an instrument
+	After      market.Date         // day of the last price before it
+	Before     *market.Date        // day of the next price; nil where there is none up to the end of the period
 }
 
 // gapWeekdaysMax is how many weekdays in a row an instrument may go without a price before its figures say so: no exchange
 // closes for longer than two weeks.
 const gapWeekdaysMax = 10
 
-// gapsNamedMax bounds how many gaps of one instrument are problems of their own; a fund that is priced once a month has them all the time.
+// gapsNamedMax bounds how many gaps of one thing are problems of their own; a fund that is priced once a month has them all the time.
 const gapsNamedMax = 3
 
 // PriceGaps finds where a portfolio's values of a period rest on old prices: more than ten weekdays in a row on which an
-// instrument was held and had no close; by instrument, then by day. market.NoDate as from begins with the first activity.
+// instrument was held and it or its currency had no close; rates first, then by instrument and day. market.NoDate as from begins with the first activity.
 // Days before the first price are no gap: they have no value at all, which the figures of those days say.
 func PriceGaps(book ledger.Book, m *Market, from, to market.Date) ([]PriceGap, error) {
 	from, err := checkPeriod(book, from, to)
@@ -31,8 +35,8 @@ func PriceGaps(book ledger.Book, m *Market, from, to market.Date) ([]PriceGap, e
 		return nil, err
 	}
 	suspect := false // nearly always there is none, and nothing to walk for
-	for id := range book.Instruments {
-		if s := m.Series[id]; s != nil && !suspect {
+	for _, s := range m.Series {
+		if s != nil && !suspect {
 			eachGap(s, from, to, func(market.Date, market.Date) { suspect = true })
 		}
 	}
@@ -43,38 +47,43 @@ func PriceGaps(book ledger.Book, m *Market, from, to market.Date) ([]PriceGap, e
 	if err != nil {
 		return nil, err
 	}
-	return gaps(&w.track, w.prices, from, to), nil
+	return w.gaps(from, to), nil
 }
 
-// gaps are those of everything that a track held in a period.
-func gaps(t *track, prices *priceBook, from, to market.Date) []PriceGap {
+// gaps are those of everything that was held in a period, cash too.
+func (k *bookkeeper) gaps(from, to market.Date) []PriceGap {
 	var found []PriceGap
-	for _, l := range t.lines {
-		s := prices.series[l.instrument]
-		if s == nil {
-			continue
-		}
+	look := func(l *line, s *market.Series, gap PriceGap) {
 		eachGap(s, from, to, func(after, before market.Date) {
 			if l.longestHeld(max(after+1, from), min(before-1, to)) <= gapWeekdaysMax {
 				return
 			}
-			gap := PriceGap{Instrument: l.instrument, After: after}
-			if before <= to {
-				gap.Before = &before
+			one := gap
+			if one.After = after; before <= to {
+				one.Before = &before
 			}
-			found = append(found, gap)
+			found = append(found, one)
 		})
 	}
-	slices.SortStableFunc(found, func(a, b PriceGap) int {
-		switch {
-		case a.Instrument < b.Instrument:
-			return -1
-		case a.Instrument > b.Instrument:
-			return 1
+	for _, lines := range [...][]*line{k.track.lines, k.track.cash} {
+		for _, l := range lines {
+			if s := k.prices.series[l.instrument]; s != nil && l.instrument != "" {
+				look(l, s, PriceGap{Instrument: l.instrument})
+			}
+			for _, s := range k.rates.quoted(l.currency) {
+				look(l, s, PriceGap{Currency: l.currency})
+			}
 		}
-		return int(a.After - b.After)
+	}
+	slices.SortStableFunc(found, func(a, b PriceGap) int {
+		return cmp.Or(cmp.Compare(a.Instrument, b.Instrument), cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.After, b.After))
 	})
-	return found
+	return slices.CompactFunc(found, PriceGap.same) // a rate's are found for everything in its currency
+}
+
+// same says whether another gap is of the same thing and begins on the same day.
+func (g PriceGap) same(o PriceGap) bool {
+	return g.Instrument == o.Instrument && g.Currency == o.Currency && g.After == o.After
 }
 
 // eachGap gives the days around each stretch of a period in which a series has no close for too long; a gap that lasts to the
@@ -133,22 +142,26 @@ func weekdays(from, to market.Date) int {
 	return count
 }
 
-// addGaps names gaps as problems, of each instrument the first few.
+// addGaps names gaps as problems, of each thing the first few.
 func (p *problems) addGaps(found []PriceGap) {
 	for i := 0; i < len(found); {
-		id, first := found[i].Instrument, i
-		for ; i < len(found) && found[i].Instrument == id; i++ {
+		what, first := found[i], i
+		where, noun := "prices."+string(what.Instrument), "price"
+		if what.Instrument == "" {
+			where, noun = "fx."+string(what.Currency), "rate"
+		}
+		for ; i < len(found) && found[i].Instrument == what.Instrument && found[i].Currency == what.Currency; i++ {
 			gap := found[i]
 			switch {
 			case i-first >= gapsNamedMax:
 			case gap.Before == nil:
-				p.add("prices."+string(id), "no price after %s", gap.After)
+				p.add(where, "no %s after %s", noun, gap.After)
 			default:
-				p.add("prices."+string(id), "no price between %s and %s", gap.After, *gap.Before)
+				p.add(where, "no %s between %s and %s", noun, gap.After, *gap.Before)
 			}
 		}
 		if more := i - first - gapsNamedMax; more > 0 {
-			p.add("prices."+string(id), "%d more gaps between prices", more)
+			p.add(where, "%d more gaps between %ss", more, noun)
 		}
 	}
 }

@@ -106,7 +106,7 @@ func TestContributionsByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Items) != 1 || len(got.Problems) != 1 { // a month without a close is a gap
+	if len(got.Items) != 1 || len(got.Problems) != 2 { // a month without a close or a rate is a gap
 		t.Fatalf("%+v", got)
 	}
 	us := got.Items[0]
@@ -391,5 +391,25 @@ func TestPriceGapsAmongDailyCloses(t *testing.T) {
 		if err != nil || len(found) != want {
 			t.Errorf("sold on %s: %+v %v, want %d", sold, found, err, want)
 		}
+	}
+}
+
+// A rate that stood still is named like a price, once for all that is held in its currency.
+func TestRateGaps(t *testing.T) {
+	book := bookOf(t, []market.Instrument{dollarShare, euroFund}, "2024-01-02 buy us 1 10 USD 0 0", "2024-01-02 buy eu 1 10 EUR 0 0", "2024-01-02 deposit - 50 - USD 0 0")
+	days := "2024-01-02 10 2024-01-12 10 2024-01-22 10 2024-02-01 10 2024-02-09 10"
+	m := marketOf(map[market.InstrumentID]string{
+		"us": "USD " + days, "eu": "EUR " + days, market.RateID("USD"): "USD 2024-01-02 1 2024-02-01 1", market.RateID("GBP"): "GBP 2024-01-02 1",
+	})
+	out, err := Performance(book, m, market.NoDate, market.MustDate("2024-02-09"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Problem{Where: "fx.USD", What: "no rate between 2024-01-02 and 2024-02-01"}); len(out.Problems) != 1 || out.Problems[0] != want {
+		t.Errorf("%v, want %v", out.Problems, want)
+	}
+	found, err := PriceGaps(book, m, market.NoDate, market.MustDate("2024-02-09"))
+	if err != nil || len(found) != 1 || found[0].Currency != "USD" || found[0].Instrument != "" {
+		t.Errorf("%+v %v", found, err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 // rateSource gives base units for 1 unit of a currency on a day: the last one known by then, never a later one, never a guess.
 type rateSource interface {
 	rate(currency money.Currency, on market.Date) money.Maybe
+	// quoted are the series that a currency's rate comes from, none for the base.
+	quoted(currency money.Currency) []*market.Series
 }
 
 // caseRates are the rates of a case: base units for 1 unit, per currency.
@@ -32,6 +34,13 @@ func (r *caseRates) rate(currency money.Currency, on market.Date) money.Maybe {
 		return money.Unknown
 	}
 	return money.Known(rate)
+}
+
+func (r *caseRates) quoted(currency money.Currency) []*market.Series {
+	if series := r.series[currency]; series != nil && currency != r.base {
+		return []*market.Series{series}
+	}
+	return nil
 }
 
 // crossRates are the rates of a market, each quoted against market.RateBase: the rate of c is units of the base for 1 EUR by
@@ -106,6 +115,19 @@ func (r *crossRates) series(currency money.Currency) *market.Series {
 		return nil
 	}
 	return r.market.Series[market.RateID(currency)]
+}
+
+func (r *crossRates) quoted(currency money.Currency) []*market.Series {
+	if currency == r.base {
+		return nil
+	}
+	var all []*market.Series
+	for _, c := range [...]money.Currency{currency, r.base} {
+		if series := r.series(c); series != nil && c != market.RateBase {
+			all = append(all, series)
+		}
+	}
+	return all
 }
 
 // splitOn is one split of an instrument; a close dated on its day is after it.

@@ -50,7 +50,7 @@ func walkBook(book ledger.Book, m *Market, from, to market.Date, listen func(ear
 
 // gapsFound is found with the stretches that were valued at old prices.
 func (w walked) gapsFound() []Problem {
-	w.problems.addGaps(gaps(&w.track, w.prices, w.from, w.to))
+	w.problems.addGaps(w.gaps(w.from, w.to))
 	return w.found()
 }
 

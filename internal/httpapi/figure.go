@@ -194,8 +194,10 @@ func (s *Server) history(ctx context.Context, in *historyInput) (*answer[History
 		return nil, fmt.Errorf("find gaps: %w", err)
 	}
 	for _, g := range gaps {
-		gap := PriceGap{InstrumentID: string(g.Instrument), After: g.After.String()}
-		gap.Symbol, gap.Name = named(book, g.Instrument)
+		gap := PriceGap{InstrumentID: given(string(g.Instrument)), Symbol: string(g.Currency), Name: "Rate of " + string(g.Currency), After: g.After.String()}
+		if g.Instrument != "" {
+			gap.Symbol, gap.Name = named(book, g.Instrument)
+		}
 		if g.Before != nil {
 			before := g.Before.String()
 			gap.Before = &before

@@ -206,10 +206,10 @@ type BenchmarkComparison struct {
 	Problems            []Trouble        `json:"problems" nullable:"false"`
 }
 
-// PriceGap is a stretch of days on which a holding was valued at an old price.
+// PriceGap is a stretch of days on which a holding was valued at an old price or rate.
 type PriceGap struct {
-	InstrumentID string  `json:"instrument_id"`
-	Symbol       string  `json:"symbol"`
+	InstrumentID *string `json:"instrument_id" doc:"null for a currency's rate"`
+	Symbol       string  `json:"symbol" doc:"Or the currency"`
 	Name         string  `json:"name"`
 	After        string  `json:"after" doc:"Day of the last price before it"`
 	Before       *string `json:"before" doc:"Day of the next price; null where there is none up to the end of the period"`

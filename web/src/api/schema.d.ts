@@ -1305,8 +1305,10 @@ export interface components {
             after: string;
             /** @description Day of the next price; null where there is none up to the end of the period */
             before: string | null;
-            instrument_id: string;
+            /** @description null for a currency's rate */
+            instrument_id: string | null;
             name: string;
+            /** @description Or the currency */
             symbol: string;
         };
         Problem: {
