@@ -557,9 +557,11 @@ func (k *bookkeeper) dispose(e entry, p *position, quantity money.Decimal, amoun
 	if cover { // what the lots carry is the opening sale's net proceeds, signed like a short position
 		d.Proceeds, d.Cost = carried.Local.Neg(), amount.Local
 		d.GainBase = carried.Base.Neg().Sub(amount.Base)
-		for i, t := range taken {
-			cost := ledger.Carried{Local: amount.Local}.Share(t.Quantity.Abs(), quantity)
-			matched[i].Cost = cost.Local
+		upTo, given := money.Zero, money.Known(money.Zero)
+		for i, t := range taken { // up to each lot, so that what the lots cost sums to the whole
+			upTo = upTo.Add(t.Quantity.Abs())
+			reached := ledger.Carried{Local: amount.Local}.Share(upTo, quantity).Local
+			matched[i].Cost, given = reached.Sub(given), reached
 		}
 	}
 	d.Gain, d.GainBase = d.Proceeds.Sub(d.Cost), d.GainBase.Named("gain of", name)
