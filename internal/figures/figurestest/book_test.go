@@ -1,6 +1,7 @@
 package figurestest
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -158,6 +159,9 @@ func lawOfMarks(t *rapid.T, c *caseFile, a *answer, book ledger.Book, m *figures
 		quantities[at.symbol] = plus(quantities[at.symbol], l.quantity)
 	}
 	snapshot, err := figures.ReadSnapshot(h.Snapshot())
+	if errors.Is(err, money.ErrRange) {
+		return // products of awkward numbers are longer than any number that is read
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -297,7 +297,7 @@ func (o *oracle) rounded(a *activity) {
 	if a.Ratio == "" {
 		return
 	}
-	if _, end := per(ratio(a.Ratio)).FloatPrec(); !end {
+	if _, end := per(ratio(a.Ratio)).FloatPrec(); !end || o.rounds[a.Symbol] > 0 {
 		o.rounds[to]++
 	}
 }
