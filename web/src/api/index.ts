@@ -214,7 +214,7 @@ export const figures = {
   /** How a figure of the performance came about; `path` ("0.3.1") opens a step deeper. */
   explain: (
     id: string,
-    query: Period & LotRules & { explain: string; path?: string },
+    query: Period & LotRules & { explain: string; path?: string; skip?: number },
     signal?: AbortSignal,
   ) =>
     result(

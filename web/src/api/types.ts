@@ -80,7 +80,8 @@ export type Performance = Schemas['Performance'];
 
 /** Where a value of a trail was read. */
 export interface TrailSource {
-  kind: 'activity' | 'price' | 'rate' | 'setting';
+  /** A later server may know more. */
+  kind: 'activity' | 'price' | 'rate' | 'setting' | 'valuation';
   id?: string;
   date?: Day;
   field?: string;
@@ -98,6 +99,7 @@ export interface TrailNode {
   /** A currency, or what kind of number it is. */
   unit: string;
   note?: string;
+  date?: Day;
   source?: TrailSource;
   inputs?: TrailNode[];
   /** How many inputs are left out of this answer; asking for the node's path brings them. */

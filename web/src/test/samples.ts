@@ -200,7 +200,7 @@ export function explanation(changes: Partial<Explanation> = {}): Explanation {
           unit: 'EUR',
           inputs: [
             leaf('quantity', '5', 'units'),
-            leaf('price', '268.64', 'USD', {
+            leaf('price', '268.64', 'USD/units', {
               source: { kind: 'price', symbol: 'NVDA', date: '2026-11-19', source: 'yahoo' },
             }),
             leaf('rate', '0.8636', 'EUR/USD', {

@@ -17,48 +17,42 @@ import {
   unknown,
 } from '../format';
 
-export type UnitKind = 'money' | 'quantity' | 'exchange' | 'fraction' | 'days' | 'plain';
+export type UnitKind = 'money' | 'price' | 'quantity' | 'exchange' | 'fraction' | 'days' | 'plain';
 
-/** What kind of number a unit means: "EUR" money, "units" a quantity, "EUR/USD" an exchange rate. */
+const currency = '(?:[A-Z]{3}|GBp|ZAc)';
+const kinds: [RegExp, UnitKind][] = [
+  [new RegExp(`^${currency}$`), 'money'],
+  [new RegExp(`^${currency}/units$`), 'price'],
+  [new RegExp(`^${currency}/${currency}$`), 'exchange'],
+  [/^units$/, 'quantity'],
+  [/^rate$/, 'fraction'],
+  [/^days$/, 'days'],
+];
+
+/** What kind of number a unit means: "EUR" money, "units" a quantity, "USD/units" a price, "EUR/USD" an exchange rate. */
 export function unitKind(unit: string): UnitKind {
-  if (/^([A-Z]{3}|GBp|ZAc)$/.test(unit)) return 'money';
-  if (/^[A-Za-z]{3}\/[A-Za-z]{3}$/.test(unit)) return 'exchange';
-  switch (unit) {
-    case 'units':
-    case 'shares':
-      return 'quantity';
-    case 'fraction':
-    case 'share':
-    case 'rate':
-    case 'return':
-    case 'per year':
-      return 'fraction';
-    case 'days':
-      return 'days';
-    default:
-      return 'plain';
-  }
+  return kinds.find(([pattern]) => pattern.test(unit))?.[1] ?? 'plain';
 }
 
 /** Whether the number is one that privacy hides: own amounts and quantities, never quoted prices and rates. */
 export function isPrivate({ unit, source }: Pick<TrailNode, 'unit' | 'source'>): boolean {
   const kind = unitKind(unit);
-  return kind === 'quantity' || (kind === 'money' && source?.kind !== 'price');
+  const own = kind === 'quantity' || kind === 'money' || kind === 'price' || unit.includes('·');
+  return own && source?.kind !== 'price';
 }
 
 /** Decimals a plain factor is shown with at most. */
 const factorDigitsMax = 8;
 
 /** The value as text, in the digits of its unit. */
-export function valueText(node: Pick<TrailNode, 'value' | 'unit' | 'source'>, signed = false): string {
-  const { value, unit } = node;
+export function valueText({ value, unit }: Pick<TrailNode, 'value' | 'unit'>, signed = false): string {
   if (value === null) return unknown;
   const signs = signed ? 'always' : 'minus';
   switch (unitKind(unit)) {
     case 'money':
-      return node.source?.kind === 'price' || node.source?.field === 'price'
-        ? price(value, unit)
-        : money(value, unit, { signs });
+      return money(value, unit, { signs });
+    case 'price':
+      return price(value, unit.split('/')[0] ?? '');
     case 'fraction':
       return percent(decimal.shift(value, 2), { digits: 2, signs });
     case 'exchange':
@@ -66,8 +60,29 @@ export function valueText(node: Pick<TrailNode, 'value' | 'unit' | 'source'>, si
     case 'days':
       return `${number(value)} ${value === '1' ? 'day' : 'days'}`;
     default:
-      return number(value, { digitsMax: factorDigitsMax, signs: 'minus' });
+      return number(value, { digitsMax: factorDigitsMax });
   }
+}
+
+/** What symbols are called, where somebody knows. */
+export type Names = ReadonlyMap<string, string>;
+
+/** A symbol that two holdings share stays a symbol. */
+export function nameMap(holdings: readonly { symbol: string; name: string }[]): Names {
+  const names = new Map<string, string>();
+  for (const { symbol, name } of holdings) names.set(symbol, names.has(symbol) ? symbol : name);
+  return names;
+}
+
+/** A label of the server's as it stands in a list: days and holdings as people call them, a capital at its head. */
+export function shownLabel(
+  { label, operation }: Pick<TrailNode, 'label' | 'operation'>,
+  names?: Names,
+): string {
+  const text = (label || operationWord(operation))
+    .replace(/\d{4}-\d{2}-\d{2}/g, (date) => day(date))
+    .replace(/ of (\S+)/g, (all, symbol: string) => ` of ${names?.get(symbol) ?? all.slice(4)}`);
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** What a step does to the ones before it, in front of its label. */
@@ -102,12 +117,16 @@ export interface Step {
 
 const additive = new Set(['sum', 'difference', 'negation']);
 
-/** A name given to what has one already is no step of its own. */
+/** A name given to what has one already, and a sign put before it, are no steps of their own. */
 export function opened(node: TrailNode, path: string): { node: TrailNode; path: string } {
   let at = { node, path };
   for (;;) {
     const [only, ...others] = at.node.inputs ?? [];
-    const alone = only && others.length === 0 && !at.node.omitted && at.node.operation === 'sum';
+    const alone =
+      only !== undefined &&
+      others.length === 0 &&
+      !at.node.omitted &&
+      (at.node.operation === 'sum' || at.node.operation === 'negation');
     if (!alone || !(only.inputs?.length || only.omitted)) return at;
     at = { node: only, path: childPath(at.path, 0) };
   }
@@ -118,14 +137,14 @@ export function childPath(path: string, index: number): string {
 }
 
 /** The rows of a node, one for each input, in digits that add up where the operation adds. */
-export function stepsOf(given: TrailNode, givenPath: string): Step[] {
+export function stepsOf(given: TrailNode, givenPath: string, names?: Names): Step[] {
   const { node, path } = opened(given, givenPath);
   const inputs = node.inputs ?? [];
   const steps = inputs.map<Step>((input, index) => ({
     key: String(index),
     path: childPath(path, index),
     node: input,
-    label: input.label || operationWord(input.operation),
+    label: shownLabel(input, names),
     joint: joint(node.operation, index),
     value: counted(node.operation, input.value, index),
     unit: input.unit || node.unit,
@@ -180,34 +199,69 @@ const words: Record<string, string> = {
   negation: 'Taken off',
   share: 'Share of the whole',
   chain: 'Multiplied one after the other',
-  root: 'The rate that fits',
-  deviation: 'Deviation',
+  growth: 'Growth from one to the other',
+  log_growth: 'Logarithm of the growth',
+  power: 'Brought to another length of time',
+  root: 'The rate at which all payments come to nothing',
+  mean: 'Mean',
+  deviation: 'Standard deviation',
+  semi_deviation: 'Deviation below the mean',
+  downside: 'Deviation below a bound',
   regression: 'Least squares',
-  maximum: 'The largest',
+  series: 'Series',
 };
 
+/** What the server calls an operation, in words; one that this dashboard doesn't know as it is written. */
 export function operationWord(operation: string): string {
   return words[operation] ?? operation.replaceAll('_', ' ');
 }
 
+/** What a step that unfolds is made of, in one line: its formula, else its parts by name, else how many they are. */
+export function madeOf(node: TrailNode, hidden: boolean, names?: Names): string {
+  const short = formula(node, hidden);
+  if (short) return short;
+  const { inputs = [], operation, omitted = 0 } = opened(node, '').node;
+  const count = inputs.length + omitted;
+  if (count === 0) return '';
+  const label = shownLabel(node, names);
+  const parts = inputs.map((input) => shownLabel(input, names)).filter((part) => part !== label);
+  const few = omitted === 0 && count <= namedPartsMax && parts.length === count;
+  return few ? parts.join(', ') : `${operationWord(operation)}, ${count === 1 ? '1 step' : `${count} steps`}`;
+}
+
+/** More parts than these are counted. */
+const namedPartsMax = 2;
+
 /** Longer formulas are easier to read step by step. */
 const formulaPartsMax = 4;
-
-const signs: Record<string, string> = { product: ' \u00d7 ', quotient: ' \u00f7 ' };
 
 /** "85 × $214.38 × 0.8636" of a node whose inputs are few; '' of others. Hidden numbers are called by name. */
 export function formula(given: TrailNode, hidden: boolean): string {
   const { node } = opened(given, '');
   const inputs = node.inputs ?? [];
   if (inputs.length < 2 || inputs.length > formulaPartsMax || node.omitted) return '';
-  const part = (input: TrailNode): string =>
+  const parts = inputs.map((input) =>
     (hidden && isPrivate(input)) || input.value === null
       ? input.label || operationWord(input.operation)
-      : valueText(input);
-  const parts = inputs.map(part);
-  if (node.operation === 'share') return `${parts[0]} \u00d7 ${parts[1]} \u00f7 ${parts[2] ?? ''}`;
-  const sign = signs[node.operation];
-  return sign ? parts.join(sign) : '';
+      : valueText(input),
+  );
+  const [a = '', b = '', c = ''] = parts;
+  switch (node.operation) {
+    case 'product':
+      return parts.join(' \u00d7 ');
+    case 'quotient':
+      return `${a} \u00f7 ${b}`;
+    case 'share':
+      return `${a} \u00d7 ${b} \u00f7 ${c}`;
+    case 'growth':
+      return `${a} \u00f7 ${b} \u2212 1`;
+    case 'log_growth':
+      return `ln(${a} \u00f7 ${b})`;
+    case 'power':
+      return `(1 + ${a})^(${b} \u00f7 ${c}) \u2212 1`;
+    default:
+      return '';
+  }
 }
 
 /** Where an input was read, in words. */
@@ -228,6 +282,8 @@ export function sourceWords(source: TrailSource): string {
         .join(', ');
     case 'setting':
       return `Setting: ${(source.name ?? '').replaceAll('_', ' ')}`;
+    default:
+      return source.date ? `Of ${day(source.date)}` : '';
   }
 }
 

@@ -5,7 +5,19 @@ import type { TrailNode } from '../api';
 import { decimal } from '../format';
 import { privacy } from '../settings/privacy.svelte';
 import { explanation, leaf } from '../test/samples';
-import { asText, formula, isPrivate, sourceLine, sourcesOf, stepsOf, unitKind, valueText } from './steps';
+import {
+  asText,
+  formula,
+  isPrivate,
+  madeOf,
+  nameMap,
+  shownLabel,
+  sourceLine,
+  sourcesOf,
+  stepsOf,
+  unitKind,
+  valueText,
+} from './steps';
 import TrailContent from './TrailContent.svelte';
 
 afterEach(() => {
@@ -27,14 +39,15 @@ describe('units', () => {
     ['GBp', 'money'],
     ['EUR/USD', 'exchange'],
     ['units', 'quantity'],
-    ['fraction', 'fraction'],
+    ['USD/units', 'price'],
+    ['rate', 'fraction'],
     ['days', 'days'],
     ['', 'plain'],
   ])('%s is %s', (unit, kind) => expect(unitKind(unit)).toBe(kind));
 
   it('shows each in its own digits', () => {
     expect(valueText(leaf('', '1234.5', 'EUR'))).toBe('€1,234.50');
-    expect(valueText(leaf('', '0.16283', 'fraction'), true)).toBe('+16.28\u00a0%');
+    expect(valueText(leaf('', '0.16283', 'rate'), true)).toBe('+16.28\u00a0%');
     expect(valueText(leaf('', '0.8636001', 'EUR/USD'))).toBe('0.8636');
     expect(valueText(leaf('', null, 'EUR'))).toBe('\u2014');
   });
@@ -43,7 +56,8 @@ describe('units', () => {
     expect(isPrivate(leaf('', '5', 'units'))).toBe(true);
     expect(isPrivate(leaf('', '5', 'EUR'))).toBe(true);
     expect(isPrivate(leaf('', '5', 'EUR', { source: { kind: 'price' } }))).toBe(false);
-    expect(isPrivate(leaf('', '5', 'fraction'))).toBe(false);
+    expect(isPrivate(leaf('', '5', 'EUR/units'))).toBe(true);
+    expect(isPrivate(leaf('', '5', 'rate'))).toBe(false);
   });
 });
 
@@ -80,6 +94,29 @@ describe('stepsOf', () => {
     const inner = sum('3', [leaf('a', '1', 'EUR'), leaf('b', '2', 'EUR')]);
     const steps = stepsOf(sum('3', [inner]), '2');
     expect(steps.map(({ path }) => path)).toEqual(['2.0.0', '2.0.1']);
+  });
+});
+
+describe('labels', () => {
+  const names = nameMap([
+    { symbol: '7974', name: 'Nintendo' },
+    { symbol: 'X', name: 'One' },
+    { symbol: 'X', name: 'Another' },
+  ]);
+  it.each([
+    ['value of 7974', 'Value of Nintendo'],
+    ['quantity of 2026-01-02 purchase of 7974', 'Quantity of 2 Jan 2026 purchase of Nintendo'],
+    ['value of X', 'Value of X'],
+    ['part of the whole', 'Part of the whole'],
+    ['', 'Sum'],
+  ])('%j is shown as %j', (label, shown) => {
+    expect(shownLabel({ label, operation: 'sum' }, names)).toBe(shown);
+  });
+
+  it('says of what a step is made', () => {
+    const parts = [leaf('deposit', '1', 'EUR'), leaf('fee', '2', 'EUR')];
+    expect(madeOf(sum('3', parts), false)).toBe('Deposit, Fee');
+    expect(madeOf(sum('3', [...parts, ...parts]), false)).toBe('Sum, 4 steps');
   });
 });
 
