@@ -17,6 +17,7 @@ const caseBytesMax = 128 << 20
 type evaluateCommand struct {
 	Case  string `arg:"" optional:"" placeholder:"CASE" help:"A file with one portfolio as JSON; - reads standard input."`
 	Check string `placeholder:"DIR" help:"Check the scenarios of a folder, such as docs/conformance, or of one file instead."`
+	explainFlags
 }
 
 // Run prints the figures of a case as one JSON object. A case that can't be used prints nothing but the reason.
@@ -26,6 +27,9 @@ func (c evaluateCommand) Run(at console) error {
 		return fault.New(fault.Invalid, "evaluate takes either a CASE or --check DIR")
 	case c.Check != "":
 		return checkScenarios(at, c.Check)
+	}
+	if err := c.explainFlags.check(); err != nil {
+		return err
 	}
 	in := at.in
 	if c.Case != "-" {
@@ -46,6 +50,9 @@ func (c evaluateCommand) Run(at console) error {
 	input, err := figures.ReadInput(data)
 	if err != nil {
 		return err
+	}
+	if c.Explain != "" {
+		return c.print(at, input)
 	}
 	output, err := figures.Evaluate(input)
 	if err != nil {

@@ -249,13 +249,19 @@ func (t *trail) label(at *money.Trail) string {
 		}
 		return t.label(inputs[i].Trail)
 	}
-	switch operation {
-	case money.OperationProduct:
-		names := make([]string, 0, len(inputs))
-		for i := range inputs[:min(len(inputs), 4)] {
-			names = append(names, part(i))
+	const namedMax = 3 // parts that a label can be read with
+	sign, joined := map[money.Operation]string{money.OperationProduct: " × ", money.OperationSum: " + ", money.OperationDifference: " − "}[operation]
+	if joined && len(inputs) <= namedMax {
+		names := make([]string, len(inputs))
+		for i := range inputs {
+			names[i] = part(i)
+			if inputs[i].Negated {
+				names[i] = "(less " + names[i] + ")"
+			}
 		}
-		return strings.Join(names, " × ")
+		return strings.Join(names, sign)
+	}
+	switch operation {
 	case money.OperationQuotient:
 		return part(0) + " ÷ " + part(1)
 	case money.OperationShare:

@@ -154,7 +154,7 @@ func (t *trace) sums(e entry) sums {
 	case e.Amount != nil:
 		s.gross = t.given(e, "amount", *e.Amount)
 	case e.Price != nil && e.Quantity != nil:
-		s.gross = t.given(e, "price", *e.Price).Mul(t.given(e, "quantity", *e.Quantity))
+		s.gross = t.given(e, "price", *e.Price).Mul(t.given(e, "quantity", *e.Quantity)).Named("amount of", e.name())
 	}
 	if !e.Fee.IsZero() {
 		s.fee = t.given(e, "fee", e.Fee)
