@@ -1,4 +1,4 @@
-// Command testcount reads what go test -json prints, shows one line for each package and everything that a failed test said,
+// Command testcount reads what go test -json prints, shows one line for each package, what a test counted (its attribute "counted") and everything that a failed test said,
 // and writes how many tests passed, failed and were skipped into a file:
 //
 //	go test -json ./... | go run ./scripts/testcount FILE
@@ -26,6 +26,7 @@ type event struct {
 	Test       string
 	Elapsed    float64 // seconds
 	Output     string
+	Key, Value string // of an attribute that a test set
 }
 
 // counts are of tests and subtests. A package that fails without a failed test (it did not build, or it exited) counts as one.
@@ -66,6 +67,10 @@ func follow(events io.Reader, out io.Writer) (counts, error) {
 		case "output":
 			if !strings.HasPrefix(e.Output, "=== ") {
 				said[key] = append(said[key], e.Output)
+			}
+		case "attr":
+			if e.Key == "counted" { // how much a random test went through, which tells what its pass is worth
+				fmt.Fprintf(out, "      %s: %s\n", e.Test, e.Value)
 			}
 		case "build-output":
 			fmt.Fprint(out, e.Output)
