@@ -40,32 +40,39 @@ func ReadInput(data []byte) (Input, error) {
 		prices: map[market.InstrumentID]*market.Series{}, units: map[market.InstrumentID]money.Currency{}, rates: map[money.Currency]*market.Series{},
 		first: market.NoDate, last: market.NoDate,
 	}
-	o, err := readObject(data, "")
-	if err != nil {
-		return in, err
-	}
-	err = o.read(
-		field{"base_currency", true, func(v value) error { return v.currency(&in.rules.base) }},
-		field{"from", false, func(v value) error { return v.date(&in.from) }},
-		field{"to", false, func(v value) error { return v.date(&in.to) }},
-		field{"lot_method", false, func(v value) error {
-			return v.oneOf((*string)(&in.rules.method), "fifo", "lifo", "hifo", "average", "specific")
-		}},
-		field{"lot_scope", false, func(v value) error { return v.oneOf((*string)(&in.rules.scope), "account", "portfolio") }},
-		field{"fees_in_cost", false, func(v value) error { return v.boolean(&in.rules.feesInCost) }},
-		field{"prices", false, in.readPrices},
-		field{"fx", false, in.readRates},
-		field{"benchmark", false, in.readBenchmark},
-		field{"risk_free_rate", false, func(v value) error { return v.number(&in.riskFree) }},
-		field{"flows", false, in.readFlows},
-		field{"valuations", false, in.readValuations},
-		field{"activities", false, in.readActivities},
-		field{"series", false, func(v value) error { return v.boolean(&in.series) }},
-	)
-	if err != nil {
+	if err := in.read(string(data)); err != nil {
+		if wrong := json.Unmarshal(data, new(json.RawMessage)); wrong != nil {
+			return in, fault.At("case", "not JSON: %s", strings.ReplaceAll(wrong.Error(), "\n", " "))
+		}
 		return in, err
 	}
 	return in, in.settle()
+}
+
+// read reads the fields of a case.
+func (in *Input) read(text string) error {
+	o, err := readObject(&value{raw: strings.Trim(text, " \n\r\t")})
+	if err != nil {
+		return err
+	}
+	return o.read(
+		field{"base_currency", true, func(v *value) error { return v.currency(&in.rules.base) }},
+		field{"from", false, func(v *value) error { return v.date(&in.from) }},
+		field{"to", false, func(v *value) error { return v.date(&in.to) }},
+		field{"lot_method", false, func(v *value) error {
+			return v.oneOf((*string)(&in.rules.method), "fifo", "lifo", "hifo", "average", "specific")
+		}},
+		field{"lot_scope", false, func(v *value) error { return v.oneOf((*string)(&in.rules.scope), "account", "portfolio") }},
+		field{"fees_in_cost", false, func(v *value) error { return v.boolean(&in.rules.feesInCost) }},
+		field{"prices", false, in.readPrices},
+		field{"fx", false, in.readRates},
+		field{"benchmark", false, in.readBenchmark},
+		field{"risk_free_rate", false, func(v *value) error { return v.number(&in.riskFree) }},
+		field{"flows", false, in.readFlows},
+		field{"valuations", false, in.readValuations},
+		field{"activities", false, in.readActivities},
+		field{"series", false, func(v *value) error { return v.boolean(&in.series) }},
+	)
 }
 
 // settle fills in what was left out and refuses what doesn't go together.
@@ -148,25 +155,25 @@ func (in *Input) seen(on market.Date, begins bool) {
 	}
 }
 
-func (in *Input) readPrices(v value) error {
-	o, err := readObject(v.raw, v.path)
+func (in *Input) readPrices(v *value) error {
+	o, err := readObject(v)
 	if err != nil {
 		return err
 	}
-	for _, symbol := range slices.Sorted(maps.Keys(o.fields)) {
+	for _, m := range o.sorted() {
+		symbol := m.name
 		if !ledger.IsName(symbol) {
-			return fault.At(v.path, "not a symbol: %.40q", symbol)
+			return v.refuse("not a symbol: %.40q", symbol)
 		}
-		path := v.path + "." + symbol
-		one, err := readObject(o.fields[symbol], path)
+		one, err := readObject(&value{m.raw, place{up: &v.at, name: symbol}})
 		if err != nil {
 			return err
 		}
 		var unit money.Unit
 		var bars []market.Bar
 		err = one.read(
-			field{"currency", true, func(v value) error { return v.unit(&unit) }},
-			field{"closes", true, func(v value) error { return in.readCloses(v, &bars, money.Zero) }},
+			field{"currency", true, func(v *value) error { return v.unit(&unit) }},
+			field{"closes", true, func(v *value) error { return in.readCloses(v, &bars, money.Zero) }},
 		)
 		if err != nil {
 			return err
@@ -182,23 +189,25 @@ func (in *Input) readPrices(v value) error {
 }
 
 // readCloses reads {DATE: NUMBER}, none below least.
-func (in *Input) readCloses(v value, bars *[]market.Bar, least money.Decimal) error {
-	o, err := readObject(v.raw, v.path)
+func (in *Input) readCloses(v *value, bars *[]market.Bar, least money.Decimal) error {
+	o, err := readObject(v)
 	if err != nil {
 		return err
 	}
-	for _, text := range slices.Sorted(maps.Keys(o.fields)) {
-		at := value{o.fields[text], v.path + "." + shown(text)}
-		on, err := market.ParseDate(text)
+	members := o.sorted()
+	*bars = make([]market.Bar, 0, len(members))
+	for _, m := range members {
+		on, err := dateOf(m.name)
 		if err != nil {
-			return fault.At(v.path, "%v", err)
+			return v.refuse("%v", err)
 		}
+		at := value{m.raw, place{up: &v.at, name: m.name}}
 		var price money.Decimal
 		if err := at.number(&price); err != nil {
 			return err
 		}
 		if price.Cmp(least) < 0 {
-			return fault.At(at.path, "must not be less than %s: %s", least, price)
+			return at.refuse("must not be less than %s: %s", least, price)
 		}
 		in.seen(on, false)
 		*bars = append(*bars, market.Bar{Date: on, Close: price})
@@ -206,24 +215,24 @@ func (in *Input) readCloses(v value, bars *[]market.Bar, least money.Decimal) er
 	return nil
 }
 
-func (in *Input) readRates(v value) error {
-	o, err := readObject(v.raw, v.path)
+func (in *Input) readRates(v *value) error {
+	o, err := readObject(v)
 	if err != nil {
 		return err
 	}
-	for _, code := range slices.Sorted(maps.Keys(o.fields)) {
-		currency, err := money.ParseCurrency(code)
+	for _, m := range o.sorted() {
+		currency, err := money.ParseCurrency(m.name)
 		if err != nil {
-			return fault.At(v.path, "%v", err)
+			return v.refuse("%v", err)
 		}
-		at := value{o.fields[code], v.path + "." + code}
+		at := value{m.raw, place{up: &v.at, name: m.name}}
 		var bars []market.Bar
-		if err := in.readCloses(at, &bars, money.Zero); err != nil {
+		if err := in.readCloses(&at, &bars, money.Zero); err != nil {
 			return err
 		}
 		for _, b := range bars {
 			if b.Close.IsZero() {
-				return fault.At(at.path+"."+b.Date.String(), "a rate must be more than 0")
+				return fault.At(at.at.String()+"."+b.Date.String(), "a rate must be more than 0")
 			}
 		}
 		series := market.NewSeries(market.RateID(currency), currency, bars)
@@ -232,13 +241,13 @@ func (in *Input) readRates(v value) error {
 	return nil
 }
 
-func (in *Input) readBenchmark(v value) error {
-	o, err := readObject(v.raw, v.path)
+func (in *Input) readBenchmark(v *value) error {
+	o, err := readObject(v)
 	if err != nil {
 		return err
 	}
 	var bars []market.Bar
-	if err := o.read(field{"closes", true, func(v value) error { return in.readCloses(v, &bars, money.Zero) }}); err != nil {
+	if err := o.read(field{"closes", true, func(v *value) error { return in.readCloses(v, &bars, money.Zero) }}); err != nil {
 		return err
 	}
 	series := market.NewSeries("benchmark", "", bars)
@@ -246,17 +255,17 @@ func (in *Input) readBenchmark(v value) error {
 	return nil
 }
 
-func (in *Input) readFlows(v value) error {
+func (in *Input) readFlows(v *value) error {
 	in.hasFlows = true
-	return v.list(func(v value) error {
-		o, err := readObject(v.raw, v.path)
+	return v.list(func(v *value) error {
+		o, err := readObject(v)
 		if err != nil {
 			return err
 		}
 		var f cashFlow
 		err = o.read(
-			field{"date", true, func(v value) error { return v.date(&f.date) }},
-			field{"amount", true, func(v value) error { return v.number(&f.amount) }},
+			field{"date", true, func(v *value) error { return v.date(&f.date) }},
+			field{"amount", true, func(v *value) error { return v.number(&f.amount) }},
 		)
 		in.seen(f.date, true)
 		in.flows = append(in.flows, f)
@@ -264,24 +273,24 @@ func (in *Input) readFlows(v value) error {
 	})
 }
 
-func (in *Input) readValuations(v value) error {
+func (in *Input) readValuations(v *value) error {
 	days := map[market.Date]money.Decimal{}
-	err := v.list(func(v value) error {
-		o, err := readObject(v.raw, v.path)
+	err := v.list(func(v *value) error {
+		o, err := readObject(v)
 		if err != nil {
 			return err
 		}
 		var on market.Date
 		var worth money.Decimal
 		err = o.read(
-			field{"date", true, func(v value) error { return v.date(&on) }},
-			field{"value", true, func(v value) error { return v.number(&worth) }},
+			field{"date", true, func(v *value) error { return v.date(&on) }},
+			field{"value", true, func(v *value) error { return v.number(&worth) }},
 		)
 		if err != nil {
 			return err
 		}
 		if _, twice := days[on]; twice {
-			return fault.At(v.path+".date", "%s has two values", on)
+			return fault.At(v.at.String()+".date", "%s has two values", on)
 		}
 		days[on] = worth
 		in.seen(on, true)
@@ -299,14 +308,16 @@ func (in *Input) readValuations(v value) error {
 	return nil
 }
 
-func (in *Input) readActivities(v value) error {
+func (in *Input) readActivities(v *value) error {
 	ids := map[ledger.ActivityID]struct{}{}
-	return v.list(func(v value) error {
+	r := activityReader{}
+	return v.list(func(v *value) error {
 		if len(in.entries) >= ledger.ActivitiesMax {
 			return fault.At("activities", "more than %d", ledger.ActivitiesMax)
 		}
-		e := entry{Activity: new(ledger.Activity), index: len(in.entries)}
-		if err := e.read(v); err != nil {
+		e := entry{index: len(in.entries)}
+		var err error
+		if e.Activity, err = r.read(v); err != nil {
 			return err
 		}
 		if e.ID != "" {
@@ -320,52 +331,8 @@ func (in *Input) readActivities(v value) error {
 	})
 }
 
-// read reads one activity and checks what its type needs.
-func (e *entry) read(v value) error {
-	o, err := readObject(v.raw, v.path)
-	if err != nil {
-		return err
-	}
-	unit, toUnit := money.Unit{}, money.Unit{}
-	err = o.read(
-		field{"type", true, func(v value) error { return v.text((*string)(&e.Type)) }},
-		field{"date", true, func(v value) error { return v.date(&e.Date) }},
-		field{"id", false, func(v value) error { return v.name((*string)(&e.ID)) }},
-		field{"account", false, func(v value) error { return v.name((*string)(&e.Account)) }},
-		field{"symbol", false, func(v value) error { return v.name((*string)(&e.Instrument)) }},
-		field{"currency", false, func(v value) error { return v.unit(&unit) }},
-		field{"quantity", false, func(v value) error { return v.optional(&e.Quantity) }},
-		field{"price", false, func(v value) error { return v.optional(&e.Price) }},
-		field{"amount", false, func(v value) error { return v.optional(&e.Amount) }},
-		field{"fee", false, func(v value) error { return v.number(&e.Fee) }},
-		field{"tax", false, func(v value) error { return v.number(&e.Tax) }},
-		field{"fx_rate", false, func(v value) error { return v.optional(&e.FXRate) }},
-		field{"to_account", false, func(v value) error { return v.name((*string)(&e.ToAccount)) }},
-		field{"to_symbol", false, func(v value) error { return v.name((*string)(&e.ToInstrument)) }},
-		field{"to_currency", false, func(v value) error { return v.unit(&toUnit) }},
-		field{"to_amount", false, func(v value) error { return v.optional(&e.ToAmount) }},
-		field{"ratio", false, func(v value) error { return v.ratio(&e.Ratio) }},
-		field{"cost_share", false, func(v value) error { return v.optional(&e.CostShare) }},
-		field{"reinvest", false, func(v value) error { return v.boolean(&e.Reinvest) }},
-		field{"refund", false, func(v value) error { return v.boolean(&e.Refund) }},
-		field{"lots", false, func(v value) error { return e.readLots(v) }},
-	)
-	if err != nil {
-		return err
-	}
-	if e.Account == "" && !e.Type.OfEveryAccount() {
-		e.Account = defaultAccount
-	}
-	e.Currency, e.ToCurrency = unit.Currency, toUnit.Currency
-	if err := checkEntry(e, v.path+"."); err != nil {
-		return err
-	}
-	e.inMajorUnits(unit, toUnit)
-	return nil
-}
-
 // inMajorUnits turns hundredths into their currency; a rate for 1 penny becomes one for 1 pound.
-func (e *entry) inMajorUnits(unit, toUnit money.Unit) {
+func inMajorUnits(e *ledger.Activity, unit, toUnit money.Unit) {
 	for _, x := range []*money.Decimal{e.Price, e.Amount, &e.Fee, &e.Tax} {
 		if x != nil && unit.Currency != "" {
 			*x = unit.Major(*x)
@@ -380,110 +347,4 @@ func (e *entry) inMajorUnits(unit, toUnit money.Unit) {
 	if e.ToAmount != nil && toUnit.Currency != "" {
 		*e.ToAmount = toUnit.Major(*e.ToAmount)
 	}
-}
-
-func (e *entry) readLots(v value) error {
-	return v.list(func(v value) error {
-		o, err := readObject(v.raw, v.path)
-		if err != nil {
-			return err
-		}
-		var c ledger.Choice
-		err = o.read(
-			field{"id", true, func(v value) error { return v.name((*string)(&c.ID)) }},
-			field{"quantity", true, func(v value) error { return v.number(&c.Quantity) }},
-		)
-		e.Lots = append(e.Lots, c)
-		return err
-	})
-}
-
-// checkEntry sees that an activity has what its type needs.
-func checkEntry(e *entry, prefix string) error {
-	if e.Type != external {
-		return ledger.Check(e.Activity, prefix)
-	}
-	if e.Amount == nil {
-		return fault.At(prefix+"amount", "external needs an amount")
-	}
-	return ledger.CheckNumbers(e.Activity, prefix)
-}
-
-// value is a piece of JSON with its place.
-type value struct {
-	raw  json.RawMessage
-	path string
-}
-
-// object is a JSON object with its place.
-type object struct {
-	fields map[string]json.RawMessage
-	path   string
-}
-
-// field is how one field of an object is read.
-type field struct {
-	name     string
-	required bool
-	read     func(value) error
-}
-
-// shown is a name as it may stand in a place: one short line.
-func shown(name string) string {
-	if !ledger.IsName(name) || len(name) > 60 {
-		quoted, err := json.Marshal(name)
-		if err != nil || len(quoted) > 60 {
-			return "?"
-		}
-		return string(quoted)
-	}
-	return name
-}
-
-func readObject(raw json.RawMessage, path string) (object, error) {
-	o := object{path: path}
-	where := path
-	if where == "" {
-		where = "case"
-	}
-	if err := json.Unmarshal(raw, &o.fields); err != nil {
-		if !json.Valid(raw) {
-			return o, fault.At(where, "not JSON: %s", strings.ReplaceAll(err.Error(), "\n", " "))
-		}
-		return o, fault.At(where, "not an object")
-	}
-	if o.fields == nil {
-		return o, fault.At(where, "not an object")
-	}
-	return o, nil
-}
-
-// read reads an object's fields in the order given; an unknown field is refused by its name.
-func (o object) read(fields ...field) error {
-	prefix := o.path
-	if prefix != "" {
-		prefix += "."
-	}
-	known := make(map[string]struct{}, len(fields))
-	for _, f := range fields {
-		known[f.name] = struct{}{}
-	}
-	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
-		if _, ok := known[name]; !ok {
-			return fault.At(prefix+shown(name), "no such field")
-		}
-	}
-	for _, f := range fields {
-		raw, given := o.fields[f.name]
-		if !given {
-			if f.required {
-				return fault.At(prefix+f.name, "is missing")
-			}
-			continue
-		}
-		if err := f.read(value{raw, prefix + f.name}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
