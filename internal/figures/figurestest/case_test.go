@@ -27,20 +27,19 @@ const none day = -1 << 30
 
 // caseFile is a case of `evaluate` as it is written. Numbers are texts; an empty text is a number left out.
 type caseFile struct {
-	Base        string             `json:"base_currency"`
-	From        *day               `json:"from,omitempty"`
-	To          *day               `json:"to,omitempty"`
-	Method      string             `json:"lot_method,omitempty"`
-	Scope       string             `json:"lot_scope,omitempty"`
-	FeesInCost  *bool              `json:"fees_in_cost,omitempty"`
-	Activities  []*activity        `json:"activities,omitempty"`
-	Prices      map[string]*quoted `json:"prices,omitempty"`
-	FX          map[string]series  `json:"fx,omitempty"`
-	Benchmark   *closes            `json:"benchmark,omitempty"`
-	RiskFree    string             `json:"risk_free_rate,omitempty"`
-	Valuations  []worth            `json:"valuations,omitempty"`
-	Series      bool               `json:"series,omitempty"`
-	description string
+	Base       string             `json:"base_currency"`
+	From       *day               `json:"from,omitempty"`
+	To         *day               `json:"to,omitempty"`
+	Method     string             `json:"lot_method,omitempty"`
+	Scope      string             `json:"lot_scope,omitempty"`
+	FeesInCost *bool              `json:"fees_in_cost,omitempty"`
+	Activities []*activity        `json:"activities,omitempty"`
+	Prices     map[string]*quoted `json:"prices,omitempty"`
+	FX         map[string]series  `json:"fx,omitempty"`
+	Benchmark  *closes            `json:"benchmark,omitempty"`
+	RiskFree   string             `json:"risk_free_rate,omitempty"`
+	Valuations []worth            `json:"valuations,omitempty"`
+	Series     bool               `json:"series,omitempty"`
 }
 
 type series map[day]string

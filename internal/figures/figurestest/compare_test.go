@@ -391,7 +391,7 @@ func (c *comparison) internal(got figures.XIRR) {
 	if len(got.Roots) == 0 {
 		status = "none"
 	}
-	if string(got.Status) != status || changes > len(got.Roots) || (len(got.Roots) == 0) != (got.Rate == nil) {
+	if got.Status != status || changes > len(got.Roots) || (len(got.Roots) == 0) != (got.Rate == nil) {
 		c.differ("xirr: %s with roots %v, but the worth changes its sign %d times", got.Status, got.Roots, changes)
 	}
 	if got.Rate != nil && !slices.Contains(got.Roots, *got.Rate) {

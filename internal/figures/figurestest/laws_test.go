@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -50,11 +49,33 @@ func written(t *rapid.T, out figures.Output) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trailing.ReplaceAllString(string(data), `$1"`)
+	return string(trimmed(data))
 }
 
-// trailing are the zeros at the end of a number, which say nothing.
-var trailing = regexp.MustCompile(`(?:(\.\d*[1-9])|\.)0*"`)
+// trimmed is an answer without the zeros at the end of numbers, which say nothing.
+func trimmed(data []byte) []byte {
+	out := make([]byte, 0, len(data))
+	for _, c := range data {
+		if c == '"' {
+			end := len(out)
+			point := end
+			for point > 0 && out[point-1] >= '0' && out[point-1] <= '9' {
+				point--
+			}
+			if point > 0 && point < end && out[point-1] == '.' {
+				for out[end-1] == '0' {
+					end--
+				}
+				if out[end-1] == '.' {
+					end--
+				}
+				out = out[:end]
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
 
 // differsAt shows where two texts part.
 func differsAt(a, b string) string {
@@ -95,7 +116,7 @@ func lawOfOrder(t *rapid.T, c *caseFile, want figures.Output) {
 		return a.Symbol != "" && b.Symbol != "" && families[a.Symbol] == families[b.Symbol]
 	}
 	swapped := false
-	for range len(mixed) {
+	for range mixed {
 		i := rapid.IntRange(0, len(mixed)-1).Draw(t, "swap")
 		if i > 0 && mixed[i].Date == mixed[i-1].Date && !related(mixed[i], mixed[i-1]) {
 			mixed[i], mixed[i-1] = mixed[i-1], mixed[i]

@@ -8,7 +8,7 @@ import (
 
 // open adds a lot where it belongs by its opening date.
 func (o *oracle) open(at place, l *lot) {
-	lots := append(o.positions[at], l)
+	lots := slices.Concat(o.positions[at], []*lot{l})
 	slices.SortStableFunc(lots, func(a, b *lot) int { return cmp.Or(cmp.Compare(a.opened, b.opened), cmp.Compare(a.order, b.order)) })
 	o.positions[at] = lots
 }

@@ -121,7 +121,6 @@ func (out *answer) quotients(count int, start fraction) {
 func benchmark(s series, from, to day) *float64 {
 	first, _ := latest(s, from-1)
 	if first == nil {
-		first = nil
 		if text, ok := s[from]; ok {
 			first = number(text)
 		}
@@ -145,7 +144,7 @@ func (out *answer) falls(levels []float64) {
 			r.longestDays = max(r.longestDays, i-peakAt)
 		}
 		if level > peak || level == peak && below {
-			peak, peakAt, below = level, i, false
+			peak, peakAt = level, i
 		}
 		below = level < peak
 		fall := 1 - level/peak
