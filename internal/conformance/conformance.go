@@ -127,11 +127,11 @@ func Parse(file, text string) ([]Scenario, error) {
 		if err != nil {
 			return nil, err
 		}
-		if key := strings.ToLower(s.Title); titles[key] {
+		key := strings.ToLower(s.Title)
+		if titles[key] {
 			return nil, d.at(d.line, "a scenario of this title stands above")
-		} else {
-			titles[key] = true
 		}
+		titles[key] = true
 		scenarios = append(scenarios, s)
 	}
 	return scenarios, nil
