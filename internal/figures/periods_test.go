@@ -413,3 +413,15 @@ func TestRateGaps(t *testing.T) {
 		t.Errorf("%+v %v", found, err)
 	}
 }
+
+// A month of debts is one problem, not thirty.
+func TestDebtIsAProblemOnce(t *testing.T) {
+	book := bookOf(t, nil, "2024-01-02 deposit - 10 - EUR 0 0", "2024-01-03 withdrawal - 20 - EUR 0 0")
+	got, err := CalendarReturns(book, &Market{}, market.NoDate, market.MustDate("2024-02-10"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Problems) != 2 || got.Problems[0].Where != "returns.twr" || got.Months[0].Return != nil {
+		t.Errorf("%v, January %v", got.Problems, got.Months[0].Return)
+	}
+}
