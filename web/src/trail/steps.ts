@@ -10,6 +10,7 @@ import {
   currencyName,
   day,
   decimal,
+  hiddenDots,
   money,
   number,
   percent,
@@ -216,6 +217,11 @@ export function operationWord(operation: string): string {
   return words[operation] ?? operation.replaceAll('_', ' ');
 }
 
+/** A label without the numbers that an unnamed part of it may carry. */
+export function withoutNumbers(label: string): string {
+  return label.replace(/\d+\.\d+/g, hiddenDots);
+}
+
 /** What a step that unfolds is made of, in one line: its formula, else its parts by name, else how many they are. */
 export function madeOf(node: TrailNode, hidden: boolean, names?: Names): string {
   const short = formula(node, hidden);
@@ -226,7 +232,8 @@ export function madeOf(node: TrailNode, hidden: boolean, names?: Names): string 
   const label = shownLabel(node, names);
   const parts = inputs.map((input) => shownLabel(input, names)).filter((part) => part !== label);
   const few = omitted === 0 && count <= namedPartsMax && parts.length === count;
-  return few ? parts.join(', ') : `${operationWord(operation)}, ${count === 1 ? '1 step' : `${count} steps`}`;
+  const listed = parts.map((part) => (hidden ? withoutNumbers(part) : part)).join(', ');
+  return few ? listed : `${operationWord(operation)}, ${count === 1 ? '1 step' : `${count} steps`}`;
 }
 
 /** More parts than these are counted. */
@@ -234,6 +241,7 @@ const namedPartsMax = 2;
 
 /** Longer formulas are easier to read step by step. */
 const formulaPartsMax = 4;
+const addedPartsMax = 2;
 
 /** "85 × $214.38 × 0.8636" of a node whose inputs are few; '' of others. Hidden numbers are called by name. */
 export function formula(given: TrailNode, hidden: boolean): string {
@@ -249,6 +257,8 @@ export function formula(given: TrailNode, hidden: boolean): string {
   switch (node.operation) {
     case 'product':
       return parts.join(' \u00d7 ');
+    case 'difference':
+      return parts.length <= addedPartsMax ? parts.join(' \u2212 ') : '';
     case 'quotient':
       return `${a} \u00f7 ${b}`;
     case 'share':
