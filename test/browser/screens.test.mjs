@@ -36,12 +36,21 @@ test('every screen is sound at every size and in every theme', async (t) => {
     await sign(page).waitFor();
     await page.locator('.skeleton').first().waitFor({ state: 'detached' });
   };
+  const addressed = (path) =>
+    path.replace('PORTFOLIO', portfolio.id).replace('INSTRUMENT', holding.instrument_id).replace('BENCHMARK', holding.instrument_id);
   const screens = {
     overview: ['/', (page) => page.locator('p.big').filter({ hasText: /\d/ })],
     holdings: ['/holdings', (page) => page.getByRole('link', { name: holding.name }).first()],
     holding: [`/holdings/${holding.instrument_id}`, (page) => page.getByRole('heading', { name: holding.name })],
+    'holdings-closed': ['/holdings?closed=1', (page) => page.getByRole('heading', { name: 'Closed positions' })],
+    performance: ['/performance', (page) => page.getByRole('heading', { name: 'Where the result came from' })],
+    'performance-year': ['/performance?range=1y&benchmark=BENCHMARK', (page) => page.getByRole('heading', { name: /^The same money in/ })],
+    income: ['/income', (page) => page.getByRole('heading', { name: 'By month and year' })],
+    'lot-methods': ['/portfolios/PORTFOLIO/lots', (page) => page.getByText('In use').first()],
     activities: ['/activities', (page) => page.getByRole('button', { name: /^Correct/ }).first()],
     'add-activity': ['/activities?add=buy', (page) => page.getByRole('dialog')],
+    'add-spin-off': ['/activities?add=spin_off', (page) => page.getByRole('dialog').getByLabel('Share of the cost')],
+    'add-sale': [`/activities?add=sell&instrument=INSTRUMENT`, (page) => page.getByRole('dialog').getByText('Choose the lots it takes')],
     import: ['/import', (page) => page.getByText('Choose a file')],
     portfolios: ['/portfolios', (page) => page.getByRole('button', { name: 'Rename' }).first()],
     missing: ['/nowhere', (page) => page.getByText('There is no such page')],
@@ -49,8 +58,8 @@ test('every screen is sound at every size and in every theme', async (t) => {
   for (const [name, [path, sign]] of Object.entries(screens)) {
     await t.test(name, async () => {
       await page.setViewportSize({ width: 1440, height: 900 });
-      await loaded(path, sign);
-      await screenshots(page, name, { check: sound, fullPage: name !== 'add-activity' });
+      await loaded(addressed(path), sign);
+      await screenshots(page, name, { check: sound, fullPage: !name.startsWith('add-') });
       assert.match(await page.locator('body').innerText(), /simulated/i, 'every page of the demo says that its prices are simulated');
       assertNoConsoleErrors(page);
     });
@@ -63,6 +72,102 @@ test('every screen is sound at every size and in every theme', async (t) => {
     await admin.getByText(user).waitFor();
     await screenshots(admin, 'people', { check: sound });
     assertNoConsoleErrors(admin);
+  });
+
+  await t.test('a figure opens how it came about', async () => {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await loaded('/performance', (page) => page.getByText('Time-weighted a year'));
+    const { totals, returns } = await api('GET', `/api/v1/portfolios/${portfolio.id}/performance`);
+    assert.ok(returns.twr && totals.profit);
+    const figure = page.locator('dl').first().getByRole('button').first();
+    await figure.focus();
+    await page.keyboard.press('Enter');
+    const panel = page.getByRole('dialog', { name: /^Time-weighted/ });
+    await panel.locator('ol li').first().waitFor();
+    assert.equal(await figure.getAttribute('aria-expanded'), 'true');
+    await screenshots(page, 'trail', { check: sound });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await panel.getByRole('button', { expanded: false }).first().click();
+    await panel.locator('ol ol li').nth(2).waitFor(); // unfolds step by step
+    await page.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    await tabTo(page, figure, { tabsMax: 0 }); // the focus is back on the figure
+    assertNoConsoleErrors(page);
+  });
+
+  await t.test('every risk figure, yield and total explains itself', async () => {
+    for (const path of ['/performance', '/income']) {
+      await loaded(path, (page) => page.locator('button[aria-haspopup=dialog][aria-expanded]').first());
+      const figures = page.locator('main button[aria-haspopup=dialog][aria-expanded]');
+      const count = await figures.count();
+      assert.ok(count >= (path === '/income' ? 3 : 12), `${count} figures of ${path} can be questioned`);
+      for (let at = 0; at < count; at++) {
+        await figures.nth(at).click();
+        const panel = page.getByRole('dialog');
+        await panel.locator('dl.facts').waitFor();
+        assert.doesNotMatch(await panel.innerText(), /did not load|undefined|NaN/);
+        await page.keyboard.press('Escape');
+      }
+    }
+    assertNoConsoleErrors(page);
+  });
+
+  await t.test('hidden amounts are in no document', async () => {
+    const hidden = await newPage(browser);
+    await signIn(hidden, demo.url, user, password);
+    await hidden.getByRole('button', { name: 'Hide amounts' }).click();
+    const screens = ['/performance', '/performance?range=1y&benchmark=BENCHMARK', '/income', '/portfolios/PORTFOLIO/lots', '/holdings?closed=1'];
+    for (const path of screens) {
+      await hidden.goto(demo.url + addressed(path));
+      await hidden.locator('main h1').waitFor();
+      await hidden.locator('main .skeleton').first().waitFor({ state: 'detached' });
+      // Prices are public; holdings show them.
+      const found = path.startsWith('/holdings') ? [] : (await hidden.locator('main').innerHTML()).match(/[€$£¥]\s?\d[\d.,]*/g);
+      assert.deepEqual(found ?? [], [], path);
+    }
+    await hidden.goto(demo.url + '/performance');
+    await hidden.locator('dl').first().getByRole('button').nth(1).click();
+    await hidden.getByRole('dialog').locator('ol li').first().waitFor();
+    assert.deepEqual((await hidden.getByRole('dialog').innerHTML()).match(/[€$£¥]\s?\d[\d.,]*/g) ?? [], []);
+    await screenshots(hidden, 'hidden', { check: sound });
+    assertNoConsoleErrors(hidden);
+  });
+
+  await t.test('chosen lots are refused until every sale names them', async () => {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await loaded('/portfolios', (page) => page.getByRole('button', { name: 'Settings' }).first());
+    await page.getByRole('button', { name: 'Settings' }).first().click();
+    const sheet = page.getByRole('dialog');
+    await sheet.getByLabel('When part of a holding is sold').selectOption('lifo');
+    await sheet.getByRole('button', { name: 'Save' }).click();
+    await sheet.waitFor({ state: 'detached' });
+    await page.getByText('last in, first out').first().waitFor();
+    await page.getByRole('button', { name: 'Settings' }).first().click();
+    await sheet.getByLabel('When part of a holding is sold').selectOption('specific');
+    await sheet.getByRole('button', { name: 'Save' }).click();
+    await sheet.getByRole('alert').getByText(/names no lots/).waitFor();
+    await screenshots(page, 'lots-refused', { check: sound });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    page.consoleErrors = page.consoleErrors.filter((text) => !/\b422\b/.test(text)); // the refusal, as the browser logs it
+    await sheet.getByRole('link', { name: 'Choose its lots' }).click();
+    const form = page.getByRole('dialog', { name: 'Correct activity' });
+    await form.getByRole('button', { name: 'Choose the lots it takes' }).click();
+    await form.getByRole('button', { name: 'Oldest first' }).click();
+    await screenshots(page, 'choose-lots', { check: sound });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await form.getByRole('button', { name: 'Save the correction' }).click();
+    await form.waitFor({ state: 'detached' });
+    const named = [];
+    for (let cursor = ''; cursor !== null; ) {
+      const answer = await api('GET', `/api/v1/portfolios/${portfolio.id}/activities?limit=500${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      named.push(...answer.items.filter(({ lots }) => lots.length > 0));
+      cursor = answer.next_cursor;
+    }
+    assert.equal(named.length, 1, 'the sale names its lots now, and no other does');
+    const methods = (await api('GET', `/api/v1/portfolios/${portfolio.id}/lot-methods`)).items;
+    assert.equal(methods.find(({ current }) => current).lot_method, 'lifo');
+    assert.equal(new Set(methods.flatMap(({ profit }) => profit ?? [])).size, 1, 'the result is the same in every method');
+    assertNoConsoleErrors(page);
   });
 
   await t.test('filters keep the page and the place in it', async () => {
