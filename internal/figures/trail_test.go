@@ -636,20 +636,12 @@ func TestALongTrailIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var count func(Node) int
-	count = func(n Node) int {
-		all := 1
-		for _, in := range n.Inputs {
-			all += count(in)
-		}
-		return all
-	}
-	if n := count(e.Trail); n > trailNodesMax+1 || len(e.Trail.Inputs) != trailInputsMax || e.Trail.Omitted != 3000-trailInputsMax {
+	if n := nodes(e.Trail); n > trailNodesMax+1 || len(e.Trail.Inputs) != trailInputsMax || e.Trail.Omitted != 3000-trailInputsMax {
 		t.Errorf("%d nodes, %d inputs and %d omitted", n, len(e.Trail.Inputs), e.Trail.Omitted)
 	}
 	for _, figure := range []string{"totals.profit", "returns.twr", "returns.xirr", "positions[ABC].quantity"} {
 		e, err := ExplainCase(in, figure, TrailView{Depth: trailDepthMax})
-		if n := count(e.Trail); err != nil || n > trailNodesMax+1 {
+		if n := nodes(e.Trail); err != nil || n > trailNodesMax+1 {
 			t.Errorf("%s: %d nodes, %v", figure, n, err)
 		}
 	}
@@ -657,6 +649,34 @@ func TestALongTrailIsBounded(t *testing.T) {
 	if err != nil || len(last.Trail.Inputs) != 10 || last.Trail.Inputs[9].Label != "cost of lot b2999" {
 		t.Errorf("%+v, %v", last.Trail.Inputs, err)
 	}
+}
+
+// Every sale from an average pool refers to the pool before it twice, so its trail unfolds into twice as many steps each time.
+func TestATrailThatUnfoldsWithoutEndIsBounded(t *testing.T) {
+	var b strings.Builder
+	for i := range 25 {
+		fmt.Fprintf(&b, `,{"id":"b%d","date":"2026-01-02","type":"buy","symbol":"ABC","quantity":"3","price":"%d"}`, i, i+1)
+		fmt.Fprintf(&b, `,{"id":"s%d","date":"2026-01-02","type":"sell","symbol":"ABC","quantity":"1","price":"9"}`, i)
+	}
+	in, err := ReadInput([]byte(`{"base_currency":"EUR","lot_method":"average","activities":[` + b.String()[1:] + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := ExplainCase(in, "totals.realised", TrailView{Depth: trailDepthMax})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := nodes(e.Trail); n > trailNodesMax+1 {
+		t.Errorf("%d nodes", n)
+	}
+}
+
+func nodes(n Node) int {
+	all := 1
+	for _, in := range n.Inputs {
+		all += nodes(in)
+	}
+	return all
 }
 
 // A record that is full changes no figure; it only has less to tell.
