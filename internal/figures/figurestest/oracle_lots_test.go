@@ -75,7 +75,7 @@ func (o *oracle) queue(lots []*lot, short bool) []*lot {
 		for i, l := range queue {
 			for _, other := range queue[:i] {
 				x, y := l.unit(), other.unit()
-				if x == nil || y == nil || o.inexact && x.Cmp(y) != 0 && near(x, y, scaleOf(x, y)) {
+				if x == nil || y == nil || o.inexact && (x.Cmp(y) != 0 || l.rounded || other.rounded) && near(x, y, scaleOf(x, y)) {
 					o.ambiguous = "unit costs that can't be told apart"
 				}
 			}
@@ -107,7 +107,11 @@ func (o *oracle) cut(l *lot, part fraction) taken {
 	size := new(big.Rat).Abs(l.quantity)
 	t := taken{l.id, l.opened, l.order, part, l.cost, l.base}
 	if part.Cmp(size) != 0 {
+		before := o.inexact
+		o.inexact = false
 		t.cost, t.base = o.quotient(l.cost, part, size), o.quotient(l.base, part, size)
+		l.rounded = l.rounded || o.inexact
+		o.inexact = o.inexact || before
 	}
 	l.cost, l.base = minus(l.cost, t.cost), minus(l.base, t.base)
 	if l.quantity.Sign() < 0 {
@@ -145,7 +149,7 @@ func (o *oracle) trade(a *activity, b booking, order int) {
 	}
 	if rest := minus(quantity, against); rest.Sign() > 0 {
 		opening := times(sign, minus(net, closing))
-		o.open(at, &lot{a.ID, a.Date, order, times(sign, rest), o.local(a, b, opening), b.base(opening)})
+		o.open(at, &lot{id: a.ID, opened: a.Date, order: order, quantity: times(sign, rest), cost: o.local(a, b, opening), base: b.base(opening), rounded: against.Sign() > 0})
 	}
 	o.charge(a, b, at, !o.feesInCost())
 	switch a.Type {
@@ -187,7 +191,7 @@ func (o *oracle) transfer(a *activity, b booking) {
 	}
 	o.mixed = true
 	for _, t := range o.take(from, number(a.Quantity), a.Lots) {
-		o.open(to, &lot{t.id, t.opened, t.order, t.quantity, t.cost, t.base})
+		o.open(to, &lot{id: t.id, opened: t.opened, order: t.order, quantity: t.quantity, cost: t.cost, base: t.base, rounded: o.inexact})
 	}
 	if o.method() == "average" {
 		o.average(o.positions[to])
@@ -329,7 +333,10 @@ func (o *oracle) spinOff(a *activity, at place, lots []*lot) {
 	share := number(a.CostShare)
 	new, old := ratio(a.Ratio)
 	for _, l := range lots {
-		n := &lot{l.id, l.opened, l.order, o.multiplied(l.quantity, new, old), times(l.cost, share), times(l.base, share)}
+		n := &lot{
+			id: l.id, opened: l.opened, order: l.order, quantity: o.multiplied(l.quantity, new, old),
+			cost: times(l.cost, share), base: times(l.base, share), rounded: l.rounded,
+		}
 		l.cost, l.base = minus(l.cost, n.cost), minus(l.base, n.base)
 		n.cost = o.changed(n.cost, a)
 		o.open(place{a.ToSymbol, at.account}, n)

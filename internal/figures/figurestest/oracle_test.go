@@ -12,6 +12,7 @@ type lot struct {
 	opened               day
 	order                int // in the file, which breaks ties within a day
 	quantity, cost, base fraction
+	rounded              bool // a part was taken whose cost had no end, so that what is left may be off by the last digit
 }
 
 func (l *lot) unit() fraction { return per(l.cost, l.quantity) }
@@ -372,7 +373,7 @@ func (o *oracle) dividend(a *activity, b booking, order int) {
 		o.pay(a, b, net)
 		return
 	}
-	o.open(at, &lot{a.ID, a.Date, order, number(a.Quantity), o.local(a, b, net), b.base(net)})
+	o.open(at, &lot{id: a.ID, opened: a.Date, order: order, quantity: number(a.Quantity), cost: o.local(a, b, net), base: b.base(net)})
 }
 
 func (o *oracle) exchange(a *activity, b booking) {
