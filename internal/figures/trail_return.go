@@ -3,6 +3,7 @@ package figures
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -221,11 +222,11 @@ func (t *trail) xirr() trailStep {
 	case XIRROk:
 		note += "There is one such rate above −100 %."
 	case XIRRSeveral:
-		note += fmt.Sprintf("There are %d such rates:", len(r.Roots))
-		for _, root := range r.Roots {
-			note += " " + plain(float64(root))
+		roots := make([]string, len(r.Roots))
+		for i, root := range r.Roots {
+			roots[i] = plain(float64(root))
 		}
-		note += "; this is the one nearest the Modified Dietz rate per year."
+		note += fmt.Sprintf("There are %d such rates: %s; this is the one nearest the Modified Dietz rate per year.", len(roots), strings.Join(roots, ", "))
 	case XIRRNone:
 		note += "There is no such rate."
 	default:

@@ -553,7 +553,7 @@ func TestAQuantityTellsWhatChangedIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for symbol, want := range map[string]string{"ABC": "9.0 x1 x1 b1 s1", "NEWER": "4 o1 o1 x1 x1 b1 s1 b2"} {
+	for symbol, want := range map[string]string{"ABC": "9.0 x1 b1 x1 s1", "NEWER": "4 o1 x1 b1 o1 x1 s1 b2"} {
 		e, err := ExplainCase(in, "positions["+symbol+"].quantity", TrailView{Depth: 20})
 		if err != nil {
 			t.Fatal(err)
