@@ -219,7 +219,7 @@ export const figures = {
   ) =>
     result(
       client.GET('/api/v1/portfolios/{id}/performance', {
-        params: { path: { id }, query: query as Period },
+        params: { path: { id }, query },
         ...limits(signal),
       }),
     ) as unknown as Promise<t.Explanation>,

@@ -79,41 +79,10 @@ export type Dimension = Allocation['by'];
 export type Performance = Schemas['Performance'];
 
 /** Where a value of a trail was read. */
-export interface TrailSource {
-  /** A later server may know more. */
-  kind: 'activity' | 'price' | 'rate' | 'setting' | 'valuation';
-  id?: string;
-  date?: Day;
-  field?: string;
-  symbol?: string;
-  currency?: string;
-  source?: string;
-  state?: string;
-  name?: string;
-}
+export type TrailSource = Schemas['TrailSource'];
 /** One step of how a figure came about: its operation applied to the values of its inputs gives its value. */
-export interface TrailNode {
-  label: string;
-  operation: string;
-  value: Decimal | null;
-  /** A currency, or what kind of number it is. */
-  unit: string;
-  note?: string;
-  date?: Day;
-  source?: TrailSource;
-  inputs?: TrailNode[];
-  /** How many inputs are left out of this answer; asking for the node's path brings them. */
-  omitted?: number;
-}
-export interface Explanation {
-  figure: string;
-  label: string;
-  value: Decimal | null;
-  unit: string;
-  period: { from: Day; to: Day };
-  trail: TrailNode;
-  problems: Problem[];
-}
+export type TrailNode = Schemas['TrailNode'];
+export type Explanation = Schemas['Explanation'];
 
 /** Figures of a period by every lot method in both scopes. */
 export type LotMethods = Schemas['LotMethods'];

@@ -175,7 +175,7 @@ export function leaf(
   unit: string,
   changes: Partial<TrailNode> = {},
 ): TrailNode {
-  return { label, operation: 'input', value, unit, ...changes };
+  return { label, operation: 'input', value, unit, inputs: [], ...changes };
 }
 
 /** A gain of three thirds of a cent that don't add up to what is shown, with a step that unfolds. */
@@ -185,7 +185,7 @@ export function explanation(changes: Partial<Explanation> = {}): Explanation {
     label: 'Profit of the period',
     value: '160.005',
     unit: 'EUR',
-    period: { from: '2025-11-20', to: '2026-11-19' },
+    period: { from: '2025-11-20', to: '2026-11-19', days: '365' },
     trail: {
       label: 'Profit of the period',
       operation: 'difference',

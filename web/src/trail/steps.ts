@@ -122,13 +122,13 @@ const additive = new Set(['sum', 'difference', 'negation']);
 export function opened(node: TrailNode, path: string): { node: TrailNode; path: string } {
   let at = { node, path };
   for (;;) {
-    const [only, ...others] = at.node.inputs ?? [];
+    const [only, ...others] = at.node.inputs;
     const alone =
       only !== undefined &&
       others.length === 0 &&
       !at.node.omitted &&
       (at.node.operation === 'sum' || at.node.operation === 'negation');
-    if (!alone || !(only.inputs?.length || only.omitted)) return at;
+    if (!alone || !(only.inputs.length || only.omitted)) return at;
     at = { node: only, path: childPath(at.path, 0) };
   }
 }
@@ -140,7 +140,7 @@ export function childPath(path: string, index: number): string {
 /** The rows of a node, one for each input, in digits that add up where the operation adds. */
 export function stepsOf(given: TrailNode, givenPath: string, names?: Names): Step[] {
   const { node, path } = opened(given, givenPath);
-  const inputs = node.inputs ?? [];
+  const inputs = node.inputs;
   const steps = inputs.map<Step>((input, index) => ({
     key: String(index),
     path: childPath(path, index),
@@ -226,7 +226,7 @@ export function withoutNumbers(label: string): string {
 export function madeOf(node: TrailNode, hidden: boolean, names?: Names): string {
   const short = formula(node, hidden);
   if (short) return short;
-  const { inputs = [], operation, omitted = 0 } = opened(node, '').node;
+  const { inputs, operation, omitted = 0 } = opened(node, '').node;
   const count = inputs.length + omitted;
   if (count === 0) return '';
   const label = shownLabel(node, names);
@@ -246,7 +246,7 @@ const addedPartsMax = 2;
 /** "85 × $214.38 × 0.8636" of a node whose inputs are few; '' of others. Hidden numbers are called by name. */
 export function formula(given: TrailNode, hidden: boolean): string {
   const { node } = opened(given, '');
-  const inputs = node.inputs ?? [];
+  const inputs = node.inputs;
   if (inputs.length < 2 || inputs.length > formulaPartsMax || node.omitted) return '';
   const parts = inputs.map((input) =>
     (hidden && isPrivate(input)) || input.value === null
@@ -292,8 +292,12 @@ export function sourceWords(source: TrailSource): string {
         .join(', ');
     case 'setting':
       return `Setting: ${(source.name ?? '').replaceAll('_', ' ')}`;
-    default:
-      return source.date ? `Of ${day(source.date)}` : '';
+    case 'benchmark':
+      return `The benchmark’s close of ${day(source.date)}`;
+    case 'valuation':
+      return `Valuation of ${day(source.date)}`;
+    case 'flow':
+      return `Payment of ${day(source.date)}`;
   }
 }
 
@@ -314,7 +318,7 @@ export function sourcesOf(root: TrailNode): TrailSource[] {
   const stack = [root];
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (node.source) found.set(JSON.stringify(node.source), node.source);
-    stack.push(...(node.inputs ?? []));
+    stack.push(...node.inputs);
   }
   return [...found.values()];
 }
@@ -345,5 +349,5 @@ export function asText(node: TrailNode, depth = 0): string {
     .filter(Boolean)
     .join(' | ');
   const rest = node.omitted ? [`${'  '.repeat(depth + 1)}${node.omitted} more`] : [];
-  return [line, ...(node.inputs ?? []).map((input) => asText(input, depth + 1)), ...rest].join('\n');
+  return [line, ...node.inputs.map((input) => asText(input, depth + 1)), ...rest].join('\n');
 }

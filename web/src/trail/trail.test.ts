@@ -76,7 +76,7 @@ describe('stepsOf', () => {
   });
 
   it('takes off what a difference takes off', () => {
-    const node = { ...sum('7', [leaf('a', '10', 'EUR'), leaf('b', '3', 'EUR')]), operation: 'difference' };
+    const node = sum('7', [leaf('a', '10', 'EUR'), leaf('b', '3', 'EUR')], { operation: 'difference' });
     expect(stepsOf(node, '').map(({ value }) => value)).toEqual(['10', '-3']);
   });
 
