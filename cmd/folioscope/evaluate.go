@@ -1,10 +1,12 @@
 package main
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
+	"strings"
 
 	"folioscope/internal/fault"
 	"folioscope/internal/figures"
@@ -40,14 +42,12 @@ func (c evaluateCommand) Run(at console) error {
 		defer file.Close()
 		in = file
 	}
-	data, err := io.ReadAll(io.LimitReader(in, caseBytesMax+1))
+	text, err := readCase(in)
 	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "the case can't be read")
+		return err
 	}
-	if len(data) > caseBytesMax {
-		return fault.New(fault.TooLarge, "the case has more than %d MiB", caseBytesMax>>20)
-	}
-	input, err := figures.ReadInput(data)
+	defer collectLate(len(text))()
+	input, err := figures.ReadCase(text)
 	if err != nil {
 		return err
 	}
@@ -58,10 +58,46 @@ func (c evaluateCommand) Run(at console) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(output)
+	answer, err := output.AppendJSON(nil)
 	if err != nil {
 		return fmt.Errorf("write figures: %w", err)
 	}
-	_, err = fmt.Fprintln(at.out, string(text))
+	_, err = at.out.Write(append(answer, '\n'))
 	return err
+}
+
+// readCase reads a whole case, without copies where it is a file, whose size is known.
+func readCase(in io.Reader) (string, error) {
+	var text strings.Builder
+	if file, ok := in.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() <= caseBytesMax {
+			text.Grow(int(info.Size()) + bytes.MinRead)
+		}
+	}
+	switch n, err := io.Copy(&text, io.LimitReader(in, caseBytesMax+1)); {
+	case err != nil:
+		return "", fault.Wrap(fault.Invalid, err, "the case can't be read")
+	case n > caseBytesMax:
+		return "", fault.New(fault.TooLarge, "the case has more than %d MiB", caseBytesMax>>20)
+	}
+	return text.String(), nil
+}
+
+// Nearly all that a case makes is kept to the end, so of an ordinary one the memory is collected when it gets short, not before.
+// What is longer is collected as usual.
+const (
+	ordinaryCaseBytesMax = 12 << 20 // what 100,000 activities take
+	memoryBytesUsual     = 128 << 20
+)
+
+// collectLate gives what sets memory back to how it was.
+func collectLate(caseBytes int) (usual func()) {
+	if caseBytes > ordinaryCaseBytesMax {
+		return func() {}
+	}
+	limit, percent := debug.SetMemoryLimit(memoryBytesUsual), debug.SetGCPercent(-1)
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
 }

@@ -84,6 +84,8 @@ type bookkeeper struct {
 	moved     money.Maybe // worth of all cash movements in the base currency when they happened
 	cashStart money.Maybe // cash in the base currency when it began
 	disposals []Disposal
+	matches   []Match   // made in advance, for disposals to come
+	latest    *position // that was asked for last, most often to be asked for again
 
 	track    track
 	day      dayBook
@@ -96,6 +98,16 @@ type dayBook struct {
 	date  market.Date
 	paid  map[market.InstrumentID]paid
 	moved map[money.Currency]paid
+}
+
+// next begins a day. The maps of the day before are used again: nobody but the last day's reader keeps them.
+func (d *dayBook) next(date market.Date) {
+	if d.date = date; d.paid == nil {
+		d.paid, d.moved = map[market.InstrumentID]paid{}, map[money.Currency]paid{}
+		return
+	}
+	clear(d.paid)
+	clear(d.moved)
 }
 
 // paid is what was paid less what was received: in a position's or cash's currency, and in the base currency as booked.
@@ -214,7 +226,11 @@ func (k *bookkeeper) position(id market.InstrumentID, account ledger.AccountID, 
 	if k.scope == ledger.ScopePortfolio {
 		key.account = everyAccount
 	}
+	if k.latest != nil && k.latest.positionKey == key {
+		return k.latest
+	}
 	if p := k.positions[key]; p != nil {
+		k.latest = p
 		return p
 	}
 	if own := k.currency(id); own != "" {
@@ -377,7 +393,7 @@ func (k *bookkeeper) apply(e entry) error {
 		k.trace.begin(e)
 	}
 	if k.day.date != e.Date || k.day.paid == nil {
-		k.day = dayBook{date: e.Date, paid: map[market.InstrumentID]paid{}, moved: map[money.Currency]paid{}}
+		k.day.next(e.Date)
 	}
 	switch e.Type {
 	case ledger.Buy:
@@ -542,7 +558,7 @@ func (k *bookkeeper) step(on market.Date, p *position) {
 func (k *bookkeeper) dispose(e entry, p *position, quantity money.Decimal, amount ledger.Carried, taken []ledger.Taken, cover bool) {
 	nothing := money.Known(money.Zero)
 	carried := ledger.NewCarried(nothing, nothing)
-	matched := make([]Match, len(taken))
+	matched := k.matched(len(taken))
 	for i, t := range taken {
 		carried = carried.Add(t.Carried)
 		matched[i] = Match{ID: string(t.ID), Opened: t.Opened, Quantity: t.Quantity.Abs(), Cost: t.Carried.Local}
@@ -567,6 +583,19 @@ func (k *bookkeeper) dispose(e entry, p *position, quantity money.Decimal, amoun
 	d.Gain, d.GainBase = d.Proceeds.Sub(d.Cost), d.GainBase.Named("gain of", name)
 	k.realise(e, p, d.GainBase, carried)
 	k.disposals = append(k.disposals, d)
+}
+
+// matchesMade is how many matches are made in one go: one object for the collector instead of many.
+const matchesMade = 256
+
+// matched makes room for what a disposal takes.
+func (k *bookkeeper) matched(count int) []Match {
+	if count > len(k.matches) {
+		k.matches = make([]Match, max(count, matchesMade))
+	}
+	room := k.matches[:count:count]
+	k.matches = k.matches[count:]
+	return room
 }
 
 // realise books a gain on a position with the currency's part in it.

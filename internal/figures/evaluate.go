@@ -63,7 +63,7 @@ func (k *bookkeeper) figures(p period, start money.Maybe) Output {
 func (k *bookkeeper) amounts(p period, start money.Maybe) (Output, []flow) {
 	out := Output{
 		Period:    Period{From: p.from, To: p.to, Days: money.NewDecimal(int64(p.days()), 0)},
-		Positions: []PositionLine{}, Disposals: slices.Clone(k.disposals),
+		Positions: []PositionLine{}, Disposals: slices.Clip(k.disposals),
 	}
 	if out.Disposals == nil {
 		out.Disposals = []Disposal{}
@@ -209,7 +209,12 @@ func perYear(rate money.Maybe, days int) *float64 {
 
 // order sorts entries by date; those of one day keep their order.
 func order(entries []entry) {
-	slices.SortStableFunc(entries, func(a, b entry) int { return int(a.Date) - int(b.Date) })
+	for i := 1; i < len(entries); i++ {
+		if entries[i].Date < entries[i-1].Date {
+			slices.SortStableFunc(entries, func(a, b entry) int { return int(a.Date) - int(b.Date) })
+			return
+		}
+	}
 }
 
 // trackedCash says whether any activity moves cash in or out, so that cash is tracked.

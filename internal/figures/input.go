@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -26,6 +27,8 @@ type Input struct {
 	valuations *market.Series
 	series     bool
 	hasFlows   bool
+	external   bool        // there are external activities
+	unordered  bool        // activities don't rise by date
 	first      market.Date // of activities and valuations
 	last       market.Date // of everything
 }
@@ -34,14 +37,17 @@ type Input struct {
 const defaultAccount ledger.AccountID = "main"
 
 // ReadInput reads a case file. What is wrong is a fault.Invalid that names its place.
-func ReadInput(data []byte) (Input, error) {
+func ReadInput(data []byte) (Input, error) { return ReadCase(string(data)) }
+
+// ReadCase is ReadInput of a text, parts of which the case keeps.
+func ReadCase(data string) (Input, error) {
 	in := Input{
 		rules: rules{method: ledger.FIFO, scope: ledger.ScopeAccount, feesInCost: true}, from: market.NoDate, to: market.NoDate,
 		prices: map[market.InstrumentID]*market.Series{}, units: map[market.InstrumentID]money.Currency{}, rates: map[money.Currency]*market.Series{},
 		first: market.NoDate, last: market.NoDate,
 	}
-	if err := in.read(string(data)); err != nil {
-		if wrong := json.Unmarshal(data, new(json.RawMessage)); wrong != nil {
+	if err := in.read(data); err != nil {
+		if wrong := json.Unmarshal([]byte(data), new(json.RawMessage)); wrong != nil {
 			return in, fault.At("case", "not JSON: %s", strings.ReplaceAll(wrong.Error(), "\n", " "))
 		}
 		return in, err
@@ -77,31 +83,25 @@ func (in *Input) read(text string) error {
 
 // settle fills in what was left out and refuses what doesn't go together.
 func (in *Input) settle() error {
-	for _, e := range in.entries {
-		switch {
-		case in.hasFlows:
-			return fault.At("flows", "go without activities")
-		case e.Type == external && in.valuations == nil:
-			return fault.At(e.place("type"), "external goes only with valuations")
-		case e.Type != external && in.valuations != nil:
-			return fault.At(e.place("type"), "with valuations only external activities are read, not %s", e.Type)
-		}
+	if err := in.settleKinds(); err != nil {
+		return err
 	}
 	if in.hasFlows && in.valuations != nil {
 		return fault.At("flows", "go without valuations")
 	}
-	order(in.entries)
-	in.settleCurrencies()
-	for _, e := range in.entries {
-		if e.Type != ledger.CashTransfer {
-			continue
-		}
-		if err := ledger.Check(e.Activity, e.place("")); err != nil { // its currency is known now
-			return err
-		}
+	if in.unordered {
+		order(in.entries)
 	}
-	in.rules.tracked = trackedCash(in.entries)
-	for _, e := range in.entries {
+	for _, e := range in.entries { // in one walk, since there may be a million
+		in.settleCurrency(e)
+		switch e.Type {
+		case ledger.CashTransfer:
+			if err := ledger.Check(e.Activity, e.place("")); err != nil { // its currency is known now
+				return err
+			}
+		case ledger.Deposit, ledger.Withdrawal:
+			in.rules.tracked = true
+		}
 		in.seen(e.Date, true)
 	}
 	if in.from == market.NoDate {
@@ -125,25 +125,43 @@ func (in *Input) settle() error {
 	return nil
 }
 
-// settleCurrencies gives each activity its currency: its own, else its symbol's (that of its prices, else of its first
-// activity), else the base.
-func (in *Input) settleCurrencies() {
+// settleKinds refuses activities of a kind that doesn't go with the rest of the case.
+func (in *Input) settleKinds() error {
+	if !in.hasFlows && in.valuations == nil && !in.external {
+		return nil
+	}
 	for _, e := range in.entries {
+		switch {
+		case in.hasFlows:
+			return fault.At("flows", "go without activities")
+		case e.Type == external && in.valuations == nil:
+			return fault.At(e.place("type"), "external goes only with valuations")
+		case e.Type != external && in.valuations != nil:
+			return fault.At(e.place("type"), "with valuations only external activities are read, not %s", e.Type)
+		}
+	}
+	return nil
+}
+
+// settleCurrency gives an activity its currency: its own, else its symbol's (that of its prices, else of its first activity),
+// else the base.
+func (in *Input) settleCurrency(e entry) {
+	if e.Instrument == "" {
 		if e.Currency == "" {
 			e.Currency = in.rules.base
-			if own := in.units[e.Instrument]; e.Instrument != "" && own != "" {
-				e.Currency = own
-			}
 		}
-		if e.Instrument == "" {
-			continue
-		}
-		if in.units[e.Instrument] == "" {
-			in.units[e.Instrument] = e.Currency
-		}
-		if to := e.ToInstrument; to != "" && in.units[to] == "" {
-			in.units[to] = in.units[e.Instrument]
-		}
+		return
+	}
+	own := in.units[e.Instrument]
+	if e.Currency == "" {
+		e.Currency = cmp.Or(own, in.rules.base)
+	}
+	if own == "" {
+		own = e.Currency
+		in.units[e.Instrument] = own
+	}
+	if to := e.ToInstrument; to != "" && in.units[to] == "" {
+		in.units[to] = own
 	}
 }
 
@@ -308,8 +326,11 @@ func (in *Input) readValuations(v *value) error {
 	return nil
 }
 
+// activityBytesUsual is what an activity takes at least, nearly always.
+const activityBytesUsual = 100
+
 func (in *Input) readActivities(v *value) error {
-	ids := map[ledger.ActivityID]struct{}{}
+	ids := make(map[ledger.ActivityID]struct{}, min(len(v.raw)/activityBytesUsual, ledger.ActivitiesMax))
 	r := activityReader{}
 	return v.list(func(v *value) error {
 		if len(in.entries) >= ledger.ActivitiesMax {
@@ -326,6 +347,10 @@ func (in *Input) readActivities(v *value) error {
 			}
 			ids[e.ID] = struct{}{}
 		}
+		if n := len(in.entries); n > 0 && e.Date < in.entries[n-1].Date {
+			in.unordered = true
+		}
+		in.external = in.external || e.Type == external
 		in.entries = append(in.entries, e)
 		return nil
 	})

@@ -168,20 +168,38 @@ func (o *object) read(fields ...field) error {
 	return nil
 }
 
-// list reads the items of a list.
+// list reads the items of a list, each as it comes.
 func (v *value) list(each func(*value) error) error {
-	items, ok := cutList(v.raw)
-	if !ok {
-		return v.refuse("not a list: %s", v.shown())
+	text := v.raw
+	refuse := func() error { return v.refuse("not a list: %s", v.shown()) }
+	if text == "" || text[0] != '[' {
+		return refuse()
+	}
+	at := pastBlank(text, 1)
+	if at < len(text) && text[at] == ']' && pastBlank(text, at+1) == len(text) {
+		return nil
 	}
 	var item value
-	for i, raw := range items {
-		item = value{raw, place{up: &v.at, index: i + 1}}
+	for i := 1; ; i++ {
+		end := pastValue(text, at)
+		if end < 0 {
+			return refuse()
+		}
+		item = value{text[at:end], place{up: &v.at, index: i}}
 		if err := each(&item); err != nil {
 			return err
 		}
+		at = pastBlank(text, end)
+		switch {
+		case at == len(text):
+			return refuse()
+		case text[at] == ']' && pastBlank(text, at+1) == len(text):
+			return nil
+		case text[at] != ',':
+			return refuse()
+		}
+		at = pastBlank(text, at+1)
 	}
-	return nil
 }
 
 // cutObject gives the members of an object in the order they stand in; ok is false where it isn't one.
@@ -223,35 +241,6 @@ func cutObject(text string, into []member) (members []member, ok bool) {
 		at = pastBlank(text, at+1)
 	}
 	return into, false
-}
-
-// cutList gives the items of a list; ok is false where it isn't one.
-func cutList(text string) (items []string, ok bool) {
-	if text == "" || text[0] != '[' {
-		return nil, false
-	}
-	at := pastBlank(text, 1)
-	if at < len(text) && text[at] == ']' {
-		return nil, pastBlank(text, at+1) == len(text)
-	}
-	for at < len(text) {
-		end := pastValue(text, at)
-		if end < 0 {
-			return nil, false
-		}
-		items = append(items, text[at:end])
-		at = pastBlank(text, end)
-		switch {
-		case at == len(text):
-			return nil, false
-		case text[at] == ']':
-			return items, pastBlank(text, at+1) == len(text)
-		case text[at] != ',':
-			return nil, false
-		}
-		at = pastBlank(text, at+1)
-	}
-	return nil, false
 }
 
 // pastBlank is the first place from at on that isn't white space.

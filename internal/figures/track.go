@@ -49,6 +49,10 @@ func (t *track) setQuantity(on market.Date, id market.InstrumentID, currency mon
 		t.byID[id] = l
 		t.lines = append(t.lines, l)
 	}
+	if n := len(l.steps); n > 0 && l.steps[n-1].date == on {
+		l.steps[n-1].quantity = quantity
+		return
+	}
 	l.steps = append(l.steps, step{on, quantity})
 }
 

@@ -26,12 +26,26 @@ func (v evaluation) walk(from, to market.Date, listen func(earned)) (w walked, r
 		}
 	}
 	w.start = w.begin(from - 1)
+	w.disposals = make([]Disposal, 0, disposing(v.entries[i:], to))
 	for ; i < len(v.entries) && v.entries[i].Date <= to; i++ {
 		if err := w.apply(v.entries[i]); err != nil {
 			return w, nil, err
 		}
 	}
 	return w, v.entries[i:], nil
+}
+
+// disposing is how many activities up to a day dispose of something, but for covers and actions.
+func disposing(entries []entry, to market.Date) (count int) {
+	for _, e := range entries {
+		if e.Date > to {
+			break
+		}
+		if e.Type == ledger.Sell || e.Type == ledger.DeliverOut {
+			count++
+		}
+	}
+	return count
 }
 
 // walkBook walks a portfolio's activities as evaluate does. market.NoDate as from begins with the first activity. The book's

@@ -66,6 +66,7 @@ type Lots struct {
 	quantity money.Decimal
 	pool     Carried // of all lots together, under Average only
 	order    order
+	taken    []Taken // what Take gave last, to be used again
 }
 
 // NewLots is an empty position whose disposals take lots by a method.
@@ -149,7 +150,8 @@ type Choice struct {
 }
 
 // Take closes a quantity above 0, of a long position by the method, of a short one the oldest first. It must not be more than
-// is there. chosen is only read under Specific, and then must sum to the quantity and be there: see Choose.
+// is there. chosen is only read under Specific, and then must sum to the quantity and be there: see Choose. What it gives is good
+// until it is called again.
 func (l *Lots) Take(quantity money.Decimal, chosen []Choice) []Taken {
 	if quantity.Cmp(l.quantity.Abs()) > 0 {
 		panic("ledger: takes " + quantity.String() + " of " + l.quantity.String()) // callers compare first
@@ -168,7 +170,7 @@ func (l *Lots) Take(quantity money.Decimal, chosen []Choice) []Taken {
 	}
 	l.tidy() // of when it was long
 	l.order = order{}
-	var taken []Taken
+	taken := l.taken[:0]
 	emptied := 0
 	for left := quantity; left.Sign() > 0; {
 		i := l.next(emptied)
@@ -184,6 +186,7 @@ func (l *Lots) Take(quantity money.Decimal, chosen []Choice) []Taken {
 		}
 	}
 	l.lots = l.lots[emptied:]
+	l.taken = taken
 	return taken
 }
 
@@ -216,7 +219,7 @@ func (l *Lots) next(from int) int {
 }
 
 func (l *Lots) takeDearest(quantity money.Decimal) []Taken {
-	var taken []Taken
+	taken := l.taken[:0]
 	for left := quantity; left.Sign() > 0; {
 		part := l.takeFrom(l.first(), left)
 		taken = append(taken, part)
@@ -224,6 +227,7 @@ func (l *Lots) takeDearest(quantity money.Decimal) []Taken {
 		l.took()
 	}
 	l.settle()
+	l.taken = taken
 	return taken
 }
 
@@ -238,7 +242,7 @@ func dearer(a, b *Lot) bool {
 }
 
 func (l *Lots) takeAverage(quantity money.Decimal) []Taken {
-	var taken []Taken
+	taken := l.taken[:0]
 	whole, left, emptied := l.quantity, quantity, 0
 	for left.Sign() > 0 {
 		part := l.takeFrom(emptied, left)
@@ -262,11 +266,12 @@ func (l *Lots) takeAverage(quantity money.Decimal) []Taken {
 	for i := range taken {
 		taken[i].Lot = parts[i]
 	}
+	l.taken = taken
 	return taken
 }
 
 func (l *Lots) takeChosen(chosen []Choice) []Taken {
-	var taken []Taken
+	taken := l.taken[:0]
 	for _, choice := range chosen {
 		left := choice.Quantity
 		for _, place := range l.places(choice.ID) {
@@ -285,6 +290,7 @@ func (l *Lots) takeChosen(chosen []Choice) []Taken {
 		}
 	}
 	l.settle()
+	l.taken = taken
 	return taken
 }
 
