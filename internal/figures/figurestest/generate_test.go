@@ -182,7 +182,7 @@ func (g *generator) quantity(label string) string {
 // part is some of a quantity, above 0, as a decimal; "" where there is none that can be written.
 func (g *generator) part(symbol string, of fraction, label string) string {
 	of = new(big.Rat).Abs(of)
-	if n := g.o.rounds[symbol]; n > 1 || n == 1 && g.c.Scope == "portfolio" {
+	if n := g.o.rounds[symbol]; n > 1 || n == 1 && (g.c.Scope == "portfolio" || rounded(of).Cmp(of) != 0) {
 		return g.some(of)
 	}
 	part := of
