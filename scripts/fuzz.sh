@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Runs every fuzz test for a while. usage: scripts/fuzz.sh [TIME EACH]
+# Runs every fuzz test for a while, those of numbers, cases and activities for ten minutes. usage: scripts/fuzz.sh [TIME EACH]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-each=${1:-60s}
 go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | while read -r package; do
   { go test -list '^Fuzz' "$package" </dev/null | grep '^Fuzz' || true; } | while read -r name; do
+    case $name in
+      FuzzParse | FuzzEvaluate | FuzzActivities) each=${1:-10m} ;;
+      *) each=${1:-60s} ;;
+    esac
     echo "== $package $name for $each"
     go test -run '^$' -fuzz "^$name\$" -fuzztime "$each" "$package" </dev/null
   done
