@@ -2,19 +2,24 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"folioscope/internal/market"
 )
 
 // Bounds of one request.
@@ -39,10 +44,14 @@ type source struct {
 	name      string
 	base      *url.URL
 	client    *http.Client
-	keyHeader string
+	keyHeader string // carries the key
+	keyPrefix string // before the key in that header
+	keyQuery  string // carries the key where the source reads none in a header
 	key       string
 	pace      []budget
+	quotas    []Quota
 	deadline  time.Duration
+	clock     func() time.Time // tells which day is still in progress and how long a window lasts
 }
 
 // budget is a number of requests in a window; the outcome says which window ran out.
@@ -51,7 +60,7 @@ type budget struct {
 	outcome Outcome
 }
 
-// newBudget allows count requests in any window of the length, a sixth of them at once.
+// newBudget allows count requests (or names, where a source counts those) in any window of the length, a sixth at once.
 func newBudget(count int, window time.Duration, outcome Outcome) budget {
 	burst := max(count/6, 1)
 	every := window / time.Duration(max(count-burst, 1))
@@ -63,15 +72,20 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	whole  bool // the protocol says that nothing is missing; without it the last line of a table may be cut
 }
 
-// request is one GET. classify looks at the answer before anything decodes it; its second result is the source's own
+// request is one GET, or a POST where it has a payload. classify looks at the answer before anything decodes it; its second result is the source's own
 // words for the error, if any.
 type request struct {
 	path     string // already escaped, beginning with a slash
 	query    url.Values
 	symbol   string
-	bytesMax int64 // 0: bodyBytesMax
+	address  *url.URL // instead of the path below the base, for what lies on another host; without the key
+	payload  []byte   // JSON
+	cookie   string   // name=value; …
+	cost     int      // of the budget, 0: 1
+	bytesMax int64    // 0: bodyBytesMax
 	classify func(answer) (Outcome, string)
 }
 
@@ -84,7 +98,7 @@ func newSource(name, publicURL string, perMinute int, o Options) (*source, error
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" || base.RawQuery != "" || base.User != nil {
 		return nil, fmt.Errorf("%s: the base URL must be like %s, without query or password", name, publicURL)
 	}
-	s := &source{name: name, base: base, key: o.Key, deadline: requestDeadline}
+	s := &source{name: name, base: base, key: o.Key, deadline: requestDeadline, clock: time.Now, quotas: []Quota{minutely(perMinute)}}
 	if o.RequestsPerMinute > 0 {
 		perMinute = o.RequestsPerMinute
 	}
@@ -108,23 +122,34 @@ func (s *source) checkRedirect(next *http.Request, via []*http.Request) error {
 		return errors.New("too many redirects")
 	case next.URL.Scheme != first.Scheme:
 		return errors.New("redirected to another scheme")
-	case next.URL.Host != first.Host && s.keyHeader != "":
+	case next.URL.Host != first.Host && s.key != "":
+		if s.redact(next.URL.String()) != next.URL.String() {
+			return errors.New("redirected to another host along with the key")
+		}
 		next.Header.Del(s.keyHeader)
 	}
+	next.Header.Del("Referer") // the address before, which may hold the key
 	return nil
 }
 
 // Name is the source's name.
 func (s *source) Name() string { return s.name }
 
-// fail makes an *Error of this source. Its causes never hold an address with its query.
+// Quotas are what the source grants on the plan that most people have, the shortest window first.
+func (s *source) Quotas() []Quota { return s.quotas }
+
+// fail makes an *Error of this source. Its text never holds the key, whatever the causes' texts hold.
 func (s *source) fail(o Outcome, symbol, format string, args ...any) *Error {
-	return &Error{Provider: s.name, Outcome: o, Symbol: symbol, Cause: fmt.Errorf(format, args...)}
+	cause := fmt.Errorf(format, args...)
+	if text := cause.Error(); s.redact(text) != text {
+		cause = errors.New(s.redact(text))
+	}
+	return &Error{Provider: s.name, Outcome: o, Symbol: s.redact(symbol), Cause: cause}
 }
 
 // get paces, asks, reads and classifies. Only an answer that is OK comes back; every error is an *Error.
 func (s *source) get(ctx context.Context, r request) (answer, *Error) {
-	if err := s.wait(ctx, r.symbol); err != nil {
+	if err := s.wait(ctx, r.symbol, max(r.cost, 1)); err != nil {
 		return answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.deadline)
@@ -139,19 +164,32 @@ func (s *source) get(ctx context.Context, r request) (answer, *Error) {
 	}
 	failed := s.fail(outcome, r.symbol, "status %d", a.status)
 	if words != "" {
-		failed = s.fail(outcome, r.symbol, "status %d: %q", a.status, s.redact(words))
+		failed = s.fail(outcome, r.symbol, "status %d: %q", a.status, s.brief(words))
 	}
-	failed.RetryAfter = retryAfter(a.header)
+	failed.RetryAfter = s.waitAfter(outcome, a.header, s.clock())
 	return answer{}, failed
 }
 
-// wait takes one request from every budget, and waits for it where that doesn't take long.
-func (s *source) wait(ctx context.Context, symbol string) *Error {
+// waitAfter is how long a refusal holds: what the headers say, else until the source's own window begins anew.
+func (s *source) waitAfter(o Outcome, h http.Header, now time.Time) time.Duration {
+	if wait := retryAfter(h, now); wait > 0 || !o.RateLimited() {
+		return wait
+	}
+	for _, q := range s.quotas {
+		if q.Outcome == o && q.Reset != nil {
+			return q.Reset(now).Sub(now)
+		}
+	}
+	return 0
+}
+
+// wait takes a request's cost from every budget, and waits for it where that doesn't take long.
+func (s *source) wait(ctx context.Context, symbol string, cost int) *Error {
 	var taken []*rate.Reservation
 	var delay time.Duration
 	outcome := RateMinute
 	for _, b := range s.pace {
-		r := b.limiter.Reserve()
+		r := b.limiter.ReserveN(time.Now(), min(cost, b.limiter.Burst()))
 		taken = append(taken, r)
 		if d := r.Delay(); d > delay {
 			delay, outcome = d, b.outcome
@@ -180,18 +218,9 @@ func (s *source) wait(ctx context.Context, symbol string) *Error {
 }
 
 func (s *source) fetch(ctx context.Context, r request) (answer, *Error) {
-	address := strings.TrimSuffix(s.base.String(), "/") + r.path
-	if len(r.query) > 0 {
-		address += "?" + r.query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := s.ask(ctx, r)
 	if err != nil {
 		return answer{}, s.fail(UnknownSymbol, r.symbol, "the name makes no address")
-	}
-	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Accept-Encoding", "gzip") // named, so that the transport leaves decompressing, and its bound, to us
-	if s.key != "" && s.keyHeader != "" {
-		req.Header.Set(s.keyHeader, s.key)
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
@@ -209,7 +238,50 @@ func (s *source) fetch(ctx context.Context, r request) (answer, *Error) {
 	case err != nil:
 		return answer{}, s.fail(Transient, r.symbol, "read: %w", withoutAddress(err))
 	}
-	return answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+	whole := resp.ContentLength > 0 || len(resp.TransferEncoding) > 0 || resp.ProtoMajor > 1 || resp.Header.Get("Content-Encoding") == "gzip"
+	return answer{status: resp.StatusCode, header: resp.Header, body: body, whole: whole}, nil
+}
+
+// ask makes the request with its key.
+func (s *source) ask(ctx context.Context, r request) (*http.Request, error) {
+	var address string
+	if r.address != nil {
+		address = r.address.String()
+	} else {
+		address = strings.TrimSuffix(s.base.String(), "/") + r.path
+		query := r.query
+		if s.key != "" && s.keyQuery != "" {
+			query = maps.Clone(query)
+			if query == nil {
+				query = url.Values{}
+			}
+			query.Set(s.keyQuery, s.key)
+		}
+		if len(query) > 0 {
+			address += "?" + query.Encode()
+		}
+	}
+	method := http.MethodGet
+	var body io.Reader
+	if r.payload != nil {
+		method, body = http.MethodPost, bytes.NewReader(r.payload)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	if r.payload != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.cookie != "" {
+		req.Header.Set("Cookie", r.cookie)
+	}
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Accept-Encoding", "gzip") // named, so that the transport leaves decompressing, and its bound, to us
+	if s.key != "" && s.keyHeader != "" && r.address == nil {
+		req.Header.Set(s.keyHeader, s.keyPrefix+s.key)
+	}
+	return req, nil
 }
 
 // errShape marks an answer that no retry will mend.
@@ -244,29 +316,60 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// redact takes the key out of a source's own words and shortens them.
-func (s *source) redact(words string) string {
-	if s.key != "" {
-		words = strings.ReplaceAll(words, s.key, "[key]")
+// redact takes the key out of a text, as it is and as an address writes it.
+func (s *source) redact(text string) string {
+	if s.key == "" {
+		return text
 	}
-	if len(words) > causeBytesMax {
-		words = words[:causeBytesMax]
+	for _, form := range []string{s.key, url.QueryEscape(s.key), url.PathEscape(s.key)} {
+		text = strings.ReplaceAll(text, form, "[key]")
+	}
+	return text
+}
+
+// brief is a source's own words without the key, and short.
+func (s *source) brief(words string) string {
+	if words = s.redact(words); len(words) > causeBytesMax {
+		words = strings.ToValidUTF8(words[:causeBytesMax], "")
 	}
 	return words
 }
 
-// retryAfter is what the header asks for: seconds, or a date measured by the server's own clock.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
+// secondsPerEpoch tells the two meanings of a reset header apart: no source asks to wait for thirty years.
+const secondsPerEpoch = 1_000_000_000
+
+// retryAfter is what the headers ask for: Retry-After in seconds or as a date, else the reset of a spent limit in seconds
+// from now or since 1970. Dates are measured by the server's own clock where it tells that.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	if sent, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = sent
+	}
 	var wait time.Duration
+	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		wait = time.Duration(seconds) * time.Second
 	} else if until, err := http.ParseTime(text); err == nil {
-		if sent, err := http.ParseTime(h.Get("Date")); err == nil {
-			wait = until.Sub(sent)
-		}
+		wait = until.Sub(now)
+	} else if text == "" {
+		wait = resetAfter(h, now)
 	}
 	return min(max(wait, 0), retryAfterMax)
+}
+
+// resetAfter reads ratelimit-reset and X-Ratelimit-Reset where nothing remains of the limit.
+func resetAfter(h http.Header, now time.Time) time.Duration {
+	for _, prefix := range []string{"Ratelimit-", "X-Ratelimit-"} {
+		remaining := h.Get(prefix + "Remaining")
+		reset, err := strconv.ParseUint(h.Get(prefix+"Reset"), 10, 40)
+		switch {
+		case err != nil || remaining != "" && remaining != "0":
+		case reset < secondsPerEpoch:
+			return time.Duration(reset) * time.Second
+		default:
+			return time.Unix(int64(reset), 0).Sub(now)
+		}
+	}
+	return 0
 }
 
 // statusOutcome is what a status alone says, for sources whose body says no more. 404 is left to them: a 404 that isn't
@@ -295,9 +398,12 @@ func isHTML(a answer) bool {
 	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
 }
 
+// byteOrderMark begins some files that went through Windows.
+var byteOrderMark = []byte("\ufeff")
+
 // decodeJSON reads exactly one JSON value. An answer that ends too early is Transient, any other mistake SchemaDrift.
 func (s *source) decodeJSON(body []byte, symbol string, into any) *Error {
-	err := json.Unmarshal(body, into)
+	err := json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), into)
 	if err == nil {
 		return nil
 	}
@@ -342,4 +448,56 @@ func (s *source) add(b *Batch, q Quote, now time.Time) {
 		return
 	}
 	b.Quotes = append(b.Quotes, q)
+}
+
+// says reports whether a text has one of the phrases, whatever their case.
+func says(text string, phrases ...string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(phrases, func(phrase string) bool { return strings.Contains(text, phrase) })
+}
+
+// opening is the beginning of a body that is prose: as much as an error's text may hold, and nothing of JSON or a table.
+func opening(a answer) string {
+	text := strings.TrimSpace(string(a.body[:min(len(a.body), 2*causeBytesMax)]))
+	if text == "" || text[0] == '{' || text[0] == '[' || text[0] == '<' {
+		return ""
+	}
+	return text
+}
+
+// each asks for names one after the other, and for no more once the source itself fails.
+func (s *source) each(names []string, now time.Time, ask func(name string) (Quote, *Error)) (Batch, error) {
+	batch := newBatch(len(names))
+	var stop *Error
+	for i, name := range names {
+		if stop != nil {
+			batch.Failed[name] = stop.of(name)
+			continue
+		}
+		quote, err := ask(name)
+		switch {
+		case err == nil:
+			s.add(&batch, quote, now)
+			continue
+		case !err.Outcome.PerSymbol() && err.Outcome != SchemaDrift:
+			if stop = err; i == 0 {
+				return Batch{}, err
+			}
+		}
+		batch.Failed[name] = err
+	}
+	return batch, nil
+}
+
+// finished leaves out bars of days that aren't over in a zone.
+func (s *source) finished(bars []market.Bar, zone *time.Location) []market.Bar {
+	today := market.DateOf(s.clock().In(zone))
+	return slices.DeleteFunc(bars, func(b market.Bar) bool { return b.Date >= today })
+}
+
+// within keeps the bars of a period, rising by date, one a day.
+func within(bars []market.Bar, from, to market.Date) []market.Bar {
+	bars = slices.DeleteFunc(bars, func(b market.Bar) bool { return b.Date < from || b.Date > to })
+	slices.SortStableFunc(bars, func(a, b market.Bar) int { return cmp.Compare(a.Date, b.Date) })
+	return lastOfDay(bars)
 }

@@ -13,6 +13,17 @@ const (
 	AMFI      = "amfi"
 	MFAPI     = "mfapi"
 	CoinGecko = "coingecko"
+
+	AlphaVantage = "alphavantage"
+	EODHD        = "eodhd"
+	Finnhub      = "finnhub"
+	Frankfurter  = "frankfurter"
+	FRED         = "fred"
+	HTTP         = "http"
+	Massive      = "massive"
+	OpenFIGI     = "openfigi"
+	Tiingo       = "tiingo"
+	TwelveData   = "twelvedata"
 )
 
 // NameFor is a source's name for an instrument: what the instrument says itself, else derived where that is certain.
@@ -25,7 +36,9 @@ func NameFor(provider string, i market.Instrument) (name string, ok bool) {
 			return explicit, true
 		}
 		return yahooName(i)
-	case ECB:
+	case HTTP:
+		return pageName(explicit, i)
+	case ECB, Frankfurter, FRED:
 		if i.Class == market.FX && i.ID == market.RateID(i.Currency) {
 			return string(i.Currency), true
 		}
@@ -38,7 +51,10 @@ func NameFor(provider string, i market.Instrument) (name string, ok bool) {
 	case CoinGecko:
 		return coinName(explicit, i)
 	}
-	return explicit, explicit != ""
+	if explicit != "" {
+		return explicit, true
+	}
+	return vendorName(provider, i)
 }
 
 // schemeName derives the code of an Indian fund: the two sources share AMFI's codes, and AMFI's file also lists ISINs.

@@ -63,6 +63,72 @@ func floatNumber(text string) (money.Decimal, error) {
 	return x.Reduced(), err
 }
 
+// printedNumber reads a text that somebody printed with a fixed number of places. One that is just how a 32-bit float prints
+// with those places, such as 148.85001, means the shortest decimal of that float.
+func printedNumber(text string) (money.Decimal, error) {
+	_, fraction, pointed := strings.Cut(text, ".")
+	f, err := strconv.ParseFloat(text, 64)
+	if !pointed || err != nil || strings.ContainsAny(text, "eExX_") {
+		return exactNumber(text)
+	}
+	if single := float32(f); strconv.FormatFloat(float64(single), 'f', len(fraction), 64) == text {
+		if short := strconv.FormatFloat(float64(single), 'f', -1, 32); significantDigits(short) < significantDigits(text) {
+			return exactNumber(short)
+		}
+	}
+	return exactNumber(text)
+}
+
+// figure is a number that a source writes in quotes or not, or a word such as "NA" in its place, or null.
+type figure struct {
+	text   string
+	quoted bool
+}
+
+// UnmarshalJSON takes a number, a string or null.
+func (f *figure) UnmarshalJSON(data []byte) error {
+	switch {
+	case len(data) == 0 || string(data) == "null":
+		*f = figure{}
+		return nil
+	case data[0] == '"':
+		f.quoted = true
+		return json.Unmarshal(data, &f.text)
+	case data[0] == '-' || data[0] >= '0' && data[0] <= '9':
+		*f = figure{text: string(data)}
+		return nil
+	}
+	return fmt.Errorf("%w: %.40q", errNumber, data)
+}
+
+// number is the value, whatever its sign.
+func (f figure) number() (money.Decimal, error) {
+	if f.quoted {
+		x, err := printedNumber(strings.TrimSpace(f.text))
+		return x.Reduced(), err
+	}
+	return floatNumber(f.text)
+}
+
+// price is a price above 0; ok is false for null, 0, less, and what is no number.
+func (f figure) price() (price money.Decimal, ok bool) {
+	price, err := f.number()
+	return price, err == nil && price.Sign() > 0
+}
+
+// whole is a whole number.
+func (f figure) whole() (int64, bool) {
+	n, err := strconv.ParseInt(f.text, 10, 64)
+	return n, err == nil
+}
+
+// seconds is a time from seconds since 1970; ok is false where it is none, 0 or absurd.
+func (f figure) seconds() (time.Time, bool) {
+	n, ok := f.whole()
+	at, sane := unixTime(n)
+	return at, ok && sane && n > 0
+}
+
 // significantDigits counts the digits of a number's mantissa without leading zeros.
 func significantDigits(text string) int {
 	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
@@ -107,6 +173,33 @@ const (
 // unixTime is a time from seconds since 1970; ok is false where it is absurd.
 func unixTime(seconds int64) (time.Time, bool) {
 	return time.Unix(seconds, 0).UTC(), seconds > unixSecondsMin && seconds < unixSecondsMax
+}
+
+// clockTime reads a moment that a source wrote with its offset.
+func clockTime(text string) (time.Time, bool) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || at.Year() < 1900 || at.Year() > 2199 {
+		return time.Time{}, false
+	}
+	return at.UTC(), true
+}
+
+// dayOf reads the day at the beginning of a date or a time, as the source's clock showed it.
+func dayOf(text string) (market.Date, bool) {
+	day, err := market.ParseDate(text[:min(len(text), len("2006-01-02"))])
+	return day, err == nil
+}
+
+// newYorkZone is where the United States' exchanges close.
+func newYorkZone() *time.Location { return zoneOr("America/New_York", -5) }
+
+// closingTime is 16:00 in New York of a day, for a price that comes without a time of day; now where that is yet to come.
+func closingTime(day market.Date, now time.Time) time.Time {
+	at := timeOn(day, 16, 0, newYorkZone())
+	if at.After(now) && market.DateOf(now.In(newYorkZone())) == day {
+		return now.UTC()
+	}
+	return at
 }
 
 // timeOn is a clock time of a day in a zone.
