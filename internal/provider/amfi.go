@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ const (
 	amfiPerMinute = 2
 	amfiBytesMax  = 16 << 20 // today 14,000 schemes in 2.5 MiB
 	amfiBatchMax  = 50_000   // all schemes there are, three times over
+	amfiDaysMax   = 7        // of one report: all schemes of a day have 1.5 MiB
 )
 
 const rupee = "INR"
@@ -23,7 +25,8 @@ const rupee = "INR"
 // ISIN of it. A value's market time is 15:30 Indian time, the end of trading, of its day.
 type AMFISource struct {
 	*source
-	zone *time.Location
+	zone    *time.Location
+	reports *url.URL // of past days, on another host
 }
 
 // NewAMFI makes the source; the error is about Options only.
@@ -32,8 +35,15 @@ func NewAMFI(o Options) (*AMFISource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &AMFISource{source: s, zone: indianZone()}, nil
+	a := &AMFISource{source: s, zone: indianZone()}
+	a.reports = &url.URL{Scheme: "https", Host: "portal.amfiindia.com", Path: amfiReportPath}
+	if o.BaseURL != "" {
+		a.reports = s.base.JoinPath(amfiReportPath)
+	}
+	return a, nil
 }
+
+const amfiReportPath = "/DownloadNAVHistoryReport_Po.aspx"
 
 // indianZone is fixed: India has no summer time.
 func indianZone() *time.Location { return time.FixedZone("IST", 5*60*60+30*60) }
@@ -86,6 +96,42 @@ func (a *AMFISource) Latest(ctx context.Context, names []string, now time.Time) 
 		}
 	}
 	return batch, nil
+}
+
+// Report gives the values of a few days, all of them in one file, so that a gap is filled for every fund at once; for a long
+// history of one fund the file is the wrong place. A name without a value in those days is left out.
+func (a *AMFISource) Report(ctx context.Context, names []string, from, to market.Date) (map[string][]market.Bar, money.Unit, error) {
+	if to-from >= amfiDaysMax || to < from {
+		return nil, money.Unit{}, a.fail(SchemaDrift, "", "a report has 1 to %d days, not %s to %s", amfiDaysMax, from, to)
+	}
+	const layout = "2-Jan-2006"
+	address := *a.reports
+	address.RawQuery = url.Values{"tp": {"1"}, "frmdt": {from.Time().Format(layout)}, "todt": {to.Time().Format(layout)}}.Encode()
+	got, err := a.get(ctx, request{address: &address, bytesMax: amfiBytesMax, classify: a.classify})
+	if err != nil {
+		return nil, money.Unit{}, err
+	}
+	bars := make(map[string][]market.Bar, len(names))
+	for _, name := range names {
+		bars[name] = nil
+	}
+	parseErr := parseAMFI(string(got.body), func(r amfiRow) {
+		for _, name := range [...]string{r.code, r.growth, r.reinvest} {
+			if some, wanted := bars[name]; wanted && name != "" && r.valued {
+				bars[name] = append(some, market.Bar{Date: r.date, Close: r.value})
+			}
+		}
+	})
+	if parseErr != nil {
+		return nil, money.Unit{}, a.fail(SchemaDrift, "", "decode: %w", shortened(parseErr))
+	}
+	for name, some := range bars {
+		if bars[name] = within(some, from, to); len(bars[name]) == 0 {
+			delete(bars, name)
+		}
+	}
+	unit, _ := money.ParseUnit(rupee) // a currency is a unit
+	return bars, unit, nil
 }
 
 func (a *AMFISource) classify(got answer) (Outcome, string) {

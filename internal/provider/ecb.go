@@ -31,6 +31,8 @@ const (
 	ecbDailyPath   = "/stats/eurofxref/eurofxref-daily.xml"
 	ecbQuarterPath = "/stats/eurofxref/eurofxref-hist-90d.xml"
 	ecbHistoryPath = "/stats/eurofxref/eurofxref-hist.zip"
+
+	ecbDailyZipPath = "/stats/eurofxref/eurofxref.zip"
 )
 
 // ecbZone is where the rates are fixed.
@@ -81,6 +83,11 @@ func (e *ECBSource) BatchMax() int { return 300 }
 // come without a previous close.
 func (e *ECBSource) Latest(ctx context.Context, names []string, now time.Time) (Batch, error) {
 	fixes, err := e.fixes(ctx, ecbDailyPath)
+	if err != nil && err.Outcome == SchemaDrift {
+		if zipped, zipErr := e.zipped(ctx, ecbDailyZipPath); zipErr == nil { // the same day in its other form
+			fixes, err = zipped, nil
+		}
+	}
 	if err != nil {
 		return Batch{}, err
 	}
@@ -176,7 +183,7 @@ func (e *ECBSource) History(ctx context.Context, name string, from, to market.Da
 		return nil, money.Unit{}, err
 	}
 	if fixes[0].date > from {
-		if fixes, err = e.history(ctx); err != nil {
+		if fixes, err = e.zipped(ctx, ecbHistoryPath); err != nil {
 			return nil, money.Unit{}, err
 		}
 	}
@@ -195,8 +202,9 @@ func (e *ECBSource) History(ctx context.Context, name string, from, to market.Da
 	return bars, unit, nil
 }
 
-func (e *ECBSource) history(ctx context.Context) ([]ecbFix, *Error) {
-	a, err := e.get(ctx, request{path: ecbHistoryPath, classify: e.classify})
+// zipped asks for one of the packed CSV files; the fixes come rising by date, at least one.
+func (e *ECBSource) zipped(ctx context.Context, path string) ([]ecbFix, *Error) {
+	a, err := e.get(ctx, request{path: path, classify: e.classify})
 	if err != nil {
 		return nil, err
 	}

@@ -36,10 +36,16 @@ const (
 //
 // A name's first request is a chart, which tells its currency; for a day after that it goes with others into a spark
 // request, which doesn't. Prices are in the unit that Yahoo names, such as GBp.
+//
+// Where many names are new at once, one quote request tells the units of fifty, as long as Yahoo gives us the crumb that it
+// takes.
 type YahooSource struct {
 	*source
+	cookies *url.URL // where the cookie comes from that a crumb belongs to
+
 	mu    sync.Mutex
 	units map[string]yahooUnit
+	crumb yahooCrumb
 }
 
 type yahooUnit struct {
@@ -56,7 +62,13 @@ func NewYahoo(o Options) (*YahooSource, error) {
 	if o.RequestsPerMinute == 0 {
 		s.pace = append(s.pace, newBudget(yahooPerHour, time.Hour, RateHour))
 	}
-	return &YahooSource{source: s, units: map[string]yahooUnit{}}, nil
+	y := &YahooSource{source: s, units: map[string]yahooUnit{}}
+	y.cookies = &url.URL{Scheme: "https", Host: "fc.yahoo.com", Path: "/"}
+	if o.BaseURL != "" {
+		y.cookies = s.base.JoinPath("cookie")
+	}
+	y.quotas = []Quota{minutely(yahooPerMinute), hourly(yahooPerHour)}
+	return y, nil
 }
 
 // Classes are all that Yahoo prices.
@@ -78,6 +90,18 @@ func (y *YahooSource) Latest(ctx context.Context, names []string, now time.Time)
 		if err := y.spark(ctx, &batch, known, now); err != nil {
 			return Batch{}, err
 		}
+	}
+	if len(others) >= yahooQuoteMin {
+		rest, err := y.quotes(ctx, &batch, others, now)
+		if err != nil && len(known) == 0 {
+			return Batch{}, err
+		} else if err != nil {
+			for _, name := range rest {
+				batch.Failed[name] = err.of(name)
+			}
+			rest = nil
+		}
+		others = rest
 	}
 	var stop *Error // an error of the source itself: the names that are left needn't be asked
 	for i, name := range others {
@@ -159,7 +183,7 @@ func (y *YahooSource) classify(a answer) (Outcome, string) {
 	}
 	var body map[string]json.RawMessage
 	if json.Unmarshal(a.body, &body) == nil {
-		for _, key := range []string{"chart", "spark", "finance"} {
+		for _, key := range []string{"chart", "spark", "finance", "quoteResponse"} {
 			var p yahooProblem
 			if json.Unmarshal(body[key], &p) != nil || p.Error == nil {
 				continue
@@ -201,6 +225,10 @@ type yahooResult struct {
 		Splits map[string]struct {
 			Date                   int64
 			Numerator, Denominator json.Number
+		}
+		Dividends map[string]struct {
+			Date   int64
+			Amount *json.Number
 		}
 	}
 }
@@ -313,8 +341,10 @@ func (y *YahooSource) History(ctx context.Context, name string, from, to market.
 }
 
 type yahooSplit struct {
-	date  market.Date
-	ratio money.Decimal // new shares per old one
+	date   market.Date
+	after  money.Decimal // so many new shares
+	before money.Decimal // for so many old ones
+	ratio  money.Decimal // new shares per old one
 }
 
 // bars are the raw closes of finished days, rising by date.
@@ -381,7 +411,7 @@ func (y *YahooSource) splits(r *yahooResult, name string, zone *time.Location) (
 		if !sane || !ok || !ok2 {
 			return nil, y.fail(SchemaDrift, name, "a split without a ratio")
 		}
-		splits = append(splits, yahooSplit{date: market.DateOf(at.In(zone)), ratio: numerator.Quo(denominator)})
+		splits = append(splits, yahooSplit{date: market.DateOf(at.In(zone)), after: numerator, before: denominator, ratio: numerator.Quo(denominator)})
 	}
 	return splits, nil
 }
