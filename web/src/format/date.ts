@@ -26,6 +26,11 @@ export function day(date: string | null | undefined): string {
   );
 }
 
+/** A sentence of the server's with its days as people write them. */
+export function withDays(text: string): string {
+  return text.replace(/\b\d{4}-\d{2}-\d{2}\b/g, (date) => day(date));
+}
+
 /** "19 Nov", for what is plainly this year. */
 export function shortDay(date: string | null | undefined): string {
   if (!date) return unknown;

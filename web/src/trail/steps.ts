@@ -16,6 +16,7 @@ import {
   percent,
   price,
   unknown,
+  withDays,
 } from '../format';
 
 export type UnitKind = 'money' | 'price' | 'quantity' | 'exchange' | 'fraction' | 'days' | 'plain';
@@ -80,9 +81,10 @@ export function shownLabel(
   { label, operation }: Pick<TrailNode, 'label' | 'operation'>,
   names?: Names,
 ): string {
-  const text = (label || operationWord(operation))
-    .replace(/\d{4}-\d{2}-\d{2}/g, (date) => day(date))
-    .replace(/ of (\S+)/g, (all, symbol: string) => ` of ${names?.get(symbol) ?? all.slice(4)}`);
+  const text = withDays(label || operationWord(operation)).replace(
+    / of (\S+)/g,
+    (all, symbol: string) => ` of ${names?.get(symbol) ?? all.slice(4)}`,
+  );
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -224,7 +226,7 @@ export function withoutNumbers(label: string): string {
 
 /** What a step that unfolds is made of, in one line: its formula, else its parts by name, else how many they are. */
 export function madeOf(node: TrailNode, hidden: boolean, names?: Names): string {
-  const short = formula(node, hidden);
+  const short = formula(node, hidden, names);
   if (short) return short;
   const { inputs, operation, omitted = 0 } = opened(node, '').node;
   const count = inputs.length + omitted;
@@ -239,19 +241,22 @@ export function madeOf(node: TrailNode, hidden: boolean, names?: Names): string 
 /** More parts than these are counted. */
 const namedPartsMax = 2;
 
+/** Within a line a label begins small, unless its head is a name or a sign of its own. */
+function lower(label: string): string {
+  return /^[A-Z][a-z]/.test(label) ? label.charAt(0).toLowerCase() + label.slice(1) : label;
+}
+
 /** Longer formulas are easier to read step by step. */
 const formulaPartsMax = 4;
 const addedPartsMax = 2;
 
 /** "85 × $214.38 × 0.8636" of a node whose inputs are few; '' of others. Hidden numbers are called by name. */
-export function formula(given: TrailNode, hidden: boolean): string {
+export function formula(given: TrailNode, hidden: boolean, names?: Names): string {
   const { node } = opened(given, '');
   const inputs = node.inputs;
   if (inputs.length < 2 || inputs.length > formulaPartsMax || node.omitted) return '';
   const parts = inputs.map((input) =>
-    (hidden && isPrivate(input)) || input.value === null
-      ? input.label || operationWord(input.operation)
-      : valueText(input),
+    (hidden && isPrivate(input)) || input.value === null ? lower(shownLabel(input, names)) : valueText(input),
   );
   const [a = '', b = '', c = ''] = parts;
   switch (node.operation) {

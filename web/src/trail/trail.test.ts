@@ -186,7 +186,7 @@ describe('TrailContent', () => {
     );
     render(TrailContent, { question });
     expect(await screen.findByText(/This figure is not known/)).toBeTruthy();
-    expect(screen.getByText('prices.ODD: no price before 2026-01-01')).toBeTruthy();
+    expect(screen.getByText('prices.ODD: no price before 1 Jan 2026')).toBeTruthy();
   });
 
   it('has no amount in the document while amounts are hidden', async () => {

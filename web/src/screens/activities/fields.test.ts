@@ -10,6 +10,7 @@ import {
   shownFields,
   touchesEveryAccount,
 } from './fields';
+import { openLots } from './open-lots';
 import type { Draft } from './fields';
 
 function draft(changes: Partial<Draft> = {}): Draft {
@@ -178,6 +179,29 @@ describe('readDraft', () => {
     expect(readDraft(split)).not.toHaveProperty('input.account');
     expect(touchesEveryAccount('split')).toBe(true);
     expect(touchesEveryAccount('return_of_capital')).toBe(false);
+  });
+});
+
+describe('openLots', () => {
+  const lot = (id: string, opened: string, quantity: string) => ({
+    id,
+    opened,
+    quantity,
+    unit_cost: '1',
+    account: 'a1',
+    currency: 'EUR',
+  });
+  it('has every lot once, the oldest first, and no short ones', () => {
+    const lots = [
+      lot('b', '2026-02-01', '3'),
+      lot('a', '2026-01-01', '1'),
+      lot('b', '2026-02-01', '2.5'),
+      lot('s', '2026-01-01', '-4'),
+    ];
+    expect(openLots(lots).map(({ id, quantity }) => [id, quantity])).toEqual([
+      ['a', '1'],
+      ['b', '5.5'],
+    ]);
   });
 });
 

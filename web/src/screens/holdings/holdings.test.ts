@@ -8,7 +8,7 @@ import { barPairs } from './bars';
 import { holdingsCsv } from './export';
 import HoldingsTable from './HoldingsTable.svelte';
 import { draftFrom, instrumentInput } from './instrument-draft';
-import { lotTable } from './lots';
+import { byAccount, lotTable } from './lots';
 import { priceRangeStart, tableBars } from './price-ranges';
 import { returnParts } from './return-parts';
 import { dayChange, matches, needsLook, noNewPrice, orderOf, tableRows } from './rows';
@@ -342,6 +342,14 @@ describe('lotTable', () => {
     expect(table.value).toBeNull();
     expect(table.rows[1]?.value).toBeNull();
     expect(table.cost).toBe('0.67');
+  });
+
+  it('adds up by account, exactly, and leaves unknown what is unknown', () => {
+    const elsewhere = lot('a', { account_id: 'a2', account_name: 'DKB', value_base: null });
+    expect(byAccount([lot('a'), lot('b'), elsewhere])).toEqual([
+      { id: 'a1', name: 'comdirect', quantity: '2', value: '1.332', unrealised: '0.666' },
+      { id: 'a2', name: 'DKB', quantity: '1', value: null, unrealised: '0.333' },
+    ]);
   });
 });
 

@@ -59,3 +59,30 @@ function column(
   const shown = decimal.roundToSum(known, digits);
   return { shown, sum: decimal.sum(shown) };
 }
+
+export interface AccountPart {
+  id: string;
+  name: string;
+  quantity: string;
+  value: string | null;
+  unrealised: string | null;
+}
+
+/** What is held in each account; a sum is null where one of its parts is unknown. */
+export function byAccount(lots: readonly Lot[]): AccountPart[] {
+  const ids = [...new Set(lots.map(({ account_id }) => account_id))];
+  return ids.map((id) => {
+    const own = lots.filter(({ account_id }) => account_id === id);
+    const summed = (key: 'value_base' | 'unrealised_base'): string | null => {
+      const amounts = own.map((lot) => lot[key]);
+      return amounts.every((amount) => amount !== null) ? decimal.sum(amounts) : null;
+    };
+    return {
+      id,
+      name: own[0]?.account_name ?? '',
+      quantity: decimal.sum(own.map(({ quantity }) => quantity)),
+      value: summed('value_base'),
+      unrealised: summed('unrealised_base'),
+    };
+  });
+}

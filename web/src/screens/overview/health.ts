@@ -1,7 +1,7 @@
 /** What the total is made of: how many prices are live, at the close, stale; and which want a look. */
 import type { DataState, Holding } from '../../api';
 import { needsAttention, priceStateWords } from '../../components/price-state';
-import { currencyName, shortDay } from '../../format';
+import { currencyName, shortDay, withDays } from '../../format';
 
 export interface Chip {
   state: DataState;
@@ -136,7 +136,7 @@ export function namedProblems(
   const byText = new Map<string, { words: string; what: string; instrumentId?: string }>();
   for (const { where, what } of problems) {
     const subject = problemSubject(where, holdings);
-    byText.set(`${subject.words}: ${what}`, { what, ...subject });
+    byText.set(`${subject.words}: ${what}`, { what: withDays(what), ...subject });
   }
   return [...byText.values()];
 }
