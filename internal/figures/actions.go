@@ -201,7 +201,7 @@ func (k *bookkeeper) merge(e entry) error {
 		payer, total = cmp.Or(payer, one.Parts[0].Account), total.Add(one.Quantity())
 	}
 	if !s.gross.Or(money.Zero).IsZero() && total.IsZero() {
-		return fault.At(e.place("amount"), "nobody holds %s on %s", e.Instrument, e.Date)
+		return fault.At(e.place("amount"), "no %s is held on %s to share cash by", e.Instrument, e.Date)
 	}
 	s.gross = signed(s.gross, total.Sign() < 0)
 	upTo, paid := money.Zero, money.Known(money.Zero)
@@ -210,8 +210,13 @@ func (k *bookkeeper) merge(e entry) error {
 		for _, part := range one.Parts {
 			upTo = upTo.Add(part.Quantity)
 			due := s.gross.Share(upTo, total)
-			k.pay(e, part.Account, due.Sub(paid), s.rate)
+			if k.tracked {
+				k.pay(e, part.Account, due.Sub(paid), s.rate)
+			}
 			paid = due
+		}
+		if !k.tracked { // one position's cash is one flow, though one account of its scope may be short and another long
+			k.pay(e, one.Parts[0].Account, paid.Sub(before), s.rate)
 		}
 		leaving := k.leave(one)
 		k.giveBack(e, one.p, &leaving, paid.Sub(before), s.rate, true)

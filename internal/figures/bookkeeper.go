@@ -55,7 +55,8 @@ type position struct {
 	fxEffect money.Maybe // of disposals, since the lots were opened
 	started  money.Maybe // the part of realised that had arisen before the period
 	startFX  money.Maybe // the same of fxEffect
-	closed   market.Date // when the quantity last became 0
+	open     bool        // whether the quantity isn't 0
+	closed   market.Date // when it last became 0; what changes nothing afterwards closes nothing
 }
 
 func (p *position) reset() {
@@ -541,8 +542,11 @@ func (k *bookkeeper) release(e entry, p *position, quantity money.Decimal, proce
 
 // step notes an instrument's quantity after a change.
 func (k *bookkeeper) step(on market.Date, p *position) {
-	if p.lots.Quantity().IsZero() {
-		p.closed = on
+	if open := !p.lots.Quantity().IsZero(); open != p.open {
+		p.open = open
+		if !open {
+			p.closed = on
+		}
 	}
 	total := money.Zero
 	for _, one := range k.of[p.instrument] {

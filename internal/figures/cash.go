@@ -17,8 +17,14 @@ func (k *bookkeeper) transfer(e entry) error {
 	k.pay(e, e.Account, s.fee.Add(s.tax).Neg(), s.rate)
 	k.hold(e.Instrument, e.Account, e.Quantity.Neg())
 	k.hold(e.Instrument, e.ToAccount, *e.Quantity)
-	if k.scope == ledger.ScopePortfolio {
-		return nil // one position, the same lots
+	if k.scope == ledger.ScopePortfolio { // one position, the same lots; those named must be there all the same
+		if long := from.lots.Quantity(); long.Sign() > 0 {
+			if e.Quantity.Cmp(long) < 0 {
+				long = *e.Quantity
+			}
+			return k.checkChoice(e, from, long)
+		}
+		return nil
 	}
 	to := k.position(e.Instrument, e.ToAccount, e.Currency)
 	if to.lots.Quantity().Sign() < 0 {

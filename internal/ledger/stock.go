@@ -267,8 +267,11 @@ func (s *stock) transfer(a *Activity) *refusal {
 	s.hold(a.Instrument, a.Account, a.Quantity.Neg())
 	s.hold(a.Instrument, a.ToAccount, *a.Quantity)
 	from := s.position(a.Instrument, a.Account)
-	if s.shared() {
-		return nil // one position, the same lots
+	if s.shared() { // one position, the same lots; those named must be there all the same
+		if long := from.Quantity(); long.Sign() > 0 {
+			return s.checkChoice(a, from, smaller(*a.Quantity, long))
+		}
+		return nil
 	}
 	to := s.position(a.Instrument, a.ToAccount)
 	if to.Quantity().Sign() < 0 {
@@ -337,7 +340,7 @@ func (s *stock) become(a *Activity) *refusal {
 		total = total.Add(one.Quantity())
 	}
 	if a.Type == Merger && a.Amount != nil && !a.Amount.IsZero() && total.IsZero() {
-		return refuse("amount", "nobody holds %s on %s", s.symbol(a.Instrument), a.Date)
+		return refuse("amount", "no %s is held on %s to share cash by", s.symbol(a.Instrument), a.Date)
 	}
 	for _, one := range stakes {
 		to := s.position(a.ToInstrument, one.account)
@@ -432,7 +435,7 @@ func Shorts(book Book) []market.InstrumentID {
 	return s.shorts()
 }
 
-// CheckLots sees whether a book can be worked out by a method and a scope: under Specific every disposal has to name its lots, and
+// CheckLots sees whether a book can be worked out by a method and a scope: under Specific every disposal and transfer has to name its lots, and
 // positions that all accounts share may be shorter than one of them. The error is fault.Invalid and says which activity of which
 // day stands in the way.
 func CheckLots(book Book, method LotMethod, scope LotScope) error {

@@ -65,7 +65,7 @@ func TestApplyRefusesWhatActionsCantDo(t *testing.T) {
 		{"ratio of 0", with(Merger, func(a *Activity) { a.Ratio = &Ratio{New: money.Zero, Old: money.One} }), "ratio", "not a ratio"},
 		{"merger without a ratio", with(Merger, func(a *Activity) { a.Ratio = nil }), "ratio", "needs"},
 		{"merger into itself", with(Merger, func(a *Activity) { a.ToInstrument = "i1" }), "to_symbol", "itself"},
-		{"cash of a merger that nobody is part of", with(Merger, func(a *Activity) { a.Instrument, a.ToInstrument, a.Amount = "i2", "i1", dec("5") }), "amount", "nobody holds"},
+		{"cash of a merger that nobody is part of", with(Merger, func(a *Activity) { a.Instrument, a.ToInstrument, a.Amount = "i2", "i1", dec("5") }), "amount", "to share cash by"},
 		{"merger's fee of nobody", with(Merger, func(a *Activity) { a.Fee = *dec("1") }), "fee", "name the account"},
 		{"rename's tax of nobody", with(Rename, func(a *Activity) { a.Tax = *dec("1") }), "tax", "name the account"},
 		{"rename of an unknown account", with(Rename, func(a *Activity) { a.Account = "nobody" }), "account", "no such account"},
