@@ -246,7 +246,7 @@ func (v *AlphaVantageSource) Actions(ctx context.Context, name string, from, to 
 			return nil, v.fail(SchemaDrift, name, "date %.20q", date)
 		}
 		if factor, ok := d.Factor.price(); ok && !factor.Equal(money.One) {
-			actions = append(actions, Action{Kind: Split, Date: day, PayDate: market.NoDate, New: factor, Old: money.One})
+			actions = append(actions, Action{Kind: Split, Date: day, PayDate: market.NoDate, New: factor.Reduced(), Old: money.One})
 		}
 		if amount, ok := d.Dividend.price(); ok {
 			actions = append(actions, Action{Kind: Dividend, Date: day, PayDate: market.NoDate, Amount: amount, Unit: unit, HasCurrency: has})

@@ -160,8 +160,9 @@ func (e *EODHDSource) about(ctx context.Context, route, name string, from, to ma
 // History gives raw closes.
 func (e *EODHDSource) History(ctx context.Context, name string, from, to market.Date) ([]market.Bar, money.Unit, error) {
 	var days []struct {
-		Date  string
-		Close figure
+		Date     string
+		Close    figure
+		Adjusted *figure `json:"adjusted_close"` // beside which close is raw
 	}
 	unit, _, err := e.about(ctx, "eod", name, from, to, &days)
 	if err != nil {
@@ -170,8 +171,8 @@ func (e *EODHDSource) History(ctx context.Context, name string, from, to market.
 	bars := make([]market.Bar, 0, len(days))
 	for _, d := range days {
 		day, dated := dayOf(d.Date)
-		if !dated {
-			return nil, money.Unit{}, e.fail(SchemaDrift, name, "date %.20q", d.Date)
+		if !dated || d.Adjusted == nil {
+			return nil, money.Unit{}, e.fail(SchemaDrift, name, "date %.20q, or no adjusted close beside the raw one", d.Date)
 		}
 		if price, ok := d.Close.price(); ok {
 			bars = append(bars, market.Bar{Date: day, Close: price})
@@ -283,7 +284,7 @@ func (e *EODHDSource) classify(a answer) (Outcome, string) {
 		return RateDay, words
 	case a.status == http.StatusUnauthorized, says(words, "unauthenticated"):
 		return BadKey, words
-	case a.status == http.StatusForbidden, says(words, "only eod data allowed"):
+	case a.status == http.StatusForbidden && words != "", says(words, "only eod data allowed"):
 		return NotEntitled, words
 	case says(words, "ticker not found", "symbol not found") && a.status < 500:
 		return UnknownSymbol, words

@@ -170,9 +170,9 @@ func (f *FinnhubSource) classify(a answer) (Outcome, string) {
 		return RateMinute, words
 	case a.status == http.StatusUnauthorized, says(words, "invalid api key", "please use an api key"):
 		return BadKey, words
-	case a.status == http.StatusForbidden, says(words, "don't have access"):
+	case a.status == http.StatusForbidden && words != "", says(words, "don't have access"):
 		return NotEntitled, words
-	case a.status == http.StatusNotFound, says(words, "symbol not supported", "not found"):
+	case says(words, "symbol not supported", "symbol not found"):
 		return UnknownSymbol, words
 	case a.status == http.StatusOK:
 		return SchemaDrift, words

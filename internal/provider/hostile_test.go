@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,35 @@ import (
 // asked is a name that each source's payloads can be asked for.
 var asked = map[string][]string{
 	Yahoo: {"AAPL", "VOD.L"}, ECB: {"USD", "INR"}, AMFI: {"101001", "101002", "118955"}, MFAPI: {"101001"}, CoinGecko: {"bitcoin", "pepe"},
+	Frankfurter: {"USD", "VND"}, Finnhub: {"FRST", "VDPC.L/GBX"}, Tiingo: {"FRST", "fx:eurusd", "crypto:btcusd"},
+	TwelveData: {"FRST", "EUR/USD", "AAPL"}, EODHD: {"FRST.US", "VDPC.LSE/GBX", "AAPL.US"}, Massive: {"FRST", "C:EURUSD", "TANH"},
+	FRED: {"USD", "GBP"}, AlphaVantage: {"FRST", "fx:EURUSD"},
+	HTTP: {
+		"http://standin/http/value#json=fund.values[0].nav&time=fund.values[0].on&currency=currency",
+		"http://standin/http/table.csv#csv=Close&time=Date&currency=Currency&separator=%3B&decimal=,",
+	},
 }
+
+// at are the names of asked, for a source that has no address but in its names.
+func at(base, source string) []string {
+	names := slices.Clone(asked[source])
+	for i, name := range names {
+		names[i] = strings.Replace(name, "http://standin/http", base, 1)
+	}
+	return names
+}
+
+// latest asks for names; the error of the first of them counts where the batch has none.
+func latest(ctx context.Context, p Provider, names []string) (Batch, error) {
+	batch, err := p.Latest(ctx, names, now)
+	if failed := batch.Failed[names[0]]; err == nil && failed != nil {
+		return batch, failed
+	}
+	return batch, err
+}
+
+// historyFrom is where the long history begins that everything asks for, where a source makes many requests of it.
+var historyFrom = map[string]string{Frankfurter: "2026-10-05"}
 
 // everything asks a source for all it can do and reports what it believed. Every name must end up with a price above 0
 // or with an error.
@@ -39,7 +68,7 @@ func everything(t testing.TB, source string, p Provider) (believed []string, fai
 			t.Fatalf("%s: %d quotes and %d errors for %d names", source, len(batch.Quotes), len(batch.Failed), len(names))
 		}
 		for _, q := range batch.Quotes {
-			if q.Price.Sign() <= 0 || q.PreviousClose != nil && q.PreviousClose.Sign() <= 0 || q.MarketTime.IsZero() || q.MarketTime.After(now.Add(FutureMax)) || !q.HasCurrency || q.Unit.Currency == "" {
+			if q.Price.Sign() <= 0 || q.PreviousClose != nil && q.PreviousClose.Sign() <= 0 || q.MarketTime.IsZero() || q.MarketTime.After(now.Add(FutureMax)) || q.HasCurrency != (q.Unit.Currency != "") {
 				t.Fatalf("%s believed %s", source, line(q))
 			}
 			q.PreviousClose, q.PreviousDate = nil, market.NoDate // may be missing where the payload is cut
@@ -50,15 +79,30 @@ func everything(t testing.TB, source string, p Provider) (believed []string, fai
 		}
 	}
 	if h, ok := p.(Historian); ok {
-		bars, unit, err := h.History(t.Context(), names[0], market.MustDate("1999-01-01"), market.MustDate("2026-12-31"))
+		from := "1999-01-01"
+		if later := historyFrom[source]; later != "" {
+			from = later
+		}
+		bars, _, err := h.History(t.Context(), names[0], market.MustDate(from), market.MustDate("2026-12-31"))
 		if err != nil {
 			failed = append(failed, err)
 		}
 		for i, b := range bars {
-			if b.Close.Sign() <= 0 || i > 0 && bars[i-1].Date >= b.Date || unit.Currency == "" {
+			if b.Close.Sign() <= 0 || i > 0 && bars[i-1].Date >= b.Date {
 				t.Fatalf("%s believed %v", source, bars)
 			}
 			believed = append(believed, b.Date.String()+" "+b.Close.String())
+		}
+	}
+	if a, ok := p.(Actioner); ok {
+		actions, err := a.Actions(t.Context(), names[0], market.MustDate("1999-01-01"), market.MustDate("2026-12-31"))
+		if err != nil {
+			failed = append(failed, err)
+		}
+		for i, x := range actions {
+			if x.Kind == Split && (x.New.Sign() <= 0 || x.Old.Sign() <= 0) || x.Kind == Dividend && x.Amount.Sign() <= 0 || i > 0 && actions[i-1].Date > x.Date {
+				t.Fatalf("%s believed %+v", source, actions)
+			}
 		}
 	}
 	if s, ok := p.(Searcher); ok {
@@ -325,14 +369,14 @@ func TestTroubleOnTheWire(t *testing.T) {
 				if strings.HasPrefix(test.name, "hangs") || test.name == "drips" {
 					setDeadline(p, 100*time.Millisecond)
 				}
-				_, err := p.Latest(t.Context(), asked[source][:1], now)
+				_, err := latest(t.Context(), p, at(server.URL, source)[:1])
 				batchErr, _ := errors.AsType[*Error](err)
-				if batchErr == nil {
-					b, _ := p.Latest(t.Context(), asked[source][:1], now)
-					batchErr = b.Failed[asked[source][0]]
+				want := test.want
+				if source == HTTP && test.name == "a wrong address" {
+					want = UnknownSymbol // a page's address is the name
 				}
-				if batchErr == nil || batchErr.Outcome != test.want {
-					t.Errorf("%s: got %v, want %s", source, batchErr, test.want)
+				if batchErr == nil || batchErr.Outcome != want {
+					t.Errorf("%s: got %v, want %s", source, batchErr, want)
 					continue
 				}
 				if text := batchErr.Error(); strings.Contains(text, "SECRETKEY") || strings.Contains(text, "?") || strings.Contains(text, "http://") {
@@ -344,18 +388,7 @@ func TestTroubleOnTheWire(t *testing.T) {
 }
 
 func setDeadline(p Provider, d time.Duration) {
-	switch p := p.(type) {
-	case *YahooSource:
-		p.deadline = d
-	case *ECBSource:
-		p.deadline = d
-	case *AMFISource:
-		p.deadline = d
-	case *MFAPISource:
-		p.deadline = d
-	case *CoinGeckoSource:
-		p.deadline = d
-	}
+	p.(interface{ itself() *source }).itself().deadline = d
 }
 
 func gzipped(t testing.TB, data []byte) []byte {
@@ -383,16 +416,13 @@ func TestModesOfTheStandIn(t *testing.T) {
 		defer server.Close()
 		for _, source := range all {
 			replay.SetMode(source, mode)
-			p := open(t, source, Options{BaseURL: server.URL + "/" + source, RequestsPerMinute: unpaced})
+			p := open(t, source, Options{BaseURL: server.URL + "/" + source, RequestsPerMinute: unpaced, Key: "TESTKEY123"})
 			if mode == replaytest.Hanging {
 				setDeadline(p, 50*time.Millisecond)
 			}
-			batch, err := p.Latest(t.Context(), asked[source][:1], now)
-			if err == nil {
-				err = batch.Failed[asked[source][0]]
-			}
+			_, err := latest(t.Context(), p, at(server.URL+"/"+source, source)[:1])
 			want := want
-			if source == Yahoo && mode == replaytest.Limited {
+			if (source == Yahoo || source == Tiingo) && mode == replaytest.Limited {
 				want = RateHour
 			}
 			if got := OutcomeOf(err); got != want {
@@ -519,7 +549,7 @@ func TestCallerLeaves(t *testing.T) {
 		_, p := standin(t, source)
 		setDeadline(p, time.Second)
 		replay := open(t, source, options(source, transport(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() })))
-		if _, err := replay.Latest(ctx, asked[source][:1], now); OutcomeOf(err) != Transient || !errors.Is(err, context.Canceled) {
+		if _, err := latest(ctx, replay, asked[source][:1]); OutcomeOf(err) != Transient || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", source, err)
 		}
 	}

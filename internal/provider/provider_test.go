@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,26 +63,65 @@ func body(status int, contentType, text string) transport {
 const unpaced = 1_000_000 // requests per minute
 
 func options(source string, t http.RoundTripper) Options {
-	return Options{BaseURL: "http://standin/" + source, HTTP: &http.Client{Transport: t}, RequestsPerMinute: unpaced}
+	o := Options{BaseURL: "http://standin/" + source, HTTP: &http.Client{Transport: t}, RequestsPerMinute: unpaced}
+	if source == FRED {
+		o.Key = "TESTKEY123" // without one it reads other tables
+	}
+	return o
 }
 
 // open makes a source of a name.
 func open(t testing.TB, source string, o Options) Provider {
 	t.Helper()
-	p, err := map[string]func() (Provider, error){
-		Yahoo:     func() (Provider, error) { return NewYahoo(o) },
-		ECB:       func() (Provider, error) { return NewECB(o) },
-		AMFI:      func() (Provider, error) { return NewAMFI(o) },
-		MFAPI:     func() (Provider, error) { return NewMFAPI(o) },
-		CoinGecko: func() (Provider, error) { return NewCoinGecko(o) },
-	}[source]()
+	var p Provider
+	var err error
+	switch source {
+	case Yahoo:
+		p, err = NewYahoo(o)
+	case ECB:
+		p, err = NewECB(o)
+	case AMFI:
+		p, err = NewAMFI(o)
+	case MFAPI:
+		p, err = NewMFAPI(o)
+	case CoinGecko:
+		p, err = NewCoinGecko(o)
+	case Frankfurter:
+		p, err = NewFrankfurter(o)
+	case Finnhub:
+		p, err = NewFinnhub(o)
+	case Tiingo:
+		p, err = NewTiingo(o)
+	case TwelveData:
+		p, err = NewTwelveData(o)
+	case EODHD:
+		p, err = NewEODHD(o)
+	case Massive:
+		p, err = NewMassive(o)
+	case FRED:
+		p, err = NewFRED(o)
+	case AlphaVantage:
+		p, err = NewAlphaVantage(o)
+	case HTTP:
+		p, err = NewPages(o, (&net.Dialer{}).DialContext)
+	default:
+		t.Fatalf("no source is called %q", source)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	setClock(p, func() time.Time { return now })
 	return p
 }
 
-var all = []string{Yahoo, ECB, AMFI, MFAPI, CoinGecko}
+func setClock(p Provider, clock func() time.Time) {
+	p.(interface{ itself() *source }).itself().clock = clock
+}
+
+// all are the sources of prices.
+var all = []string{
+	Yahoo, ECB, AMFI, MFAPI, CoinGecko, Frankfurter, Finnhub, Tiingo, TwelveData, EODHD, Massive, FRED, AlphaVantage, HTTP,
+}
 
 // standin is a server of the embedded payloads and a source that asks it.
 func standin(t testing.TB, source string) (*replaytest.Server, Provider) {
@@ -262,6 +302,11 @@ func TestSearch(t *testing.T) {
 
 func TestErrorPayloads(t *testing.T) {
 	names := map[string]string{Yahoo: "AAPL", ECB: "USD", AMFI: "101001", MFAPI: "101001", CoinGecko: "bitcoin"}
+	for source, all := range asked {
+		if names[source] == "" {
+			names[source] = all[0]
+		}
+	}
 	tests := []struct {
 		source, file string
 		want         Outcome
@@ -278,6 +323,61 @@ func TestErrorPayloads(t *testing.T) {
 		{CoinGecko, "limit.json", RateMinute, 53 * time.Second},
 		{CoinGecko, "plan.json", NotEntitled, 0},
 		{CoinGecko, "key.json", BadKey, 0},
+
+		{Frankfurter, "unknown.json", UnknownSymbol, 0},
+		{Frankfurter, "invalid.json", UnknownSymbol, 0},
+		{Frankfurter, "deadline.json", Transient, 0},
+		{Frankfurter, "gateway.html", Transient, 0},
+		{Finnhub, "zeros.json", UnknownSymbol, 0},
+		{Finnhub, "key.json", BadKey, 0},
+		{Finnhub, "access.json", NotEntitled, 0},
+		{Finnhub, "limit.json", RateMinute, 42 * time.Second},
+		{Finnhub, "burst.json", RateBurst, 0},
+		{Tiingo, "missing.json", UnknownSymbol, 0},
+		{Tiingo, "missing.txt", UnknownSymbol, 0},
+		{Tiingo, "token.json", BadKey, 0},
+		{Tiingo, "plan.json", NotEntitled, 0},
+		{Tiingo, "hour.txt", RateHour, time.Hour}, // it is 22:00
+		{Tiingo, "day.json", RateDay, 7 * time.Hour},
+		{Tiingo, "month.txt", RateMonth, 12*24*time.Hour + 2*time.Hour},
+		{TwelveData, "key.json", BadKey, 0},
+		{TwelveData, "plan.json", NotEntitled, 0},
+		{TwelveData, "plan404.json", NotEntitled, 0},
+		{TwelveData, "symbol.json", UnknownSymbol, 0},
+		{TwelveData, "minute.json", RateMinute, time.Minute},
+		{TwelveData, "day.json", RateDay, 2 * time.Hour},
+		{TwelveData, "nodata.json", Empty, 0},
+		{TwelveData, "down.json", Transient, 0},
+		{EODHD, "key.txt", BadKey, 0},
+		{EODHD, "day.txt", RateDay, 2 * time.Hour},
+		{EODHD, "plan.txt", NotEntitled, 0},
+		{EODHD, "missing.txt", UnknownSymbol, 0},
+		{EODHD, "limit.html", RateMinute, 30 * time.Second},
+		{Massive, "key.json", BadKey, 0},
+		{Massive, "key200.json", BadKey, 0},
+		{Massive, "plan.json", NotEntitled, 0},
+		{Massive, "limit.json", RateMinute, 0},
+		{Massive, "missing.json", UnknownSymbol, 0},
+		{Massive, "none.json", Empty, 0},
+		{FRED, "key.json", BadKey, 0},
+		{FRED, "series.json", UnknownSymbol, 0},
+		{FRED, "limit.json", RateMinute, 0},
+		{AlphaVantage, "empty.json", UnknownSymbol, 0},
+		{AlphaVantage, "invalid.json", UnknownSymbol, 0},
+		{AlphaVantage, "key.json", BadKey, 0},
+		{AlphaVantage, "burst.json", RateBurst, 0},
+		{AlphaVantage, "day.json", RateDay, 7 * time.Hour},
+		{AlphaVantage, "note.json", RateMinute, 0},
+		{AlphaVantage, "premium.json", NotEntitled, 0},
+		{HTTP, "missing.json", UnknownSymbol, 0},
+		{HTTP, "nodata.txt", UnknownSymbol, 0},
+		{HTTP, "limit.txt", RateDay, 0},
+		{HTTP, "key.json", BadKey, 0},
+		{HTTP, "key.txt", BadKey, 0},
+		{HTTP, "plan.txt", NotEntitled, 0},
+		{HTTP, "challenge.html", Blocked, 0},
+		{HTTP, "down.html", Transient, 0},
+		{HTTP, "wait.json", RateMinute, 17 * time.Second},
 	}
 	for _, test := range tests {
 		t.Run(test.source+" "+test.file, func(t *testing.T) {
@@ -339,7 +439,32 @@ func TestNameFor(t *testing.T) {
 		{CoinGecko, market.Instrument{Symbol: "ETH-EUR", Class: market.Crypto, Currency: "EUR"}, "ethereum/eur"},
 		{CoinGecko, market.Instrument{Symbol: "XYZ", Class: market.Crypto, Currency: "USD"}, ""},
 		{CoinGecko, market.Instrument{Symbol: "XYZ", Class: market.Crypto, Currency: "USD", Names: named}, "wrapped-thing"},
-		{"finnhub", market.Instrument{Symbol: "AAPL", MIC: "XNAS"}, ""},
+		{Finnhub, market.Instrument{Symbol: "AAPL", MIC: "XNAS"}, ""},
+		{Finnhub, market.Instrument{Symbol: "BRK-B", MIC: "XNYS", Class: market.Stock}, "BRK.B"},
+		{Finnhub, market.Instrument{Symbol: "VOD", MIC: "XLON", Class: market.Stock}, ""},
+		{Finnhub, market.Instrument{Symbol: "VOD", MIC: "XLON", Class: market.Stock, Names: map[string]string{"finnhub": "VOD.L/GBX"}}, "VOD.L/GBX"},
+		{Tiingo, market.Instrument{Symbol: "BRK.B", MIC: "XNYS", Class: market.Stock}, "BRK-B"},
+		{Tiingo, market.Instrument{Symbol: "VFIAX", Class: market.Fund, Currency: "USD"}, "fund:VFIAX"},
+		{Tiingo, market.Instrument{Symbol: "VFIA", Class: market.Fund, Currency: "USD"}, ""},
+		{Tiingo, market.Instrument{ID: market.RateID("USD"), Class: market.FX, Currency: "USD"}, "fx:eurusd"},
+		{Tiingo, market.Instrument{Symbol: "BTC-EUR", Class: market.Crypto, Currency: "EUR"}, "crypto:btceur"},
+		{TwelveData, market.Instrument{Symbol: "TSCO", MIC: "XLON", Class: market.Stock}, "TSCO@XLON"},
+		{TwelveData, market.Instrument{ID: market.RateID("USD"), Class: market.FX, Currency: "USD"}, "EUR/USD"},
+		{EODHD, market.Instrument{Symbol: "TSCO", MIC: "XLON", Class: market.Stock, Currency: "GBP"}, "TSCO.LSE/GBX"},
+		{EODHD, market.Instrument{Symbol: "VWRD", MIC: "XLON", Class: market.ETF, Currency: "USD"}, "VWRD.LSE"},
+		{EODHD, market.Instrument{Symbol: "AAPL", MIC: "XNAS", Class: market.Stock, Currency: "USD"}, "AAPL.US"},
+		{EODHD, market.Instrument{Class: market.Fund, ISIN: "IE00B03HCZ61", Currency: "EUR"}, "IE00B03HCZ61.EUFUND"},
+		{EODHD, market.Instrument{ID: market.RateID("USD"), Class: market.FX, Currency: "USD"}, "EURUSD.FOREX"},
+		{Massive, market.Instrument{Symbol: "BRK.B", MIC: "XNYS", Class: market.Stock}, "BRK.B"},
+		{Massive, market.Instrument{Symbol: "SAP", MIC: "XETR", Class: market.Stock}, ""},
+		{Massive, market.Instrument{ID: market.RateID("USD"), Class: market.FX, Currency: "USD"}, "C:EURUSD"},
+		{AlphaVantage, market.Instrument{Symbol: "TSCO", MIC: "XLON", Class: market.Stock, Currency: "GBP"}, "TSCO.LON/GBX"},
+		{AlphaVantage, market.Instrument{Symbol: "NPN", MIC: "XJSE", Class: market.Stock, Currency: "ZAR"}, ""},
+		{Frankfurter, market.Instrument{ID: market.RateID("VND"), Class: market.FX, Currency: "VND"}, "VND"},
+		{FRED, market.Instrument{ID: market.RateID("USD"), Class: market.FX, Currency: "USD"}, "USD"},
+		{OpenFIGI, market.Instrument{Symbol: "AAPL", MIC: "XNAS", Class: market.Stock}, ""},
+		{HTTP, market.Instrument{Symbol: "AAPL", MIC: "XNAS", Class: market.Stock}, ""},
+		{HTTP, market.Instrument{Symbol: "A B", ISIN: "X", Names: map[string]string{"http": "https://h/{symbol}?i={isin}#json=p"}}, "https://h/A+B?i=X#json=p"},
 	}
 	for _, test := range tests {
 		got, ok := NameFor(test.provider, test.i)

@@ -263,6 +263,7 @@ func (t *TiingoSource) fund(ctx context.Context, name string, now time.Time) (Qu
 type tiingoRow struct {
 	Date                        string
 	Close, DivCash, SplitFactor figure
+	AdjClose                    *figure // beside which Close is raw
 	day                         market.Date
 }
 
@@ -286,8 +287,8 @@ func (t *TiingoSource) daily(ctx context.Context, name string, query url.Values)
 	}
 	for i := range rows {
 		var ok bool
-		if rows[i].day, ok = dayOf(rows[i].Date); !ok {
-			return nil, t.fail(SchemaDrift, name, "date %.20q", rows[i].Date)
+		if rows[i].day, ok = dayOf(rows[i].Date); !ok || rows[i].AdjClose == nil {
+			return nil, t.fail(SchemaDrift, name, "date %.20q, or no adjusted close beside the raw one", rows[i].Date)
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b tiingoRow) int { return int(a.day) - int(b.day) })
@@ -317,8 +318,8 @@ func (t *TiingoSource) History(ctx context.Context, name string, from, to market
 
 // tiingoDay is one day of a pair.
 type tiingoDay struct {
-	Date  string
-	Close figure
+	Date, Ticker string
+	Close        figure
 }
 
 // pairHistory gives the days of a coin or a pair of currencies, UTC; the last one may be in progress and is left out.
@@ -362,8 +363,8 @@ func (t *TiingoSource) pairHistory(ctx context.Context, name, prefix, ticker str
 	bars := make([]market.Bar, 0, len(days))
 	for _, d := range days {
 		day, dated := dayOf(d.Date)
-		if !dated {
-			return nil, money.Unit{}, t.fail(SchemaDrift, name, "date %.20q", d.Date)
+		if !dated || prefix == fxPrefix && !strings.EqualFold(d.Ticker, ticker) {
+			return nil, money.Unit{}, t.fail(SchemaDrift, name, "date %.20q of %.20q", d.Date, d.Ticker)
 		}
 		if price, ok := d.Close.price(); ok {
 			bars = append(bars, market.Bar{Date: day, Close: price})
@@ -384,7 +385,7 @@ func (t *TiingoSource) Actions(ctx context.Context, name string, from, to market
 			continue
 		}
 		if factor, ok := r.SplitFactor.price(); ok && !factor.Equal(money.One) {
-			actions = append(actions, Action{Kind: Split, Date: r.day, PayDate: market.NoDate, New: factor, Old: money.One})
+			actions = append(actions, Action{Kind: Split, Date: r.day, PayDate: market.NoDate, New: factor.Reduced(), Old: money.One})
 		}
 		if amount, ok := r.DivCash.price(); ok {
 			actions = append(actions, Action{Kind: Dividend, Date: r.day, PayDate: market.NoDate, Amount: amount})
@@ -406,6 +407,7 @@ func (t *TiingoSource) classify(a answer) (Outcome, string) {
 	if json.Unmarshal(a.body, &problem) == nil && problem.Detail != "" {
 		words = problem.Detail
 	}
+	missing := says(problem.Detail, "not found") || says(words, "ticker") && says(words, "not found")
 	switch {
 	case says(words, "hourly request"):
 		return RateHour, words
@@ -417,9 +419,9 @@ func (t *TiingoSource) classify(a answer) (Outcome, string) {
 		return RateHour, words
 	case says(words, "invalid token", "token is not valid", "authentication credentials"), a.status == http.StatusUnauthorized:
 		return BadKey, words
-	case says(words, "not found") && a.status < 500:
+	case missing && a.status < 500:
 		return UnknownSymbol, words
-	case a.status == http.StatusForbidden:
+	case a.status == http.StatusForbidden && words != "":
 		return NotEntitled, words
 	case a.status == http.StatusOK && words != "":
 		return SchemaDrift, words

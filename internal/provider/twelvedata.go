@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"folioscope/internal/market"
 	"folioscope/internal/money"
 )
@@ -33,7 +35,7 @@ func NewTwelveData(o Options) (*TwelveDataSource, error) {
 	}
 	s.keyHeader, s.keyPrefix = "Authorization", "apikey "
 	if o.RequestsPerMinute == 0 { // a whole batch at once, then as it refills
-		s.pace[0].limiter.SetBurst(twelvePerMinute)
+		s.pace[0].limiter = rate.NewLimiter(rate.Every(time.Minute/twelvePerMinute), twelvePerMinute)
 	}
 	minute, day := minutely(twelvePerMinute), daily(twelvePerDay, time.UTC)
 	minute.PerName, minute.Reset, day.PerName = true, nextMinute, true
@@ -382,10 +384,7 @@ func (t *TwelveDataSource) classify(a answer) (Outcome, string) {
 		}
 		return twelveOutcome(problem.Code, problem.Message), problem.Message
 	}
-	if a.status == http.StatusOK {
-		return OK, ""
-	}
-	return twelveOutcome(a.status, opening(a)), opening(a)
+	return statusOutcome(a.status), opening(a)
 }
 
 func twelveOutcome(code int, message string) Outcome {

@@ -257,6 +257,12 @@ func notFound(w http.ResponseWriter, source string) {
 		"yahoo":     `{"chart":{"result":null,"error":{"code":"Not Found","description":"No data found, symbol may be delisted"}}}`,
 		"mfapi":     `{"status":"ERROR","message":"Scheme not found"}`,
 		"coingecko": `{"error":"coin not found"}`,
+
+		"eodhd":       `Ticker Not Found.`,
+		"frankfurter": `{"message":"not found"}`,
+		"massive":     `{"status":"NOT_FOUND","message":"Ticker not found."}`,
+		"tiingo":      `{"detail":"Not found."}`,
+		"twelvedata":  `{"code":404,"message":"**symbol** or **figi** parameter is missing or invalid","status":"error"}`,
 	}[source]
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusNotFound)

@@ -1,0 +1,4 @@
+package provider
+
+// itself lets tests of every source turn its clock and its patience.
+func (s *source) itself() *source { return s }
