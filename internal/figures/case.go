@@ -124,7 +124,7 @@ func (in *Input) valued(p period) Output {
 	if in.rules.trace != nil {
 		in.rules.trace.end(p, nil, start, days, within)
 	}
-	out.rates(p, start, days, within, &found)
+	out.rates(p, start, chain(start, days, &found), days, within)
 	out.Problems = append(out.Problems, found.list...)
 	return out
 }

@@ -46,17 +46,33 @@ func (v evaluation) run(p period) (Output, error) {
 // figures is everything at the end of a period.
 func (k *bookkeeper) figures(p period, start money.Maybe) Output {
 	out, flows := k.amounts(p, start)
-	days := daily(&k.track, k.prices, k.rates, p.from, p.to, &k.problems)
-	if k.trace != nil {
-		k.trace.end(p, k, start, days, flows)
-	}
-	out.rates(p, start, days, flows, &k.problems)
+	links, days := k.linked(p, start, flows)
+	out.rates(p, start, links, days, flows)
 	k.problems.addGaps(k.gaps(p.from, p.to))
 	out.Problems = k.problems.list
 	if out.Problems == nil {
 		out.Problems = []Problem{}
 	}
 	return out
+}
+
+// linked is the chain of a period's days, and the days themselves where they are asked for: in integers where those are made for
+// it and nobody asks how a figure came about.
+func (k *bookkeeper) linked(p period, start money.Maybe, flows []flow) ([]dayReturn, []dayValue) {
+	if k.trace == nil {
+		if s, ok := scaledTrack(&k.track, k.prices, k.rates, p.from, p.to); ok {
+			var days []dayValue
+			if p.series {
+				days = s.dayValues()
+			}
+			return s.links(), days
+		}
+	}
+	days := daily(&k.track, k.prices, k.rates, p.from, p.to, &k.problems)
+	if k.trace != nil {
+		k.trace.end(p, k, start, days, flows)
+	}
+	return chain(start, days, &k.problems), days
 }
 
 // amounts is positions, disposals, totals and the identity at the end of a period, with the flows within it.
@@ -150,8 +166,7 @@ func (k *bookkeeper) line(p *position, on market.Date) PositionLine {
 }
 
 // rates fills in returns, risk and series.
-func (o *Output) rates(p period, start money.Maybe, days []dayValue, flows []flow, found *problems) {
-	links := chain(start, days, found)
+func (o *Output) rates(p period, start money.Maybe, links []dayReturn, days []dayValue, flows []flow) {
 	r := &o.Returns
 	r.TWR, r.TWRAnnualised = twr(links, p.days())
 	r.ModifiedDietz = modifiedDietz(o.Totals.Profit, start, flows, p.from, p.to)

@@ -31,6 +31,9 @@ type kernel struct {
 	recent     [256]int32 // lines last seen under a cheap hash, counted from 1
 	activities int
 
+	booked       []bookedFlow // rising by day
+	bookedPlaces int32
+
 	slots     // of the days that are marked
 	calendars []calendar
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -186,6 +187,49 @@ func TestKernelIsExact(t *testing.T) {
 	t.Logf("the kernel took %d of %d portfolios", taken, drawn)
 	if taken*4 < drawn {
 		t.Errorf("the kernel took only %d of %d portfolios", taken, drawn)
+	}
+}
+
+// What the kernel makes of a walk is what decimals make of it, to the last bit of every rate: short positions too.
+func TestScaledTrackIsExact(t *testing.T) {
+	taken, drawn := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		book, m := drawBook(t, true)
+		from := market.Date(19000 + rapid.IntRange(-3, 40).Draw(t, "from"))
+		to := from + market.Date(rapid.IntRange(0, 30).Draw(t, "days"))
+		w, _, err := bookEvaluation(book, m, "").walk(from, to, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn++
+		got, ok := scaledTrack(&w.track, w.prices, w.rates, from, to)
+		if !ok {
+			return
+		}
+		taken++
+		var found problems
+		days := daily(&w.track, w.prices, w.rates, from, to, &found)
+		links := chain(w.start, days, &found)
+		if len(found.list) > 0 {
+			t.Fatalf("the kernel takes what has problems: %v", found.list)
+		}
+		if got := got.links(); !slices.Equal(got, links) {
+			t.Fatalf("links %+v, want %+v", got, links)
+		}
+		for i, day := range got.dayValues() {
+			want := days[i]
+			for name, pair := range map[string][2]money.Maybe{"value": {day.value, want.value}, "in": {day.in, want.in}, "out": {day.out, want.out}} {
+				x, ok1 := pair[0].Get()
+				y, ok2 := pair[1].Get()
+				if !ok1 || !ok2 || !x.Equal(y) {
+					t.Fatalf("%s: %s is %s, want %s", day.date, name, pair[0], pair[1])
+				}
+			}
+		}
+	})
+	t.Logf("the kernel took %d of %d walks", taken, drawn)
+	if taken*4 < drawn {
+		t.Errorf("the kernel took only %d of %d walks", taken, drawn)
 	}
 }
 

@@ -38,9 +38,9 @@ func (k *kernel) run(rates func(money.Currency) (rateCursor, bool), from market.
 	}
 	s := &scaledDays{first: from, last: k.to, from: k.slot(from - 1), origin: k.origin, slots: k.slots}
 	if k.trades {
-		s.rates, s.trades = make([]float64, len(k.days)), k.traded()
+		s.growths, s.trades = make([]float64, len(k.days)), k.traded()
 	}
-	if len(k.pots) == 1 && k.pots[0].narrow != nil {
+	if len(k.pots) == 1 && k.pots[0].narrow != nil && len(k.booked) == 0 {
 		return s, k.sumNarrow(s)
 	}
 	return s, k.sumWide(s, cursors)
@@ -232,7 +232,17 @@ func (k *kernel) sumNarrow(s *scaledDays) bool {
 			}
 			f[flowIn], f[flowOut] = in, net
 		}
-		if slot >= s.from && value < 0 || slot > s.from && !c.link(slot-s.from, float64(before), float64(after)) {
+		if slot <= s.from {
+			if slot == s.from && value < 0 {
+				return false
+			}
+			continue
+		}
+		x, y := float64(before), float64(after)
+		if s.growths != nil {
+			x, y = s.nearest(before), s.nearest(after)
+		}
+		if value < 0 || !c.link(slot-s.from, x, y) {
 			return false
 		}
 	}
@@ -245,9 +255,10 @@ func (k *kernel) sumWide(s *scaledDays, cursors []rateCursor) bool {
 	for i := range k.pots {
 		s.places = max(s.places, k.pots[i].places+cursors[i].places())
 		if k.pots[i].flows != nil {
-			flowing = min(k.activities, len(k.days))
+			flowing = len(k.days)
 		}
 	}
+	s.places, flowing = max(s.places, k.bookedPlaces), max(flowing, len(k.booked))
 	for i := range cursors {
 		c := &cursors[i]
 		c.lift = s.places - k.pots[i].places
@@ -267,7 +278,10 @@ func (k *kernel) sumWide(s *scaledDays, cursors []rateCursor) bool {
 				return false
 			}
 		}
-		after := value.float()
+		if len(k.booked) > 0 && !k.bookedOn(on, s.places, &flow) {
+			return false
+		}
+		after := s.wideDouble(value)
 		before := last
 		last = after
 		if flow.in != none || flow.net != none {
@@ -276,11 +290,11 @@ func (k *kernel) sumWide(s *scaledDays, cursors []rateCursor) bool {
 			if flow.in != none && slot > 0 {
 				first := flow.in
 				first.plus(&s.values[slot-1])
-				before = first.float()
+				before = s.wideDouble(&first)
 			}
 			if out != none {
 				then := value.add(out)
-				after = then.float()
+				after = s.wideDouble(&then)
 				net = net.sub(out)
 			}
 			flow.date, flow.net = on, net
@@ -347,10 +361,10 @@ type scaledDays struct {
 	values      []wide       // or where 64 bits aren't enough
 	flows       []scaledFlow
 
-	index  []float64 // of the chain, from the slot from on
-	falls  []float64 // below the highest index so far
-	rates  []float64 // of each slot's day, from the slot from on, where they are asked for
-	trades []bool    // slots on which something held or traded has a price of that very day, where they are asked for
+	index   []float64 // of the chain, from the slot from on
+	falls   []float64 // below the highest index so far
+	growths []float64 // of each slot's day, from the slot from on, no number on nothing invested; where they are asked for
+	trades  []bool    // slots on which something held or traded has a price of that very day, where they are asked for
 }
 
 // scaledFlow is the flows of one day.
@@ -369,8 +383,8 @@ func (s *scaledDays) chain(slots int) chaining {
 	both := make([]float64, 2*(slots-s.from))
 	s.index, s.falls = both[:slots-s.from], both[slots-s.from:]
 	s.index[0] = 1
-	if s.rates != nil {
-		s.rates = s.rates[:slots-s.from]
+	if s.growths != nil {
+		s.growths = s.growths[:slots-s.from]
 	}
 	return chaining{scaledDays: s, at: 1, peak: 1}
 }
@@ -379,13 +393,15 @@ func (s *scaledDays) chain(slots int) chaining {
 // invested, or something is gained on nothing, is left to decimals.
 func (c *chaining) link(i int, before, after float64) bool {
 	if before > 0 {
-		rate := after / before
-		c.at *= rate
-		if c.rates != nil {
-			c.rates[i] = rate - 1
+		growth := after / before
+		c.at *= growth
+		if c.growths != nil {
+			c.growths[i] = growth
 		}
 	} else if before != 0 || after != 0 {
 		return false
+	} else if c.growths != nil {
+		c.growths[i] = math.NaN()
 	}
 	c.index[i] = c.at
 	if c.at >= c.peak*(1-levelSlack) {
@@ -394,6 +410,18 @@ func (c *chaining) link(i int, before, after float64) bool {
 		c.falls[i] = 1 - c.at/c.peak
 	}
 	return true
+}
+
+// nearest is the double nearest to an amount, as Decimal.Float64 is, where figures beside the daily series come of it. That alone
+// takes a near one at any scale, since only quotients of two are looked at.
+func (s *scaledDays) nearest(n int64) float64 { return money.NewDecimal(n, -s.places).Float64() }
+
+// wideDouble is the same of 256 bits.
+func (s *scaledDays) wideDouble(w *wide) float64 {
+	if s.growths == nil {
+		return w.float()
+	}
+	return w.decimal(s.places).Float64()
 }
 
 func (s *scaledDays) len() int { return int(s.last-s.first) + 1 }

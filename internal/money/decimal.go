@@ -430,3 +430,20 @@ func Sum(all ...Decimal) Decimal {
 	}
 	return total
 }
+
+// Units is the size of x · 10^places in words, least first, where that is whole and fits into 256 bits; kernels run on it too.
+// negative is its sign.
+func (x Decimal) Units(places int32) (words [4]uint64, negative, ok bool) {
+	n, ok := x.limbs()
+	shift := x.exponent + places
+	switch {
+	case !ok:
+		return words, false, false
+	case x.IsZero():
+		return words, false, true
+	case shift < 0 || int(shift) >= len(tenTo):
+		return words, false, false
+	}
+	n, ok = n.times(&tenTo[shift])
+	return n, x.Sign() < 0, ok
+}
