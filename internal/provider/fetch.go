@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -308,10 +309,17 @@ func readBody(resp *http.Response, bytesMax int64) ([]byte, error) {
 	return data, err
 }
 
-// withoutAddress drops the address that net/http puts into its errors: it may carry what we asked for.
+// withoutAddress drops the addresses that net/http and net put into their errors: one may carry what we asked for, another
+// tells of our own network.
 func withoutAddress(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		err = fmt.Errorf("%s: %w", e.Op, e.Err)
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		err = fmt.Errorf("look up the host: %s", e.Err)
 	}
 	return err
 }

@@ -91,6 +91,7 @@ var privateNetworks = []net.IPNet{
 	{IP: net.IPv4(198, 51, 100, 0).To4(), Mask: net.CIDRMask(24, 32)},
 	{IP: net.IPv4(203, 0, 113, 0).To4(), Mask: net.CIDRMask(24, 32)},
 	{IP: net.IPv4(240, 0, 0, 0).To4(), Mask: net.CIDRMask(4, 32)},
+	{IP: net.ParseIP("::"), Mask: net.CIDRMask(96, 128)},          // IPv4 in an old spelling
 	{IP: net.ParseIP("64:ff9b::"), Mask: net.CIDRMask(96, 128)},   // IPv4 behind a translator
 	{IP: net.ParseIP("64:ff9b:1::"), Mask: net.CIDRMask(48, 128)}, // the same, local
 	{IP: net.ParseIP("100::"), Mask: net.CIDRMask(64, 128)},
@@ -177,7 +178,7 @@ func parsePage(name string) (page, error) {
 		}
 	}
 	if p.csv {
-		if p.column = options.Get("csv"); p.column == "" || p.price != nil || p.hasRows {
+		if p.column = options.Get("csv"); p.column == "" || options.Has("json") || p.hasRows {
 			return page{}, errors.New("csv needs the name of a column, and no json or rows beside it")
 		}
 		p.timeColumn, p.unitColumn = options.Get("time"), options.Get("currency")
