@@ -26,14 +26,38 @@ type sight struct {
 
 // Reset values holdings, as Value does. Holdings and marks may not change: it keeps them beyond the next Reset.
 func (p *Pulse) Reset(h *Holdings, today market.Date, marks Marks) {
-	again := p.whole && p.v.Holdings == h && p.v.today == today
-	if !again {
-		p.v.units = p.v.units[:0]
+	if p.v.Holdings != h || p.v.today != today {
+		p.v.units, p.whole = p.v.units[:0], false
 	}
 	p.v.begin(h, today, marks)
-	if !again || !p.update() {
+	p.v.crossAgain()
+	p.v.rates()
+	if !p.whole || !p.update() {
 		p.addAll()
 	}
+	p.sum()
+}
+
+// Move is Reset where all is as it was the last time but the marks of some positions. It leaves the others alone.
+func (p *Pulse) Move(marks Marks, positions []int) {
+	p.v.begin(p.v.Holdings, p.v.today, marks)
+	p.v.rates()
+	if !p.whole {
+		p.addAll()
+	} else {
+		p.v.any = len(p.seen) > 0
+		for _, i := range positions {
+			if !p.move(i) {
+				p.addAll()
+				break
+			}
+		}
+	}
+	p.sum()
+}
+
+// sum makes totals of what is in each currency.
+func (p *Pulse) sum() {
 	for i := range p.v.units {
 		p.v.units[i].sum(&p.v)
 	}
@@ -66,21 +90,29 @@ func (p *Pulse) update() bool {
 	}
 	p.v.any = len(p.seen) > 0
 	for i := range p.seen {
-		s := &p.seen[i]
-		mark, current := p.v.read(s.instrument)
-		if mark == s.mark && current == s.current {
-			continue
-		}
-		one := &p.v.held[i]
-		before, now := p.v.dayOf(one, p.marked(i)), p.v.dayOf(one, p.v.marked(s.instrument, mark, current))
-		u := p.v.unit(one.currency)
-		if !u.local.add(&now) {
+		if !p.move(i) {
 			return false
 		}
-		u.local.remove(&before)
-		u.summed = false
-		s.mark, s.current = mark, current
 	}
+	return true
+}
+
+// move takes a position out of the sums and puts it back in where it has another mark; false where it doesn't fit in.
+func (p *Pulse) move(i int) bool {
+	s := &p.seen[i]
+	mark, current := p.v.read(s.instrument)
+	if mark == s.mark && current == s.current {
+		return true
+	}
+	one := &p.v.held[i]
+	before, now := p.v.dayOf(one, p.marked(i)), p.v.dayOf(one, p.v.marked(s.instrument, mark, current))
+	u := p.v.unit(one.currency)
+	if !u.local.add(&now) {
+		return false
+	}
+	u.local.remove(&before)
+	u.summed = false
+	s.mark, s.current = mark, current
 	return true
 }
 

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -121,17 +122,42 @@ func TestPulseIsTheValuation(t *testing.T) {
 			case 1:
 				current = func(m market.Mark) bool { return market.DateOf(m.MarketTime) >= today-1 }
 			}
-			v := h.Value(quotes, today, current)
-			fresh := quotes.marks(today, current)
-			pulse.Reset(h, today, func(id market.InstrumentID) (*market.Mark, bool) {
-				mark, current := fresh(id)
-				if mark == nil || kept[id] == nil || *kept[id] != *mark {
-					kept[id] = mark
+			seen := func() Marks {
+				fresh := quotes.marks(today, current)
+				return func(id market.InstrumentID) (*market.Mark, bool) {
+					mark, current := fresh(id)
+					if mark == nil || kept[id] == nil || *kept[id] != *mark {
+						kept[id] = mark
+					}
+					return kept[id], current
 				}
-				return kept[id], current
-			})
+			}
+			v := h.Value(quotes, today, current)
+			pulse.Reset(h, today, seen())
 			if err := samePulse(&pulse, &v); err != nil {
 				t.Fatal(err)
+			}
+			before := maps.Clone(quotes)
+			drawQuotes(t, quotes, m, today)
+			var moved []int
+			for id := range m.Series {
+				mark, known := before[id]
+				at := slices.IndexFunc(pulse.seen, func(s sight) bool { return s.instrument == id })
+				switch {
+				case at >= 0:
+					if quotes[id] != mark {
+						moved = append(moved, at)
+					}
+				case known:
+					quotes[id] = mark
+				default:
+					delete(quotes, id)
+				}
+			}
+			v = h.Value(quotes, today, current)
+			pulse.Move(seen(), moved)
+			if err := samePulse(&pulse, &v); err != nil {
+				t.Fatalf("moved: %v", err)
 			}
 			drawQuotes(t, quotes, m, today)
 			today += market.Date(rapid.IntRange(0, 1).Draw(t, "days"))

@@ -171,14 +171,24 @@ func (v *valuing) begin(h *Holdings, today market.Date, read Marks) {
 		v.problems.add(p.Where, "%s", p.What)
 	}
 	for i := range v.units {
+		v.units[i].changed = money.Zero
+	}
+}
+
+// crossAgain crosses the rates anew that have other marks than before.
+func (v *valuing) crossAgain() {
+	for i := range v.units {
 		u := &v.units[i]
-		u.changed = money.Zero
 		if of := v.crossed(u.currency); of != u.of {
 			u.of, u.summed = of, false
 			u.now, u.before = v.cross(u.currency, of)
 		}
 	}
-	for _, c := range h.currencies {
+}
+
+// rates lists the rates that are needed.
+func (v *valuing) rates() {
+	for _, c := range v.currencies {
 		u := v.unit(c)
 		v.Rates = append(v.Rates, Rate{Currency: c, Rate: u.now, Previous: u.before})
 		if !u.now.IsKnown() {
@@ -211,6 +221,7 @@ func (h *Holdings) Value(quotes Quotes, today market.Date, current func(market.M
 func (h *Holdings) ValueAt(today market.Date, marks Marks) Valuation {
 	v := &valuing{}
 	v.begin(h, today, marks)
+	v.rates()
 	v.CashBalances = slices.Clone(h.cash)
 	v.Positions = make([]Position, len(h.held))
 	for i := range h.held {

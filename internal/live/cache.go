@@ -25,11 +25,11 @@ type Rendered struct {
 
 // cached is a rendered document with what it rests on.
 type cached struct {
-	rendered  Rendered
-	needs     []market.InstrumentID
-	sequences []int64       // of the marks of needs
-	version   atomic.Uint64 // of all marks, as of which the sequences are known to stand
-	minute    int64         // states change with time, looked at by the minute
+	rendered Rendered
+	places   []*place
+	marks    []*market.Mark // that were there
+	version  atomic.Uint64  // of all marks, as of which these are known to stand
+	minute   int64          // states change with time, looked at by the minute
 }
 
 // Document gives a portfolio at a sequence or a later one, with the marks and the minute as they are. Where nothing changed
@@ -48,14 +48,8 @@ func (h *Hub) Document(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 	b := h.builders.Get().(*builder)
 	defer h.builders.Put(b)
 	d, _ := b.build(held, h.marks, now)
-	c := &cached{needs: held.Needs, minute: minuteOf(now)}
+	c := &cached{places: slices.Clone(b.places), marks: slices.Clone(b.marks), minute: minuteOf(now)}
 	c.version.Store(b.version)
-	c.sequences = make([]int64, len(held.Needs))
-	for i, v := range b.needed {
-		if v.mark != nil {
-			c.sequences[i] = v.mark.Sequence
-		}
-	}
 	c.rendered = Rendered{JSON: d.AppendJSON(make([]byte, 0, 1024+1024*len(d.Holdings))), Sequence: d.Sequence}
 	c.rendered.JSON = slices.Clip(c.rendered.JSON)
 	c.rendered.ETag = etag(d.Sequence, c.rendered.JSON)
@@ -71,9 +65,9 @@ func (h *Hub) current(c *cached, now time.Time) bool {
 	if c.version.Load() == h.marks.version.Load() {
 		return true
 	}
-	var few [64]int64
-	sequences, version := h.marks.sequences(few[:0], c.needs)
-	if !slices.Equal(sequences, c.sequences) {
+	var few [64]*market.Mark
+	marks, version, _ := h.marks.marks(few[:0], c.places)
+	if !slices.Equal(marks, c.marks) {
 		return false
 	}
 	c.version.Store(version)

@@ -21,7 +21,8 @@ const (
 
 // build values positions with the marks as they are and writes the document of it.
 func (b *builder) build(held *journal.Held, marks *Marks, now time.Time) (*event.Document, figures.Valuation) {
-	b.look(held, marks, now)
+	b.found = marks.find(b.found, held.Needs)
+	b.look(held, b.found, marks, now)
 	valuation := b.value()
 	return b.document(&valuation), valuation
 }
@@ -43,7 +44,7 @@ func (b *builder) document(v *figures.Valuation) *event.Document {
 	b.rateQuality(v.Rates)
 	var share staleShare
 	for i := range v.Positions {
-		h := b.holding(&v.Positions[i], &b.list)
+		h := b.holding(&v.Positions[i], b.view(v.Positions[i].Instrument), &b.list)
 		state := b.quality(h.Price.State, h.Currency)
 		d.State = market.Worse(d.State, state)
 		if h.ValueBase != nil {
@@ -94,7 +95,7 @@ func (s *staleShare) of(worst market.State) money.Decimal {
 }
 
 // holding is one position. A price that is not known is not there at all.
-func (b *builder) holding(p *figures.Position, list *slab) event.Holding {
+func (b *builder) holding(p *figures.Position, v *view, list *slab) event.Holding {
 	instrument := b.held.Instruments[p.Instrument]
 	h := event.Holding{
 		InstrumentID: p.Instrument, Symbol: instrument.Symbol, MIC: event.Text(instrument.MIC), Name: instrument.Name,
@@ -105,7 +106,6 @@ func (b *builder) holding(p *figures.Position, list *slab) event.Holding {
 		CostBase: list.exact(p.CostBase), UnrealisedBase: list.exact(p.UnrealisedBase), RealisedBase: list.exact(p.RealisedBase),
 		IncomeBase: list.exact(p.IncomeBase), ProfitBase: list.exact(p.ProfitBase), Accounts: accounts(p),
 	}
-	v := b.view(p.Instrument)
 	if v == nil || v.state == market.StateNone || !p.Price.IsKnown() {
 		return h
 	}
@@ -183,17 +183,18 @@ func (b *builder) rates(into []event.Rate, of []figures.Rate) []event.Rate {
 // status says in a word and a sentence how good the prices of a document are.
 func status(d *event.Delta, prices tally, simulated bool) event.Status {
 	s := event.Status{ID: d.ID, State: d.State, StaleShare: d.StaleShare, AsOf: d.AsOf}
-	priced := prices.live + prices.late + prices.lost + prices.shut
+	live, late, lost := prices[sortLive], prices[sortLate], prices[sortLost]
+	priced := live + late + lost + prices[sortShut]
 	switch {
-	case prices.lost > 0:
-		s.Connection, s.Detail = event.ConnectionStale, counted(prices.lost, priced, "without a current price")
-	case prices.late > 0:
-		s.Connection, s.Detail = event.ConnectionDelayed, counted(prices.late, priced, "with a delayed price, one of a second source, or one held back")
+	case lost > 0:
+		s.Connection, s.Detail = event.ConnectionStale, counted(lost, priced, "without a current price")
+	case late > 0:
+		s.Connection, s.Detail = event.ConnectionDelayed, counted(late, priced, "with a delayed price, one of a second source, or one held back")
 	case doubtful(d.State):
 		s.Connection, s.Detail = event.ConnectionStale, "An exchange rate is out of date"
 	case simulated:
 		s.Connection, s.Detail = event.ConnectionSimulated, "Prices of a simulated market"
-	case prices.live > 0 || priced == 0:
+	case live > 0 || priced == 0:
 		s.Connection, s.Detail = event.ConnectionLive, "Prices arrive as they should"
 	default:
 		s.Connection, s.Detail = event.ConnectionClosed, "Markets are closed; prices are of their last close"

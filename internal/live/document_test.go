@@ -158,7 +158,7 @@ func TestDocumentDetails(t *testing.T) {
 		if !sum.Equal(*d.DayChange) {
 			t.Errorf("contributions sum to %s, the day's change is %s", sum, d.DayChange)
 		}
-		s := status(&event.Delta{State: d.State}, tally{live: 1, late: 1}, true)
+		s := status(&event.Delta{State: d.State}, tally{sortLive: 1, sortLate: 1}, true)
 		expect(t, "connection", s.Connection, event.ConnectionDelayed)
 		expect(t, "detail", s.Detail, "1 of 2 holdings with a delayed price, one of a second source, or one held back")
 	})
@@ -182,7 +182,7 @@ func TestStatusOf(t *testing.T) {
 		d := &event.Delta{State: market.StateLive}
 		var prices tally
 		for _, s := range test.states {
-			prices.add(s)
+			prices[sortOf(s)]++
 			d.State = market.Worse(d.State, s)
 		}
 		if got := status(d, prices, test.simulated); got.Connection != test.want {

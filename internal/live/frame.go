@@ -3,7 +3,6 @@ package live
 import (
 	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -32,17 +31,28 @@ type scratch struct {
 	simulated bool
 	list      slab
 	status    event.Status
-	markets   []event.Market
-	head      []byte // of delta, encoded
+	mics      []string // of the markets
+	head      []byte   // of delta, encoded
 	key       []byte
 	out       []byte
 	frames    []made
 	given     []*viewer // who was given a frame in this step
 
-	// What the parts of the document rest on, as hashes: where that didn't change, neither did the part.
-	holdings                        []uint64 // by instrument rising
-	static, top, rates, open, grade uint64
-	hasRates                        bool
+	// What isn't as it was in the last step.
+	revision uint64 // of the positions
+	anew     bool   // all of it
+	moved    []int  // of needed, rising: what else has another view
+	rates    bool   // a rate changed
+	// What the rest of the document rests on, as hashes: where that didn't change, neither did the part.
+	static, top, open uint64
+	grade             grade
+	hasRates          bool
+}
+
+// grade is how good the connection to the market is, in words that clients know.
+type grade struct {
+	connection event.Connection
+	state      market.State
 }
 
 // made is a frame of this step, for whom it is right.
@@ -56,91 +66,101 @@ func newScratch(h *Hub) *scratch {
 	return &scratch{builder: h.newBuilder()}
 }
 
-// assess works out the totals of a portfolio, and what each part of its document rests on.
-func (s *scratch) assess(pulse *figures.Pulse, held *journal.Held, revision uint64, marks *Marks, now time.Time) {
-	s.look(held, marks, now)
-	s.pulse = pulse
-	s.pulse.Reset(s.positions(held), s.today(), s.read)
+// assess works out the totals of a portfolio, and what is not as it was.
+func (s *scratch) assess(w *watch, held *journal.Held, places []*place, revision uint64, marks *Marks, now time.Time) {
+	s.look(held, places, marks, now)
+	s.findMoved(w, revision)
+	s.pulse = &w.pulse
+	if holdings := s.positions(held); s.anew || s.rates {
+		s.pulse.Reset(holdings, s.today(), s.read)
+	} else {
+		s.pulse.Move(s.read, s.moved)
+	}
 	totals, p := s.pulse.Totals(), &held.Portfolio
 	s.list, s.frames = s.list[:0], s.frames[:0]
 	asOf, simulated := s.seen()
 	s.simulated = simulated
 	s.delta = event.Delta{
 		ID: p.ID, Sequence: p.Sequence, Value: s.list.total(totals.Value), Cash: s.list.total(totals.Cash),
-		DayChange: s.list.total(totals.DayChange), DayChangePercent: s.list.rounded(totals.DayChangePercent),
-		State: market.StateLive, AsOf: event.Time(asOf),
+		DayChange: s.list.total(totals.DayChange), DayChangePercent: s.list.rounded(totals.DayChangePercent), AsOf: event.Time(asOf),
 	}
-	s.rateQuality(totals.Rates)
-	prices := s.positionsRestOn(revision)
+	s.hasRates = slices.ContainsFunc(totals.Rates, func(r figures.Rate) bool { return r.Rate.IsKnown() })
+	prices := s.worst(totals.Rates)
 	s.delta.StaleShare = s.staleShare()
 	s.status = status(&s.delta, prices, simulated)
+	s.grade = grade{s.status.Connection, s.status.State}
 	s.head = s.delta.AppendHead(s.head[:0])
 	s.top = maphash.Bytes(s.seed, s.head)
-	s.grade = maphash.String(s.seed, string(s.status.Connection)+" "+string(s.status.State))
-	s.markets = s.builder.markets(s.markets[:0])
-	s.key = s.key[:0]
-	for i := range s.markets {
-		s.key = s.markets[i].AppendJSON(s.key)
-	}
-	s.open = s.keyed()
-	s.key = appendBools(binary.LittleEndian.AppendUint64(s.key[:0], revision), simulated, totals.CashTracked, totals.DayChange.IsKnown())
-	for _, problem := range s.pulse.Problems() {
-		s.key = append(append(append(append(s.key, problem.Where...), 0), problem.What...), 0)
-	}
-	s.static = s.keyed()
+	s.open = s.sessionsRestOn()
+	s.static = s.staticRestsOn(totals)
 }
 
-func (s *scratch) keyed() uint64 { return maphash.Bytes(s.seed, s.key) }
+// findMoved notes what has another view than in the last step. Positions come first in needed, in the order of the pulse's.
+func (s *scratch) findMoved(w *watch, revision uint64) {
+	s.moved, s.revision = s.moved[:0], revision
+	s.anew = w.revised != revision || w.day != s.today() || len(w.seen) != len(s.needed)
+	s.rates = s.anew
+	if s.anew {
+		return
+	}
+	for i, v := range s.needed {
+		before := w.seen[i].view
+		switch {
+		case v == before:
+		case i < w.pulse.Len():
+			s.moved = append(s.moved, i)
+		default:
+			s.rates = s.rates || v.mark != before.mark || v.current != before.current
+		}
+	}
+}
 
-// positionsRestOn notes what each position and the rates rest on, and how good they are.
-func (s *scratch) positionsRestOn(revision uint64) (prices tally) {
-	base := s.held.Portfolio.BaseCurrency
-	rates := s.pulse.Totals().Rates
-	today := uint64(s.today())
-	s.hasRates = false
-	all := s.key[:0]
-	for i := range rates {
-		s.hasRates = s.hasRates || rates[i].Rate.IsKnown()
-		all = s.appendMark(all, market.RateID(rates[i].Currency))
+// worst finds the worst state that a position is valued with, and counts those of the prices.
+func (s *scratch) worst(rates []figures.Rate) (prices tally) {
+	s.next = s.pulse.Len()
+	s.rateQuality(rates)
+	worst := market.StateLive
+	for _, v := range s.needed[:s.pulse.Len()] {
+		worst = worse(worst, v.state)
+		prices[v.sort]++
 	}
-	if len(rates) > 0 {
-		all = s.appendMark(all, market.RateID(base))
+	most := worst // that it can come to
+	for i := range s.rated {
+		most = worse(most, s.rated[i].state)
 	}
-	all = binary.LittleEndian.AppendUint64(all, today)
-	s.key = all
-	s.rates = s.keyed()
-	s.holdings = s.holdings[:0]
-	s.next = 0
-	s.key = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(s.key[:0], revision), today)
-	whole := s.keyed()
-	for i := range s.pulse.Len() {
-		state, hash := market.StateNone, whole
-		if v := s.view(s.pulse.Instrument(i)); v != nil {
-			state, hash = v.state, mixed(hash, v.hash)
-		}
-		if s.pulse.Currency(i) != base {
-			hash = mixed(hash, s.rates)
-		}
-		s.holdings = append(s.holdings, hash)
-		prices.add(state)
-		s.delta.State = worse(s.delta.State, s.quality(state, s.pulse.Currency(i)))
+	for i := 0; worst != most && i < s.pulse.Len(); i++ {
+		worst = worse(worst, s.quality(s.needed[i].state, s.pulse.Currency(i)))
 	}
+	s.delta.State = worst
 	return prices
 }
 
-// mixed makes one hash of two.
-func mixed(a, b uint64) uint64 {
-	high, low := bits.Mul64(a, b|1) // odd, so that nothing of a gets lost
-	return high ^ low ^ b
+// sessionsRestOn is a hash of what is shown of markets.
+func (s *scratch) sessionsRestOn() uint64 {
+	s.mics = s.mics[:0]
+	s.key = s.key[:0]
+	for _, v := range s.needed {
+		if v.mic == "" || slices.Contains(s.mics, v.mic) {
+			continue
+		}
+		s.mics = append(s.mics, v.mic)
+		session := s.At(v.mic, s.now)
+		s.key = appendBools(append(append(s.key, v.mic...), 0), session.Open)
+		s.key = binary.LittleEndian.AppendUint64(s.key, uint64(session.Until.Unix()))
+	}
+	return s.keyed()
 }
 
-// appendMark appends what tells a mark from any other of its instrument.
-func (s *scratch) appendMark(dst []byte, id market.InstrumentID) []byte {
-	if v := s.view(id); v != nil && v.mark != nil {
-		return appendBools(binary.LittleEndian.AppendUint64(dst, uint64(v.mark.Sequence)), v.current)
+// staticRestsOn is a hash of what no delta can say.
+func (s *scratch) staticRestsOn(totals *figures.Valuation) uint64 {
+	s.key = appendBools(binary.LittleEndian.AppendUint64(s.key[:0], s.revision), s.simulated, totals.CashTracked, totals.DayChange.IsKnown())
+	for _, problem := range s.pulse.Problems() {
+		s.key = append(append(append(append(s.key, problem.Where...), 0), problem.What...), 0)
 	}
-	return append(dst, '-')
+	return s.keyed()
 }
+
+func (s *scratch) keyed() uint64 { return maphash.Bytes(s.seed, s.key) }
 
 func appendBools(dst []byte, all ...bool) []byte {
 	for _, one := range all {
@@ -159,14 +179,9 @@ func (s *scratch) staleShare() (none money.Decimal) {
 		return none
 	}
 	var share staleShare
-	s.next = 0
 	for i := range s.pulse.Len() {
-		state := market.StateNone
-		if v := s.view(s.pulse.Instrument(i)); v != nil {
-			state = v.state
-		}
 		if worth, known := s.pulse.ValueBase(i).Get(); known {
-			share.add(worth.Abs(), s.quality(state, s.pulse.Currency(i)))
+			share.add(worth.Abs(), s.quality(s.needed[i].state, s.pulse.Currency(i)))
 		}
 	}
 	return share.of(s.delta.State)
@@ -194,7 +209,7 @@ func (s *scratch) frameFor(w *watch, one *slot) *frame {
 		s.out = append(s.appendDelta(append(s.out, "event: delta\ndata: "...), w, from), '\n', '\n')
 		f.named = true
 	}
-	if greet || from < w.grade.changed {
+	if greet || from < w.graded {
 		s.out = append(s.status.AppendJSON(append(s.out, "event: status\ndata: "...)), '\n', '\n')
 	}
 	f.bytes = slices.Clone(s.out)
@@ -213,9 +228,9 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 	s.delta.Contributions, s.delta.Markets, s.delta.Rates = s.delta.Contributions[:0], nil, nil
 	dst = append(append(dst, s.head...), `,"holdings":[`...)
 	first := true
-	for i := range w.holdings {
-		changed := w.holdings[i].changed > from
-		if !changed && w.percents.changed <= from {
+	for i := range s.pulse.Len() {
+		changed := w.seen[i].changed > from
+		if !changed && w.percents <= from {
 			continue
 		}
 		position, c := s.pulse.Position(i)
@@ -227,12 +242,12 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		holding := s.holding(&position, &s.list)
+		holding := s.holding(&position, s.needed[i], &s.list)
 		dst = holding.AppendJSON(dst)
 	}
 	dst = append(dst, ']')
 	for i := range w.others {
-		if w.others[i].changed <= from && w.percents.changed <= from {
+		if w.others[i].changed <= from && w.percents <= from {
 			continue
 		}
 		c := w.others[i].contribution
@@ -240,9 +255,9 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 		s.delta.Contributions = append(s.delta.Contributions, s.contribution(&c, &s.list))
 	}
 	if w.markets.changed > from {
-		s.delta.Markets = s.markets
+		s.delta.Markets = s.builder.markets(nil)
 	}
-	if w.rates.changed > from {
+	if w.ratesChanged > from {
 		s.delta.Rates = s.builder.rates(nil, s.pulse.Totals().Rates)
 	}
 	s.delta.Contributions = notNil(s.delta.Contributions)

@@ -12,17 +12,63 @@ import (
 // ahead of it, and a mark never gives way to an older one.
 type Marks struct {
 	mu      sync.RWMutex
-	byID    map[market.InstrumentID]*market.Mark // values never change once in
-	version atomic.Uint64                        // grows with every change of byID
+	places  map[market.InstrumentID]*place
+	priced  int           // places that have a mark
+	version atomic.Uint64 // grows with every change of a mark
 
 	cursor int64 // of the quotes' journal: everything up to it is in
 	parts  partial
 }
 
+// place is where an instrument's newest mark is. An instrument keeps its place, so that nobody has to look for it twice.
+type place struct {
+	mark *market.Mark         // guarded by Marks.mu; nil where there is none; never changed once in
+	view atomic.Pointer[view] // what the mark says to everybody, see builder.viewOf
+}
+
 // partial is a batch of which not all parts have come.
 type partial struct{ sequence, previous, next int64 }
 
-func newMarks() *Marks { return &Marks{byID: make(map[market.InstrumentID]*market.Mark)} }
+func newMarks() *Marks { return &Marks{places: make(map[market.InstrumentID]*place)} }
+
+// place gives an instrument's place; mu is held for writing.
+func (m *Marks) place(id market.InstrumentID) *place {
+	p := m.places[id]
+	if p == nil {
+		p = &place{}
+		m.places[id] = p
+	}
+	return p
+}
+
+// find gives the places of instruments that somebody holds, with a price or without.
+func (m *Marks) find(into []*place, ids []market.InstrumentID) []*place {
+	into = m.known(into[:0], ids)
+	if len(into) == len(ids) {
+		return into
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	into = into[:0]
+	for _, id := range ids {
+		into = append(into, m.place(id))
+	}
+	return into
+}
+
+// known gives the places up to the first instrument that has none.
+func (m *Marks) known(into []*place, ids []market.InstrumentID) []*place {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, id := range ids {
+		p := m.places[id]
+		if p == nil {
+			return into
+		}
+		into = append(into, p)
+	}
+	return into
+}
 
 // Apply takes marks in and gives the instruments whose mark changed.
 func (m *Marks) Apply(marks []market.Mark) []market.InstrumentID {
@@ -35,10 +81,14 @@ func (m *Marks) apply(marks []market.Mark) []market.InstrumentID {
 	var changed []market.InstrumentID
 	for i := range marks {
 		next := marks[i]
-		if known := m.byID[next.Instrument]; known != nil && known.Sequence >= next.Sequence {
+		p := m.place(next.Instrument)
+		switch {
+		case p.mark == nil:
+			m.priced++
+		case p.mark.Sequence >= next.Sequence:
 			continue
 		}
-		m.byID[next.Instrument] = &next
+		p.mark = &next
 		changed = append(changed, next.Instrument)
 	}
 	if len(changed) > 0 {
@@ -91,29 +141,25 @@ func (m *Marks) Cursor() int64 {
 func (m *Marks) Len() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return len(m.byID)
+	return m.priced
 }
 
 // Mark gives an instrument's mark.
 func (m *Marks) Mark(id market.InstrumentID) (market.Mark, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if mark := m.byID[id]; mark != nil {
-		return *mark, true
+	if p := m.places[id]; p != nil && p.mark != nil {
+		return *p.mark, true
 	}
 	return market.Mark{}, false
 }
 
-// sequences gives each instrument's own sequence, 0 for none, and the version it is as of.
-func (m *Marks) sequences(into []int64, ids []market.InstrumentID) ([]int64, uint64) {
+// marks gives the marks at places, nil for none, all as of one moment, with the version and the cursor that they are of.
+func (m *Marks) marks(into []*market.Mark, places []*place) (marks []*market.Mark, version uint64, cursor int64) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	for _, id := range ids {
-		var sequence int64
-		if mark := m.byID[id]; mark != nil {
-			sequence = mark.Sequence
-		}
-		into = append(into, sequence)
+	for _, p := range places {
+		into = append(into, p.mark)
 	}
-	return into, m.version.Load()
+	return into, m.version.Load(), m.cursor
 }

@@ -1,8 +1,8 @@
 package live
 
 import (
-	"encoding/binary"
 	"hash/maphash"
+	"sync/atomic"
 	"time"
 
 	"folioscope/internal/figures"
@@ -12,20 +12,23 @@ import (
 	"folioscope/internal/money"
 )
 
-// viewsMax bounds what a builder remembers of instruments: more than one node ever has prices of, at some 150 bytes each.
-const viewsMax = 100_000
+// sessionsMax bounds what a builder remembers of markets: more than there are.
+const sessionsMax = 10_000
 
-// view is what a price is worth to everybody at a time. It is the same in each portfolio, so that it is worked out once a
-// second and price, not once for each who holds it.
+// view is what a price says to everybody who holds it. But for second it never changes: where anything of it does, another
+// view takes its place, so that whoever remembers one knows by its address whether it is still so.
 type view struct {
-	mark    *market.Mark // nil where there is none; never changed
-	version uint64       // of all marks, as of which mark is known to stand
-	second  int64
-	known   bool // whether the rest is worked out
+	mark    *market.Mark // nil where there is none
 	mic     string
 	state   market.State
-	current bool   // whether the price tells of the day at its market, see currentAt
-	hash    uint64 // of what a position's figures rest on: which mark it is, its state and whether it is current
+	sort    priceSort
+	current bool         // whether the price tells of the day at its market, see currentAt
+	second  atomic.Int64 // as of which it is known to stand
+}
+
+// same says whether two views are no news to each other's viewers.
+func (v *view) same(other *view) bool {
+	return v.mark == other.mark && v.mic == other.mic && v.state == other.state && v.current == other.current
 }
 
 // sighting is a market's session at a second; market hours begin and end at whole ones.
@@ -42,15 +45,17 @@ type builder struct {
 	simulated bool // the whole installation runs on a made-up market
 	positions func(*journal.Held) *figures.Holdings
 
-	views    map[market.InstrumentID]*view
 	sessions map[string]sighting
 
 	// As of the last look.
 	held    *journal.Held
 	now     time.Time // whole seconds
-	needed  []*view   // of held.Needs
-	next    int       // in needed, of what is probably asked for next
-	version uint64    // of the marks
+	places  []*place  // of held.Needs, with the marks that are there and what they say
+	found   []*place  // places that build looked for
+	marks   []*market.Mark
+	needed  []*view
+	next    int    // in needed, of what is probably asked for next
+	version uint64 // of the marks
 	cursor  int64
 	rated   []rated
 
@@ -66,66 +71,60 @@ type rated struct {
 func (h *Hub) newBuilder() *builder {
 	return &builder{
 		hours: h.sessions, seed: h.seed, simulated: h.simulated, positions: h.positions,
-		views: make(map[market.InstrumentID]*view), sessions: make(map[string]sighting),
+		sessions: make(map[string]sighting),
 	}
 }
 
 // look takes the marks that positions are valued with, all as of one moment.
-func (b *builder) look(held *journal.Held, marks *Marks, now time.Time) {
-	b.held, b.now, b.needed, b.next = held, now.Truncate(time.Second), b.needed[:0], 0
-	if len(b.views) > viewsMax || len(b.sessions) > viewsMax {
-		clear(b.views)
+func (b *builder) look(held *journal.Held, places []*place, marks *Marks, now time.Time) {
+	b.held, b.now, b.places, b.next = held, now.Truncate(time.Second), places, 0
+	if len(b.sessions) > sessionsMax {
 		clear(b.sessions)
 	}
-	second := now.Unix()
-	marks.mu.RLock()
-	b.version, b.cursor = marks.version.Load(), marks.cursor
-	for _, id := range held.Needs {
-		v := b.views[id]
-		if v == nil {
-			v = &view{}
-			b.views[id] = v
-		}
-		if v.version != b.version || !v.known {
-			if mark := marks.byID[id]; mark != v.mark {
-				v.mark, v.known = mark, false
-			}
-			v.version = b.version
-		}
-		if v.second != second {
-			v.second, v.known = second, false
+	b.marks, b.version, b.cursor = marks.marks(b.marks[:0], places)
+	b.needed = b.needed[:0]
+	second := b.now.Unix()
+	for i, mark := range b.marks {
+		v := places[i].view.Load()
+		if v == nil || v.mark != mark || v.second.Load() != second {
+			v = b.viewOf(places[i], v, i)
 		}
 		b.needed = append(b.needed, v)
 	}
-	marks.mu.RUnlock()
-	for i, v := range b.needed {
-		if !v.known {
-			b.fill(v, held.Needs[i])
-		}
-	}
 }
 
-// fill works out what goes with a mark.
-func (b *builder) fill(v *view, id market.InstrumentID) {
+// viewOf works out what a mark says now, in place of what was there: it is worked out once a second and price, not once for each
+// who holds it.
+func (b *builder) viewOf(p *place, before *view, i int) *view {
+	next := b.newView(b.marks[i], b.held.Needs[i])
+	if before != nil && before.same(next) {
+		before.second.Store(b.now.Unix())
+		return before
+	}
+	if before != nil && before.mark != nil && (next.mark == nil || before.mark.Sequence > next.mark.Sequence) {
+		return next // somebody looked later and is here already
+	}
+	if !p.view.CompareAndSwap(before, next) {
+		if theirs := p.view.Load(); theirs.same(next) {
+			return theirs
+		}
+	}
+	return next
+}
+
+func (b *builder) newView(mark *market.Mark, id market.InstrumentID) *view {
 	instrument, held := b.held.Instruments[id]
 	if !held { // a currency's rate
 		instrument = market.Instrument{ID: id, Class: market.FX}
 	}
-	v.known, v.mic, v.state, v.current = true, instrument.MIC, market.StateNone, false
-	if v.mark != nil {
-		v.state = market.StateOf(*v.mark, instrument, b, b.now)
-		v.current = b.currentAt(v.mark, &instrument)
+	v := &view{mark: mark, mic: instrument.MIC, state: market.StateNone}
+	if mark != nil {
+		v.state = market.StateOf(*mark, instrument, b, b.now)
+		v.current = b.currentAt(mark, &instrument)
 	}
-	v.hash = b.hash(v)
-}
-
-func (b *builder) hash(v *view) uint64 {
-	var buffer [32]byte
-	key := append(buffer[:0], v.state...)
-	if v.mark != nil {
-		key = appendBools(binary.LittleEndian.AppendUint64(key, uint64(v.mark.Sequence)), v.current)
-	}
-	return maphash.Bytes(b.seed, key)
+	v.sort = sortOf(v.state)
+	v.second.Store(b.now.Unix())
+	return v
 }
 
 // currentAt says whether a price still tells of the day at its market: until the next session opens, people ask what the
@@ -248,20 +247,30 @@ func worse(a, b market.State) market.State {
 // doubtful says whether a state is stale or worse.
 func doubtful(state market.State) bool { return market.Worse(state, market.StateStale) == state }
 
-// tally counts prices by what people make of their states.
-type tally struct{ live, late, lost, shut int }
+// priceSort is what people make of a price's state.
+type priceSort uint8
 
-func (t *tally) add(state market.State) {
+const (
+	sortLive priceSort = iota
+	sortLate
+	sortLost
+	sortShut
+	sorts // how many there are
+)
+
+// tally counts prices of each sort.
+type tally [sorts]int
+
+func sortOf(state market.State) priceSort {
 	switch state {
 	case market.StateLive:
-		t.live++
+		return sortLive
 	case market.StateDelayed, market.StateFallback, market.StateQuarantined:
-		t.late++
+		return sortLate
 	case market.StateStale, market.StateNone:
-		t.lost++
-	default:
-		t.shut++
+		return sortLost
 	}
+	return sortShut
 }
 
 // slab holds the decimals that a document points to.

@@ -26,26 +26,30 @@ type watch struct {
 	turn   sync.Mutex // held by the worker that steps it; guards what only steps touch
 
 	// Of steps only.
-	pulse      figures.Pulse
-	frame      uint64      // number of the newest frame, 0 before the first
-	whole      uint64      // frame since which only a snapshot will do
-	static     part        // what no delta can say
-	top        part        // totals
-	percents   part        // of all contributions
-	invested   money.Maybe // what percents are of
-	markets    part
-	rates      part
-	grade      part // of the connection: what status says
-	hasRates   bool
-	hasMarkets bool
-	holdings   []part // rising by instrument
-	others     []otherPart
+	pulse        figures.Pulse
+	revised      uint64      // revision of the last step
+	day          market.Date // of the last step
+	frame        uint64      // number of the newest frame, 0 before the first
+	whole        uint64      // frame since which only a snapshot will do
+	static       part        // what no delta can say
+	top          part        // totals
+	percents     uint64      // frame that the percentages of all contributions changed in
+	invested     money.Maybe // what percents are of
+	markets      part
+	grade        grade
+	graded       uint64 // frame that grade changed in
+	ratesChanged uint64 // frame that some rate changed in
+	hasRates     bool
+	hasMarkets   bool
+	seen         []sight // of held.Needs
+	others       []otherPart
 
 	mu       sync.Mutex // guards the rest; taken after turn and after Hub.mu
 	held     *journal.Held
-	revision uint64 // grows with every other held
-	wanted   int64  // sequence that the portfolio is known to have reached
-	again    bool   // positions have to be loaded anew although the sequence did not change
+	places   []*place // of held.Needs
+	revision uint64   // grows with every other held, from 1
+	wanted   int64    // sequence that the portfolio is known to have reached
+	again    bool     // positions have to be loaded anew although the sequence did not change
 	loading  bool
 	dirty    bool // something changed since the last look
 	slots    []*slot
@@ -57,6 +61,12 @@ type watch struct {
 // part is a piece of the document: a hash of what it was, or of what it rests on, and the frame that it changed in.
 type part struct {
 	hash    uint64
+	changed uint64
+}
+
+// sight is what was seen of a price, and the frame that anything of it changed in.
+type sight struct {
+	view    *view
 	changed uint64
 }
 
@@ -102,9 +112,9 @@ func (h *Hub) watch(k Key, held *journal.Held, v *viewer, resume resumePoint) (*
 		if len(h.watches) >= watchesMax {
 			return nil, fault.New(fault.Limited, "too many portfolios are watched on this node")
 		}
-		w = &watch{key: k, epoch: rand.Uint32(), held: held, wanted: held.Portfolio.Sequence}
+		w = &watch{key: k, epoch: rand.Uint32()}
 		h.watches[k] = w
-		h.holds(w, nil, held.Needs)
+		h.replace(w, held)
 	}
 	s := &slot{watch: w, viewer: v}
 	w.mu.Lock()
@@ -199,6 +209,9 @@ func (h *Hub) stepped(w *watch, s *scratch) (whole bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			h.log.Error("panic", "portfolio", string(w.key.Portfolio), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			w.turn.Lock() // its pulse may be half moved
+			w.pulse, w.revised = figures.Pulse{}, 0
+			w.turn.Unlock()
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			for _, one := range w.slots {
@@ -223,7 +236,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 		w.loading, w.again = true, false
 		h.loads <- w // there is room for all, and each is in it once
 	}
-	held, revision, proceed := w.held, w.revision, !w.gone && w.anyDue(h, now)
+	held, places, revision, proceed := w.held, w.places, w.revision, !w.gone && w.anyDue(h, now)
 	if proceed {
 		w.dirty = false
 	}
@@ -231,7 +244,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 	if !proceed {
 		return
 	}
-	s.assess(&w.pulse, held, revision, h.marks, now)
+	s.assess(w, held, places, revision, h.marks, now)
 	w.compare(s)
 
 	w.mu.Lock()
@@ -342,8 +355,12 @@ func (h *Hub) reload(ctx context.Context, w *watch) {
 // replace gives a watch newer positions; Hub.mu and watch.mu are held.
 func (h *Hub) replace(w *watch, held *journal.Held) {
 	if held != w.held {
-		h.holds(w, w.held.Needs, held.Needs)
-		w.held, w.dirty = held, true
+		var before []market.InstrumentID
+		if w.held != nil {
+			before = w.held.Needs
+		}
+		h.holds(w, before, held.Needs)
+		w.held, w.places, w.dirty = held, h.marks.find(nil, held.Needs), true
 		w.revision++
 	}
 	w.wanted = max(w.wanted, held.Portfolio.Sequence)
@@ -352,30 +369,27 @@ func (h *Hub) replace(w *watch, held *journal.Held) {
 // compare notes what changed since the last frame, as part of the next.
 func (w *watch) compare(s *scratch) {
 	next := w.frame + 1
-	changed, whole := false, w.frame == 0
-	whole = w.static.update(s.static, next) || whole
-	if whole || len(w.holdings) != len(s.holdings) {
-		whole = true
-		w.holdings = slices.Grow(w.holdings[:0], len(s.holdings))[:len(s.holdings)]
+	whole := w.static.update(s.static, next) || w.frame == 0
+	changed := w.compareSights(s, next)
+	changed = w.top.update(s.top, next) || changed
+	if invested := s.pulse.Invested(); w.percents == 0 || !sameFigure(w.invested, invested) {
+		w.invested, w.percents, changed = invested, next, true
+	}
+	if whole {
 		w.others = w.others[:0]
 	}
-	for i := range w.holdings {
-		changed = w.holdings[i].update(s.holdings[i], next) || changed
-	}
-	changed = w.top.update(s.top, next) || changed
-	if invested := s.pulse.Invested(); w.percents.changed == 0 || !sameFigure(w.invested, invested) {
-		w.invested, w.percents.changed, changed = invested, next, true
-	}
 	changed = w.compareOthers(s, next) || changed
-	changed = w.grade.update(s.grade, next) || changed
+	if w.graded == 0 || w.grade != s.grade {
+		w.grade, w.graded, changed = s.grade, next, true
+	}
 	// A delta can't say that a list became empty.
-	hasMarkets := len(s.markets) > 0
+	hasMarkets := len(s.mics) > 0
 	if w.markets.update(s.open, next) {
 		changed = true
 		whole = whole || !hasMarkets && w.hasMarkets
 	}
-	if w.rates.update(s.rates, next) {
-		changed = true
+	if s.rates {
+		w.ratesChanged, changed = next, true
 		whole = whole || !s.hasRates && w.hasRates
 	}
 	w.hasMarkets, w.hasRates = hasMarkets, s.hasRates
@@ -385,6 +399,24 @@ func (w *watch) compare(s *scratch) {
 	if whole || changed {
 		w.frame = next
 	}
+}
+
+// compareSights notes which positions changed: those with another view, and where rates moved, those in other currencies.
+func (w *watch) compareSights(s *scratch, next uint64) (changed bool) {
+	if !s.anew && !s.rates {
+		for _, i := range s.moved {
+			w.seen[i] = sight{s.needed[i], next}
+		}
+		return len(s.moved) > 0
+	}
+	w.revised, w.day = s.revision, s.today()
+	w.seen = slices.Grow(w.seen[:0], len(s.needed))[:len(s.needed)]
+	for i, v := range s.needed {
+		if s.anew || v != w.seen[i].view || i < s.pulse.Len() && s.pulse.Currency(i) != s.held.Portfolio.BaseCurrency {
+			w.seen[i] = sight{v, next}
+		}
+	}
+	return true
 }
 
 // compareOthers does the same for the contributions that aren't those of positions. One that was there and is gone stays in
