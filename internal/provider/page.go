@@ -437,6 +437,8 @@ func classifyPage(a answer, what page) Outcome {
 		return BadKey
 	case isHTML(a) && a.status < 500:
 		return Blocked
+	case a.status == http.StatusOK && words == "no_data": // as libraries of charts want it
+		return Empty
 	case a.status == http.StatusOK && says(words, "no data", "not found", "no results"):
 		return UnknownSymbol
 	case a.status == http.StatusOK && len(a.body) == 0:
@@ -451,7 +453,7 @@ func problemOf(body []byte) string {
 	if json.Unmarshal(body, &fields) != nil {
 		return ""
 	}
-	for _, key := range []string{"error", "Error", "Error Message", "error_message", "errorMessage", "message", "detail", "Information", "Note"} {
+	for _, key := range []string{"error", "Error", "Error Message", "error_message", "errorMessage", "message", "detail", "Information", "Note", "s"} {
 		var text string
 		if json.Unmarshal(fields[key], &text) == nil && text != "" {
 			return text

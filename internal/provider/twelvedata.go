@@ -318,7 +318,7 @@ func (t *TwelveDataSource) Actions(ctx context.Context, name string, from, to ma
 	}
 	var paid struct {
 		Meta      twelveMeta
-		Dividends []struct {
+		Dividends *[]struct {
 			ExDate string `json:"ex_date"`
 			Amount figure
 		}
@@ -327,11 +327,11 @@ func (t *TwelveDataSource) Actions(ctx context.Context, name string, from, to ma
 		return nil, err
 	}
 	unit, has, ok := t.unit("", paid.Meta.Currency)
-	if !ok {
-		return nil, t.fail(SchemaDrift, name, "currency %.20q", paid.Meta.Currency)
+	if !ok || paid.Dividends == nil {
+		return nil, t.fail(SchemaDrift, name, "no dividends in a currency: %.20q", paid.Meta.Currency)
 	}
 	var actions []Action
-	for _, d := range paid.Dividends {
+	for _, d := range *paid.Dividends {
 		day, dated := dayOf(d.ExDate)
 		amount, ok := d.Amount.price()
 		if !dated || !ok {
@@ -343,7 +343,7 @@ func (t *TwelveDataSource) Actions(ctx context.Context, name string, from, to ma
 		return nil, err
 	}
 	var divided struct {
-		Splits []struct {
+		Splits *[]struct {
 			Date  string
 			From  figure `json:"from_factor"`
 			To    figure `json:"to_factor"`
@@ -353,7 +353,10 @@ func (t *TwelveDataSource) Actions(ctx context.Context, name string, from, to ma
 	if err := t.decodeJSON(body, name, &divided); err != nil {
 		return nil, err
 	}
-	for _, s := range divided.Splits {
+	if divided.Splits == nil {
+		return nil, t.fail(SchemaDrift, name, "no splits")
+	}
+	for _, s := range *divided.Splits {
 		day, dated := dayOf(s.Date)
 		after, ok := s.From.price() // 4-for-1 is written from 4 to 1, with the ratio 0.25
 		before, ok2 := s.To.price()
