@@ -32,11 +32,22 @@ func (c Carried) Sub(o Carried) Carried {
 	return Carried{Local: c.Local.Sub(o.Local), Base: c.Base.Sub(o.Base), Start: c.Start.Sub(o.Start), StartFX: c.StartFX.Sub(o.StartFX)}
 }
 
-// Share is c · part / whole to 34 digits, and c itself where part is the whole.
+// Share is c · part / whole to 34 digits, and c itself where part is the whole. Where next to nothing is left, the rest is worked out
+// and part is what it leaves: else what is left of 1e15 and is 1e-18 would be nothing but the rounding of the part.
 func (c Carried) Share(part, whole money.Decimal) Carried {
-	if part.Equal(whole) {
+	rest := whole.Sub(part)
+	switch {
+	case rest.IsZero():
 		return c
+	case rest.Abs().Mul(hardlyAny).Cmp(whole.Abs()) < 0:
+		return c.Sub(c.share(rest, whole))
 	}
+	return c.share(part, whole)
+}
+
+var hardlyAny = money.NewDecimal(1, 10) // one part in so many leaves 24 digits of 34
+
+func (c Carried) share(part, whole money.Decimal) Carried {
 	return Carried{
 		Local: c.Local.Share(part, whole), Base: c.Base.Share(part, whole),
 		Start: c.Start.Share(part, whole), StartFX: c.StartFX.Share(part, whole),
