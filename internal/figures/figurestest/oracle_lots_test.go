@@ -143,6 +143,7 @@ func (o *oracle) trade(a *activity, b booking, order int) {
 	closing := net
 	if against.Cmp(quantity) != 0 {
 		closing = o.quotient(net, against, quantity)
+		o.local(a, b, net) // taken apart before or after it is changed into the position's currency: whichever rounds
 	}
 	if against.Sign() > 0 {
 		o.dispose(a, b, at, against, closing)
