@@ -209,7 +209,44 @@ func allRoots(terms []term, bounds func(middle, half float64) bound) []float64 {
 		}
 		stack = append(stack, interval{middle, at.high}, interval{at.low, middle}) // the lower first, so that roots rise
 	}
-	return slices.CompactFunc(roots, func(a, b float64) bool { return math.Abs(b-a) < 4*narrowest })
+	return apart(roots, bounds)
+}
+
+// apart makes one of roots, rising, between which the worth is never more than rounding leaves: where it only touches 0, each
+// digit that was rounded crosses it.
+func apart(roots []float64, bounds func(middle, half float64) bound) []float64 {
+	var out []float64
+	for i := 0; i < len(roots); {
+		low, high := roots[i], roots[i]
+		for i++; i < len(roots); i++ {
+			b := bounds(high+(roots[i]-high)/2, 0)
+			if roots[i]-high >= 4*narrowest && math.Abs(b.value) > b.noise {
+				break
+			}
+			high = roots[i]
+		}
+		out = append(out, turning(low, high, bounds))
+	}
+	return out
+}
+
+// turning is where the slope about two points, or one, is 0; else their middle.
+func turning(low, high float64, bounds func(middle, half float64) bound) float64 {
+	middle := low + (high-low)/2
+	low, high = low-2*narrowest, high+2*narrowest
+	falls := bounds(low, 0).slope < 0
+	if falls == (bounds(high, 0).slope < 0) {
+		return middle
+	}
+	for high-low > 4*epsilon*math.Max(1, math.Abs(low)) {
+		middle = low + (high-low)/2
+		if (bounds(middle, 0).slope < 0) == falls {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return middle
 }
 
 // bound is what a piece of the scale can hold: value and slope in its middle, how large slope and bend can be within, and what

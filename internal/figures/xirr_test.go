@@ -35,6 +35,11 @@ func TestXIRR(t *testing.T) {
 		{"three roots", flowsAYearApart("-1", "6", "-11", "6"), nil, XIRRSeveral, []float64{0, 1, 2}, 0},
 		{"a hint picks", flowsAYearApart("-10", "25", "-10"), &near, XIRRSeveral, []float64{-0.5, 1}, -0.5},
 		{"a root that only touches", flowsAYearApart("-100", "220", "-121"), nil, XIRROk, []float64{0.1}, 0.1},
+		{"a root below zero that only touches", flowsAYearApart("100", "-180", "81"), nil, XIRROk, []float64{-0.1}, -0.1},
+		{"one that touches beside one that crosses", flowsAYearApart("100", "-265", "232", "-67.2"), nil, XIRRSeveral, []float64{-0.2, 0.05}, 0.05},
+		{"one that is crossed three times over", flowsAYearApart("-1", "3.3", "-3.63", "1.331"), nil, XIRROk, []float64{0.1}, 0.1},
+		{"nearly touched", flowsAYearApart("-100", "220", "-121.000001"), nil, XIRRNone, nil, 0},
+		{"two that are close", flowsAYearApart("-100", "220", "-120.999999"), nil, XIRRSeveral, []float64{0.0999, 0.1001}, 0.0999},
 		{"no root", flowsAYearApart("-100", "100", "-100"), nil, XIRRNone, nil, 0},
 		{"beyond a million", flowsAYearApart("-1", "1000002"), nil, XIRRNone, nil, 0},
 		{"one flow", flowsAYearApart("-100"), nil, XIRRNotMeaningful, nil, 0},
@@ -48,11 +53,7 @@ func TestXIRR(t *testing.T) {
 			continue
 		}
 		for i, want := range c.roots {
-			slack := 1e-9
-			if c.name == "a root that only touches" {
-				slack = 1e-6 // doubles know a root that touches only to the square root of their precision
-			}
-			if math.Abs(float64(got.Roots[i])-want) > slack {
+			if math.Abs(float64(got.Roots[i])-want) > 1e-9 {
 				t.Errorf("%s: root %d is %v, want %v", c.name, i, got.Roots[i], want)
 			}
 		}
