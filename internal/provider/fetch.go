@@ -330,9 +330,32 @@ func (s *source) redact(text string) string {
 		return text
 	}
 	for _, form := range []string{s.key, url.QueryEscape(s.key), url.PathEscape(s.key)} {
-		text = strings.ReplaceAll(text, form, "[key]")
+		text = withoutSecret(text, form)
 	}
 	return text
+}
+
+// secretHeadMin is how much of a key is known by: what was cut to fit an error may hold a part of it.
+const secretHeadMin = 8
+
+// withoutSecret puts a mark in place of a secret, also where a text ends in the middle of it.
+func withoutSecret(text, secret string) string {
+	head := secret[:min(len(secret), secretHeadMin)]
+	var out strings.Builder
+	for {
+		at := strings.Index(text, head)
+		if at < 0 {
+			out.WriteString(text)
+			return out.String()
+		}
+		end := at
+		for end < len(text) && end-at < len(secret) && text[end] == secret[end-at] {
+			end++
+		}
+		out.WriteString(text[:at])
+		out.WriteString("[key]")
+		text = text[end:]
+	}
 }
 
 // brief is a source's own words without the key, and short.

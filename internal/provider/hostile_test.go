@@ -165,6 +165,9 @@ func eachPayload(t *testing.T, do func(t *testing.T, source string, e replaytest
 	}
 	for root, load := range roots {
 		for _, source := range all {
+			if root == "reference" && source == HTTP {
+				continue // users' pages were never recorded
+			}
 			entries, err := load(source)
 			if err != nil {
 				t.Fatal(err)
