@@ -20,8 +20,9 @@ type kernel struct {
 	marked []bool // days from the origin on that are slots
 	trades bool   // note the days on which something held or traded has a price
 	lines  []kernelLine
-	pots   []pot // one for each currency, the base first
-	steps  int   // how many a line has usually
+	pots   []pot        // one for each currency, the base first
+	steps  int          // how many a line has usually
+	room   []kernelStep // for the steps of lines to come
 
 	// What take needs.
 	book       ledger.Book
@@ -50,7 +51,6 @@ type kernelLine struct {
 // pot is what adds up in one currency.
 type pot struct {
 	currency   money.Currency
-	lines      int    // that have this currency
 	cash       ladder // balance after each change, where cash is tracked
 	flowPlaces int32
 	flows      []kernelFlow // of each day from the origin on; nil where there are none
@@ -215,8 +215,13 @@ func (k *kernel) potOf(currency money.Currency) int {
 
 // newLine is a line for an instrument that has prices to value it.
 func (k *kernel) newLine(id market.InstrumentID, series *market.Series, currency money.Currency) int {
-	k.lines = append(k.lines, kernelLine{id: id, pot: k.potOf(currency), series: series, ladder: ladder{steps: make([]kernelStep, 0, k.steps)}})
-	k.pots[k.lines[len(k.lines)-1].pot].lines++
+	const linesMade = 8 // at once
+	if len(k.room) < k.steps {
+		k.room = make([]kernelStep, linesMade*k.steps)
+	}
+	steps := k.room[:0:k.steps]
+	k.room = k.room[k.steps:]
+	k.lines = append(k.lines, kernelLine{id: id, pot: k.potOf(currency), series: series, ladder: ladder{steps: steps}})
 	return len(k.lines) - 1
 }
 

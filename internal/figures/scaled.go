@@ -63,10 +63,8 @@ func (k *kernel) scale() bool {
 	return true
 }
 
-// changes puts what a ladder changes by at each slot into an array, in units of 10^−places, and clears it of what stood there.
-// least is the first slot at which there can be anything; most is the size of the largest amount.
+// changes puts what a ladder changes by at each slot into an array of zeros, in units of 10^−places; undo takes it out. least is the first slot at which there can be anything; most is the size of the largest amount.
 func (k *kernel) changes(l *ladder, places int32, least int, into []int64) (most uint64, ok bool) {
-	clear(into)
 	unit, amount := powers[places], int64(0)
 	high, most := bits.Mul64(uint64(l.most), uint64(unit))
 	if high != 0 || most > ladderMax {
@@ -86,6 +84,16 @@ func (k *kernel) changes(l *ladder, places int32, least int, into []int64) (most
 	return most, true
 }
 
+// undo makes an array that changes filled one of zeros.
+func (k *kernel) undo(l *ladder, from []int64) {
+	for _, step := range l.steps {
+		if step.date > k.to {
+			break
+		}
+		from[k.slotOf[step.date-k.origin]] = 0
+	}
+}
+
 // workspace is what filling uses again and again.
 type workspace struct {
 	changes []int64 // of a line at each slot
@@ -96,6 +104,7 @@ type workspace struct {
 func (k *kernel) fill(at int, w *workspace) (ok bool) {
 	p := &k.pots[at]
 	worth := make([]int64, len(k.days))
+	clear(w.changes)
 	bound := uint64(0) // of a sum's size
 	enough := func(size, unit uint64) bool {
 		high, low := bits.Mul64(size, unit)
@@ -114,6 +123,7 @@ func (k *kernel) fill(at int, w *workspace) (ok bool) {
 			return false
 		}
 		seen := addProducts(worth[first:], closes, w.changes[first:])
+		k.undo(&l.ladder, w.changes)
 		if !enough(uint64(seen), most) { // what was added up is of no use then
 			return false
 		}
@@ -150,6 +160,7 @@ func addProducts(sums, prices, changes []int64) (seen int64) {
 // fillWide adds up a currency's worth in 128 bits.
 func (k *kernel) fillWide(at int, w *workspace) bool {
 	p := &k.pots[at]
+	clear(w.changes)
 	p.worth = make([]double, len(k.days))
 	for i := range k.lines {
 		l := &k.lines[i]
@@ -167,6 +178,7 @@ func (k *kernel) fillWide(at int, w *workspace) bool {
 			amount += changes[i]
 			sums[i] = sums[i].add(product(amount, closes[i]))
 		}
+		k.undo(&l.ladder, w.changes)
 		k.hold(l)
 	}
 	_, ok := k.changes(&p.cash, p.places-p.cash.places, 0, w.changes)
@@ -220,14 +232,19 @@ func (k *kernel) sumNarrow(s *scaledDays) bool {
 		last = value
 		if p.flows != nil {
 			f := &p.flows[k.days[slot]-k.origin]
-			in, ok1 := times(f[flowIn], unit)
-			out, ok2 := times(f[flowOut], unit)
+			in, out, ok := f[flowIn], f[flowOut], true
+			if unit != 1 {
+				var ok1, ok2 bool
+				in, ok1 = times(in, unit)
+				out, ok2 = times(out, unit)
+				ok = ok1 && ok2
+			}
 			stays, ok3 := plus(in, -out)
 			var ok4, ok5, ok6 bool
 			net, ok4 = plus(net, stays)
 			before, ok5 = plus(before, in)
 			after, ok6 = plus(after, out)
-			if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) {
+			if !(ok && ok3 && ok4 && ok5 && ok6) {
 				return false
 			}
 			f[flowIn], f[flowOut] = in, net
@@ -405,7 +422,9 @@ func (c *chaining) link(i int, before, after float64) bool {
 	}
 	c.index[i] = c.at
 	if c.at >= c.peak*(1-levelSlack) {
-		c.peak = max(c.peak, c.at)
+		if c.at > c.peak {
+			c.peak = c.at
+		}
 	} else {
 		c.falls[i] = 1 - c.at/c.peak
 	}

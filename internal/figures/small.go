@@ -91,16 +91,20 @@ func plus(a, b int64) (sum int64, ok bool) {
 
 // times is a · b where it fits into 63 bits.
 func times(a, b int64) (int64, bool) {
-	if a >= 0 && b >= 0 { // as nearly always
-		high, low := bits.Mul64(uint64(a), uint64(b))
-		return int64(low), high == 0 && low <= math.MaxInt64
+	if a|b < 0 {
+		return timesSigned(a, b)
 	}
+	high, low := bits.Mul64(uint64(a), uint64(b))
+	return int64(low), high|low>>63 == 0
+}
+
+func timesSigned(a, b int64) (int64, bool) {
 	high, low := bits.Mul64(magnitude(a), magnitude(b))
 	n := int64(low)
 	if (a < 0) != (b < 0) {
 		n = -n
 	}
-	return n, high == 0 && low <= math.MaxInt64
+	return n, high|low>>63 == 0
 }
 
 // magnitude is |n|.

@@ -72,17 +72,22 @@ func (w *wide) times(word uint64) wide {
 	return out
 }
 
-// float is w as a double.
+// float is w as a double, to its last digits. Equal numbers give equal doubles.
 func (w *wide) float() float64 {
-	if w[1]|w[2]|w[3] == 0 {
-		return float64(w[0])
-	}
-	if int64(w[3]) < 0 {
-		n := w.neg()
-		return -n.float()
-	}
 	const word = 1 << 64
-	return ((float64(w[3])*word+float64(w[2]))*word+float64(w[1]))*word + float64(w[0])
+	if w[2]|w[3] != 0 {
+		if int64(w[3]) < 0 {
+			n := w.neg()
+			return -n.float()
+		}
+		// The least word is beyond a double's digits, as is the least bit of the next, without which it converts at once.
+		x := float64(int64(w[2]>>1))*(2*word) + float64(int64(w[2]&1))*word + float64(int64(w[1]>>1))*2
+		if w[3] != 0 {
+			x += float64(int64(w[3])) * (word * word)
+		}
+		return x * word
+	}
+	return float64(w[1])*word + float64(w[0])
 }
 
 // decimal is w · 10^−places.
@@ -212,7 +217,10 @@ const quotientDigits = 34
 
 // quotient is a / b to 34 significant digits, half to even, for numbers above 0 that are scaled by 10^−aPlaces and 10^−bPlaces.
 func quotient(a int64, aPlaces int32, b int64, bPlaces int32) scaledRate {
-	shift := quotientDigits - digits(a) + digits(b) // gives 34 digits, or 35
+	shift := quotientDigits - 1 + digits(b) // gives 34 digits, or 35
+	if a != 1 {
+		shift += 1 - digits(a)
+	}
 	q, rest := divided(shift, uint64(a), uint64(b))
 	if limit := &power10[quotientDigits]; q.high > limit[1] || q.high == limit[1] && q.low >= limit[0] {
 		shift--
