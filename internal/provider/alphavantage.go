@@ -283,6 +283,7 @@ func (v *AlphaVantageSource) Search(ctx context.Context, query string) ([]market
 			name += unitDivider + m.Currency
 		}
 		symbol, suffix, _ := cutLast(m.Symbol, ".")
+		symbol = clip(symbol, m.Symbol)
 		hit := market.Instrument{
 			Symbol: symbol, Name: clip(m.Name, m.Symbol), Currency: unit.Currency, Class: class,
 			Names: map[string]string{AlphaVantage: name},

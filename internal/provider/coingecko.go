@@ -254,7 +254,7 @@ func (c *CoinGeckoSource) Search(ctx context.Context, query string) ([]market.In
 			continue
 		}
 		hits = append(hits, market.Instrument{
-			Symbol: clip(strings.ToUpper(coin.Symbol)), Name: clip(coin.Name, coin.ID), Currency: "USD", Class: market.Crypto,
+			Symbol: clip(strings.ToUpper(coin.Symbol), coin.ID), Name: clip(coin.Name, coin.ID), Currency: "USD", Class: market.Crypto,
 			Names: map[string]string{CoinGecko: coin.ID},
 		})
 	}

@@ -245,7 +245,7 @@ func (e *EODHDSource) Search(ctx context.Context, query string) ([]market.Instru
 		class, held := eodhdClasses[f.Type]
 		unit, unitErr := money.ParseUnit(f.Currency)
 		code := f.Code + "." + f.Exchange
-		if !held || unitErr != nil || !plainName(code) || len(hits) == eodhdHitsMax {
+		if !held || unitErr != nil || f.Code == "" || !plainName(code) || len(hits) == eodhdHitsMax {
 			continue
 		}
 		if string(unit.Currency) != f.Currency {

@@ -31,6 +31,7 @@ const (
 	headerBytesMax   = 64 << 10         // of an answer; ordinary ones have 2 KiB
 	retryAfterMax    = 24 * time.Hour   // no source asks for more than its daily window
 	paceWaitMax      = 30 * time.Second // to wait for our own budget inside a request; longer is told to the caller
+	jsonValuesMax    = 300_000          // in one answer: 60 years of daily bars have 110,000; one may take 200 bytes of memory
 	nameBytesMax     = 64               // of a source's name for an instrument; the longest known ones have 40
 	causeBytesMax    = 160              // of a source's own words in an error
 	connectionsMax   = 4                // per host: sources count connections too
@@ -434,6 +435,9 @@ var byteOrderMark = []byte("\ufeff")
 
 // decodeJSON reads exactly one JSON value. An answer that ends too early is Transient, any other mistake SchemaDrift.
 func (s *source) decodeJSON(body []byte, symbol string, into any) *Error {
+	if values := bytes.Count(body, []byte(",")); values > jsonValuesMax {
+		return s.fail(SchemaDrift, symbol, "%d values", values)
+	}
 	err := json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), into)
 	if err == nil {
 		return nil
