@@ -118,6 +118,9 @@ func (r *activityReader) assign() error {
 			}
 			r.order[i] = at
 		}
+		if r.texts[at] != "" {
+			return r.twice(*m)
+		}
 		r.texts[at] = m.raw
 	}
 	return nil

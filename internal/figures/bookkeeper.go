@@ -529,6 +529,8 @@ func (k *bookkeeper) release(e entry, p *position, quantity money.Decimal, proce
 		k.dispose(e, p, part, got, taken, false)
 		left := ledger.NewCarried(local, base).Sub(got)
 		quantity, local, base = quantity.Sub(part), left.Local, left.Base
+	} else if k.method == ledger.Specific && len(e.Lots) > 0 {
+		return fault.At(e.place("lots"), "names lots, but no %s is held on %s", e.Instrument, e.Date)
 	}
 	if quantity.Sign() > 0 {
 		local, base = local.Neg().Named("proceeds of short lot", k.name(e)), base.Neg().Named("proceeds of short lot", k.name(e))

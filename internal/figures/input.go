@@ -110,14 +110,14 @@ func (in *Input) settle() error {
 	if in.to == market.NoDate {
 		in.to = in.last
 	}
+	if in.to == market.NoDate { // a file of nothing but its beginning
+		in.to = in.from
+	}
 	if in.hasFlows && in.from == market.NoDate && in.to == market.NoDate {
 		return nil // no flow at all: there is no period, and no rate
 	}
 	if in.from == market.NoDate {
 		return fault.At("from", "is missing, and no activity says when to begin")
-	}
-	if in.to == market.NoDate {
-		return fault.At("to", "is missing, and no date says when to end")
 	}
 	if in.to < in.from {
 		return fault.At("to", "%s is before from, %s", in.to, in.from)
@@ -178,7 +178,11 @@ func (in *Input) readPrices(v *value) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range o.sorted() {
+	members, err := o.sorted()
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
 		symbol := m.name
 		if !ledger.IsName(symbol) {
 			return v.refuse("not a symbol: %.40q", symbol)
@@ -212,7 +216,10 @@ func (in *Input) readCloses(v *value, bars *[]market.Bar, least money.Decimal) e
 	if err != nil {
 		return err
 	}
-	members := o.sorted()
+	members, err := o.sorted()
+	if err != nil {
+		return err
+	}
 	*bars = make([]market.Bar, 0, len(members))
 	for _, m := range members {
 		on, err := dateOf(m.name)
@@ -238,7 +245,11 @@ func (in *Input) readRates(v *value) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range o.sorted() {
+	members, err := o.sorted()
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
 		currency, err := money.ParseCurrency(m.name)
 		if err != nil {
 			return v.refuse("%v", err)

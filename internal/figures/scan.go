@@ -49,7 +49,7 @@ type object struct {
 	order   []int // index of each member in a table of fields, as last found
 }
 
-// member is a field of an object with the text of its value. Of two of one name the later counts.
+// member is a field of an object with the text of its value.
 type member struct{ name, raw string }
 
 // field is how one field of an object is read.
@@ -95,14 +95,14 @@ func (o *object) cut(v *value) (err error) {
 func (o *object) find(name string) (raw string, given bool) {
 	for i := range o.members {
 		if o.members[i].name == name {
-			raw, given = o.members[i].raw, true
+			return o.members[i].raw, true
 		}
 	}
-	return raw, given
+	return "", false
 }
 
-// sorted are the members by name, each name once.
-func (o *object) sorted() []member {
+// sorted are the members by name. Of two of one name nobody can say which was meant, so they are refused.
+func (o *object) sorted() ([]member, error) {
 	rising := func(a, b member) int { return strings.Compare(a.name, b.name) }
 	for i := 1; i < len(o.members); i++ {
 		if o.members[i-1].name >= o.members[i].name {
@@ -110,14 +110,17 @@ func (o *object) sorted() []member {
 			break
 		}
 	}
-	once := o.members[:0]
-	for i, m := range o.members {
-		if i+1 == len(o.members) || o.members[i+1].name != m.name {
-			once = append(once, m)
+	for i := 1; i < len(o.members); i++ {
+		if o.members[i-1].name == o.members[i].name {
+			return nil, o.twice(o.members[i])
 		}
 	}
-	o.members = once
-	return once
+	return o.members, nil
+}
+
+func (o *object) twice(m member) error {
+	v := o.value(m)
+	return v.refuse("was given twice")
 }
 
 // value is a member's.
@@ -128,13 +131,14 @@ func (o *object) unknown(known func(string) bool) error {
 	if !slices.ContainsFunc(o.members, func(m member) bool { return !known(m.name) }) {
 		return nil
 	}
-	for _, m := range o.sorted() {
+	members, err := o.sorted()
+	for _, m := range members {
 		if !known(m.name) {
 			v := o.value(m)
 			return v.refuse("no such field")
 		}
 	}
-	return nil
+	return err
 }
 
 func (o *object) missing(name string) error {
@@ -149,6 +153,11 @@ func (o *object) read(fields ...field) error {
 	}
 	if err := o.unknown(known); err != nil {
 		return err
+	}
+	for i, m := range o.members { // all are known, so they are few
+		if slices.ContainsFunc(o.members[:i], func(other member) bool { return other.name == m.name }) {
+			return o.twice(m)
+		}
 	}
 	var v value
 	for i := range fields {

@@ -230,6 +230,8 @@ func (s *stock) release(a *Activity) *refusal {
 		}
 		lots.Take(part, a.Lots)
 		quantity = quantity.Sub(part)
+	} else if s.portfolio.LotMethod == Specific && len(a.Lots) > 0 {
+		return refuse("lots", "names lots, but no %s is held on %s", s.symbol(a.Instrument), a.Date)
 	}
 	s.open(lots, a, a.Account, quantity.Neg())
 	return nil
