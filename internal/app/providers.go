@@ -11,14 +11,32 @@ import (
 // source makes the provider of a name.
 func source(name string, o provider.Options) (provider.Provider, error) {
 	switch name {
+	case "alphavantage":
+		return provider.NewAlphaVantage(o)
 	case "amfi":
 		return provider.NewAMFI(o)
 	case "coingecko":
 		return provider.NewCoinGecko(o)
 	case "ecb":
 		return provider.NewECB(o)
+	case "eodhd":
+		return provider.NewEODHD(o)
+	case "finnhub":
+		return provider.NewFinnhub(o)
+	case "frankfurter":
+		return provider.NewFrankfurter(o)
+	case "fred":
+		return provider.NewFRED(o)
+	case "http":
+		return provider.NewPages(o, provider.PublicDialer())
+	case "massive":
+		return provider.NewMassive(o)
 	case "mfapi":
 		return provider.NewMFAPI(o)
+	case "tiingo":
+		return provider.NewTiingo(o)
+	case "twelvedata":
+		return provider.NewTwelveData(o)
 	case "yahoo":
 		return provider.NewYahoo(o)
 	default:

@@ -133,7 +133,12 @@ func (t Telemetry) Level() slog.Level {
 }
 
 // ProviderNames are the sources that can be configured, in the order of the alphabet.
-func ProviderNames() []string { return []string{"amfi", "coingecko", "ecb", "mfapi", "yahoo"} }
+func ProviderNames() []string {
+	return []string{
+		"alphavantage", "amfi", "coingecko", "ecb", "eodhd", "finnhub", "frankfurter", "fred", "http", "massive", "mfapi", "tiingo",
+		"twelvedata", "yahoo",
+	}
+}
 
 // Default is the settings of a node that was told nothing. DataDir stays empty; Load finds the place that suits the machine.
 func Default() Config {

@@ -282,7 +282,7 @@ func (v *AlphaVantageSource) Search(ctx context.Context, query string) ([]market
 		if string(unit.Currency) != m.Currency {
 			name += unitDivider + m.Currency
 		}
-		symbol, suffix, _ := cutLast(m.Symbol, ".")
+		symbol, suffix := cutLast(m.Symbol, ".")
 		symbol = clip(symbol, m.Symbol)
 		hit := market.Instrument{
 			Symbol: symbol, Name: clip(m.Name, m.Symbol), Currency: unit.Currency, Class: class,

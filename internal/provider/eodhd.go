@@ -51,7 +51,7 @@ func eodhdUnit(name string) (code string, unit money.Unit, has, ok bool) {
 	if has || !ok {
 		return code, unit, has, ok
 	}
-	symbol, exchange, _ := cutLast(code, ".")
+	symbol, exchange := cutLast(code, ".")
 	switch exchange {
 	case "US":
 		unit, has = currencyUnit("USD")
@@ -65,12 +65,12 @@ func eodhdUnit(name string) (code string, unit money.Unit, has, ok bool) {
 }
 
 // cutLast cuts a text around its last separator.
-func cutLast(text, separator string) (before, after string, found bool) {
+func cutLast(text, separator string) (before, after string) {
 	at := strings.LastIndex(text, separator)
 	if at < 0 {
-		return text, "", false
+		return text, ""
 	}
-	return text[:at], text[at+len(separator):], true
+	return text[:at], text[at+len(separator):]
 }
 
 type eodhdQuote struct {
@@ -140,10 +140,10 @@ func (e *EODHDSource) Latest(ctx context.Context, names []string, now time.Time)
 }
 
 // about asks for one name on a route.
-func (e *EODHDSource) about(ctx context.Context, route, name string, from, to market.Date, into any) (money.Unit, bool, *Error) {
-	code, unit, has, ok := eodhdUnit(name)
+func (e *EODHDSource) about(ctx context.Context, route, name string, from, to market.Date, into any) (money.Unit, *Error) {
+	code, unit, _, ok := eodhdUnit(name)
 	if !ok {
-		return money.Unit{}, false, e.fail(UnknownSymbol, "", "no name of this source")
+		return money.Unit{}, e.fail(UnknownSymbol, "", "no name of this source")
 	}
 	query := url.Values{"fmt": {"json"}, "from": {from.String()}, "to": {to.String()}}
 	if route == "eod" {
@@ -152,9 +152,9 @@ func (e *EODHDSource) about(ctx context.Context, route, name string, from, to ma
 	}
 	a, err := e.get(ctx, request{path: "/api/" + route + "/" + url.PathEscape(code), query: query, symbol: name, classify: e.classify})
 	if err != nil {
-		return money.Unit{}, false, err
+		return money.Unit{}, err
 	}
-	return unit, has, e.decodeJSON(a.body, name, into)
+	return unit, e.decodeJSON(a.body, name, into)
 }
 
 // History gives raw closes.
@@ -164,7 +164,7 @@ func (e *EODHDSource) History(ctx context.Context, name string, from, to market.
 		Close    figure
 		Adjusted *figure `json:"adjusted_close"` // beside which close is raw
 	}
-	unit, _, err := e.about(ctx, "eod", name, from, to, &days)
+	unit, err := e.about(ctx, "eod", name, from, to, &days)
 	if err != nil {
 		return nil, money.Unit{}, err
 	}
@@ -187,7 +187,7 @@ func (e *EODHDSource) Actions(ctx context.Context, name string, from, to market.
 		Date, PaymentDate, Currency string
 		Value, UnadjustedValue      figure
 	}
-	if _, _, err := e.about(ctx, "div", name, from, to, &paid); err != nil {
+	if _, err := e.about(ctx, "div", name, from, to, &paid); err != nil {
 		return nil, err
 	}
 	var actions []Action
@@ -207,7 +207,7 @@ func (e *EODHDSource) Actions(ctx context.Context, name string, from, to market.
 		actions = append(actions, action)
 	}
 	var divided []struct{ Date, Split string }
-	if _, _, err := e.about(ctx, "splits", name, from, to, &divided); err != nil {
+	if _, err := e.about(ctx, "splits", name, from, to, &divided); err != nil {
 		return nil, err
 	}
 	for _, s := range divided {

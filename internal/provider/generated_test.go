@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ const (
 var hostileValues = []string{
 	"0", "-0", "-1", "1e400", "-1e400", "1e-400", "99999999999999999999999999999999999999999999", "0.000000000000000000000000000000001",
 	"NaN", "Infinity", "-Infinity", `"NaN"`, `"NA"`, `"N.A."`, `"-"`, `""`, `" "`, `"0x10"`, `"1_000"`, `"1,234.5"`, `"١٢"`, "null", "true", "[]", "{}", "[1]",
-	`{"a":1}`, `"9999-12-31"`, `"0000-00-00"`, `"2026-02-30"`, "9223372036854775807", "-9223372036854775808", `"\u0000"`, `"\ud800"`, `"‮"`,
+	`{"a":1}`, `"9999-12-31"`, `"0000-00-00"`, `"2026-02-30"`, "9223372036854775807", "-9223372036854775808", `"\u0000"`, `"\ud800"`, "\"\u202e\"",
 	`"<script>"`, `"` + "${jndi:x}" + `"`, "1795035600000000", "1e3", "-2.5E+1",
 }
 
@@ -86,14 +87,14 @@ func mutate(r *rand.Rand, data []byte) []byte {
 		return bytes.Join([][]byte{data[:min(a, b)], data[max(a, b):]}, nil)
 	case 12: // a very long number
 		return replaceOne(jsonNumber, func(found []byte) []byte {
-			return append(found[:len(found):len(found)], strings.Repeat("9", 1+r.IntN(5000))...)
+			return append(slices.Clip(found), strings.Repeat("9", 1+r.IntN(5000))...)
 		})
 	case 13: // other cells
 		return bytes.ReplaceAll(data, []byte([]string{",", ";", "\n", ":"}[r.IntN(4)]), []byte([]string{";", ",,", "\r", "\t"}[r.IntN(4)]))
 	case 14: // zeros in all numbers
 		return jsonNumber.ReplaceAll(data, []byte([]string{"0", "-1", "1e9"}[r.IntN(3)]))
 	default: // something after it
-		return append(data[:len(data):len(data)], value(nil)...)
+		return append(slices.Clip(data), value(nil)...)
 	}
 }
 

@@ -149,7 +149,7 @@ func comesToInside(t *testing.T, p Provider, e replaytest.Entry, row manifestRow
 		}).classify(answer{status: e.Status, body: e.Body, header: map[string][]string{}})
 		return string(outcome)
 	case askSpark:
-		for _, name := range strings.Fields(row.name) {
+		for name := range strings.FieldsSeq(row.name) {
 			p.(*YahooSource).learn(name, money.Unit{Currency: "USD"}, now)
 		}
 		return shown(batchLines(p.Latest(t.Context(), strings.Fields(row.name), now)))
@@ -164,7 +164,7 @@ func comesToInside(t *testing.T, p Provider, e replaytest.Entry, row manifestRow
 		}
 		found, err := y.decodeQuotes(a.body)
 		batch := newBatch(1)
-		for _, name := range strings.Fields(row.name) {
+		for name := range strings.FieldsSeq(row.name) {
 			if quote, failed := found.of(y, name); failed != nil {
 				batch.Failed[name] = failed
 			} else {

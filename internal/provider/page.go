@@ -217,7 +217,7 @@ func (p *page) set(key, value string) error {
 	case "layout":
 		p.layout = value
 	case "separator":
-		if p.separator = value; len(value) != 1 || strings.Contains("\"\r\n", value) {
+		if p.separator = value; len(value) != 1 || strings.ContainsAny(value, "\"\r\n") {
 			return errors.New("separator needs one character")
 		}
 	case "decimal":

@@ -263,7 +263,7 @@ func (t *TwelveDataSource) History(ctx context.Context, name string, from, to ma
 			return nil, money.Unit{}, err
 		}
 		symbol, _, _ := twelveParts(name)
-		known := false
+		var known bool
 		if unit, _, known = t.unit(symbol, series.Meta.Currency); !known || series.Meta.Symbol != symbol {
 			return nil, money.Unit{}, t.fail(SchemaDrift, name, "a series of %.40q in %.20q", series.Meta.Symbol, series.Meta.Currency)
 		}
