@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -78,6 +79,8 @@ type Lots struct {
 	pool     Carried // of all lots together, under Average only
 	order    order
 	taken    []Taken // what Take gave last, to be used again
+	front    []Lot   // what lots is a part of, after insert made room before them
+	room     int     // how much of it is left
 }
 
 // NewLots is an empty position whose disposals take lots by a method.
@@ -106,15 +109,35 @@ func (l *Lots) Open(lot Lot) {
 		lot.Carried = Carried{}
 	}
 	at := len(l.lots)
-	for at > 0 && older(lot, l.lots[at-1]) < 0 { // nearly always the newest
-		at--
+	if at > 0 && older(&lot, &l.lots[at-1]) < 0 { // nearly always it is the newest
+		at = sort.Search(at, func(i int) bool { return older(&lot, &l.lots[i]) < 0 })
 	}
-	l.lots = slices.Insert(l.lots, at, lot)
+	l.insert(at, lot)
 	l.inserted(at)
 }
 
+// insert puts a lot at a place. Lots that are moved here newest first all come to the front, so there is kept room too: tens of
+// thousands of them must not take the square of that.
+func (l *Lots) insert(at int, lot Lot) {
+	n := len(l.lots)
+	if at > n/2 || n == 0 {
+		l.lots = slices.Insert(l.lots, at, lot)
+		return
+	}
+	const roomLeast = 8
+	if l.room == 0 || &l.front[l.room] != &l.lots[0] { // the lots have moved on since
+		l.room = n/2 + roomLeast
+		l.front = make([]Lot, l.room+n, l.room+n+roomLeast)
+		copy(l.front[l.room:], l.lots)
+	}
+	l.room--
+	l.lots = l.front[l.room : l.room+n+1]
+	copy(l.lots[:at], l.lots[1:at+1])
+	l.lots[at] = lot
+}
+
 // older orders lots by opening date, then by entry.
-func older(a, b Lot) int {
+func older(a, b *Lot) int {
 	return cmp.Or(cmp.Compare(a.Opened, b.Opened), cmp.Compare(a.Order, b.Order))
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,6 +126,38 @@ func TestLotsLoseNothing(t *testing.T) {
 		}
 		if !quantityIn.Equal(quantityOut.Add(l.Quantity())) {
 			t.Fatalf("quantity in %s, out %s, left %s", quantityIn, quantityOut, l.Quantity())
+		}
+	})
+}
+
+// Lots that are opened in any order stand by date and entry, however they come in, also after some were taken.
+func TestLotsStandByDate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		method := rapid.SampledFrom([]LotMethod{FIFO, LIFO, HIFO, Average}).Draw(t, "method")
+		lots := NewLots(method)
+		sum := money.Zero
+		for i := range rapid.IntRange(1, 80).Draw(t, "lots") {
+			quantity := money.NewDecimal(rapid.Int64Range(1, 9).Draw(t, "quantity"), 0)
+			day := 100 + rapid.IntRange(-3, 3).Draw(t, "day")
+			if rapid.Bool().Draw(t, "falling") {
+				day = 90 - i
+			}
+			cost := money.Known(money.NewDecimal(int64(i+1), 0))
+			lots.Open(Lot{Opened: market.Date(day), Order: int64(i), Quantity: quantity, Carried: NewCarried(cost, cost)})
+			if sum = sum.Add(quantity); rapid.IntRange(0, 3).Draw(t, "take") == 0 {
+				some := money.NewDecimal(rapid.Int64Range(1, 5).Draw(t, "taken"), 0)
+				if some.Cmp(sum) <= 0 {
+					lots.Take(some, nil)
+					sum = sum.Sub(some)
+				}
+			}
+			all, held := lots.All(), money.Zero
+			for _, lot := range all {
+				held = held.Add(lot.Quantity)
+			}
+			if !held.Equal(sum) || !lots.Quantity().Equal(sum) || !slices.IsSortedFunc(all, func(a, b Lot) int { return older(&a, &b) }) {
+				t.Fatalf("%s: %s held of %s: %+v", method, held, sum, all)
+			}
 		}
 	})
 }
