@@ -134,6 +134,7 @@ func (r *crossRates) quoted(currency money.Currency) []*market.Series {
 type splitOn struct {
 	date  market.Date
 	ratio ledger.Ratio
+	index int // of its activity in the input: activities of one day happened in this order
 }
 
 // priceBook gives raw prices as they would read on a later day: carried past a split, they are divided by its ratio.
@@ -162,7 +163,7 @@ func newPriceBook(series map[market.InstrumentID]*market.Series, entries []entry
 			continue
 		}
 		accounts[key] = e.Account
-		book.splits[e.Instrument] = append(book.splits[e.Instrument], splitOn{e.Date, *e.Ratio})
+		book.splits[e.Instrument] = append(book.splits[e.Instrument], splitOn{e.Date, *e.Ratio, e.index})
 	}
 	return book
 }
@@ -182,7 +183,12 @@ func (b *priceBook) at(id market.InstrumentID, on market.Date) (price money.Mayb
 
 // carried is a raw price as it reads on a later day.
 func (b *priceBook) carried(id market.InstrumentID, price money.Decimal, made, on market.Date) money.Decimal {
-	for _, s := range b.splits[id] {
+	return carriedPast(b.splits[id], price, made, on)
+}
+
+// carriedPast is a raw price of one day as it reads on a later one: divided by the ratio of every split in between.
+func carriedPast(splits []splitOn, price money.Decimal, made, on market.Date) money.Decimal {
+	for _, s := range splits {
 		if s.date > made && s.date <= on {
 			price = s.ratio.Unapply(price)
 		}
