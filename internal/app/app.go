@@ -143,7 +143,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 		chain, quotesKept = nil, simulatedQuotesKept // the demo never asks an outside source
 	}
 	n.ingest, err = ingest.New(ingest.Options{
-		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Interval: n.settings.Poll.Interval, QuotesKept: quotesKept,
+		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Limits: limits(n.settings), Interval: n.settings.Poll.Interval, QuotesKept: quotesKept,
 		Upkeep: []ingest.Upkeep{
 			{Name: "answers", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.PruneAnswers(ctx, now.Add(-answersKeptFor))

@@ -67,3 +67,14 @@ func chains(settings config.Config) (map[string][]provider.Provider, error) {
 	}
 	return out, nil
 }
+
+// limits are how often the operator allows each provider to be asked.
+func limits(settings config.Config) map[string]ingest.Limits {
+	all := map[string]ingest.Limits{}
+	for name, p := range settings.Providers {
+		all[name] = ingest.Limits{
+			ingest.Minute: p.RequestsPerMinute, ingest.Hour: p.RequestsPerHour, ingest.Day: p.RequestsPerDay, ingest.Month: p.RequestsPerMonth,
+		}
+	}
+	return all
+}

@@ -54,7 +54,7 @@ var mayImport = map[string][]string{
 	"identity": join(ground, "audit"),
 	"access":   join(ground, "identity"),
 	"jobs":     ground, // and hands River what it needs of a transaction
-	"ingest":   join(ground, "event", "bus", "jobs", "provider"),
+	"ingest":   join(ground, "audit", "event", "bus", "jobs", "provider"),
 	"journal":  join(ground, "audit", "event", "bus"),
 	"live":     join(ground, "event", "bus", "journal"),
 	"transfer": join(ground, "audit", "journal"),

@@ -27,6 +27,8 @@ const (
 	ActivitiesImported Action = "activity.import"
 	InstrumentCreated  Action = "instrument.create"
 	KeysCreated        Action = "keys.create"
+	PriceAccepted      Action = "quarantine.accept" // a price that was held back is believed
+	PriceRefused       Action = "quarantine.refuse"
 )
 
 // Entry is one row as its writer knows it; the store adds number and time.

@@ -92,7 +92,9 @@ type Provider struct {
 	BaseURL           string `key:"base_url"`            // empty: the provider's own
 	Key               Secret `key:"key"`                 // empty where none is needed
 	RequestsPerMinute int    `key:"requests_per_minute"` // 0: the provider's own limit
+	RequestsPerHour   int    `key:"requests_per_hour"`   // 0: the provider's own limit
 	RequestsPerDay    int    `key:"requests_per_day"`    // 0: the provider's own limit
+	RequestsPerMonth  int    `key:"requests_per_month"`  // 0: the provider's own limit
 }
 
 // Chain names the providers to ask for each kind of instrument, the first choice first.

@@ -118,11 +118,13 @@ func (c Config) validateProviders(refuse func(key, format string, args ...any)) 
 				refuse(key+".base_url", "needs an address such as https://host")
 			}
 		}
-		if p.RequestsPerMinute < 0 {
-			refuse(key+".requests_per_minute", "needs 0 or more, got %d", p.RequestsPerMinute)
-		}
-		if p.RequestsPerDay < 0 {
-			refuse(key+".requests_per_day", "needs 0 or more, got %d", p.RequestsPerDay)
+		for _, limit := range []struct {
+			span  string
+			count int
+		}{{"minute", p.RequestsPerMinute}, {"hour", p.RequestsPerHour}, {"day", p.RequestsPerDay}, {"month", p.RequestsPerMonth}} {
+			if limit.count < 0 {
+				refuse(key+".requests_per_"+limit.span, "needs 0 or more, got %d", limit.count)
+			}
 		}
 	}
 	for _, chain := range []struct {

@@ -26,6 +26,28 @@ type memory struct {
 	sequence int64
 	folded   time.Time
 	down     error
+
+	holders  map[market.InstrumentID]int
+	asked    map[market.InstrumentID]Asked
+	slots    map[string]slotRow
+	used     map[string]Usage
+	states   map[string]SourceState
+	trials   map[string]time.Time
+	refusals []Refusal
+	held     []Held
+}
+
+type slotRow struct {
+	slot, lease time.Time
+	done        bool
+}
+
+func newMemory(wanted []market.Instrument) *memory {
+	return &memory{
+		wanted: wanted, marks: map[market.InstrumentID]market.Mark{}, bars: map[market.InstrumentID][]market.Bar{},
+		asked: map[market.InstrumentID]Asked{}, slots: map[string]slotRow{}, used: map[string]Usage{},
+		states: map[string]SourceState{}, trials: map[string]time.Time{},
+	}
 }
 
 func (m *memory) Wanted(context.Context) ([]market.Instrument, error) {
@@ -66,6 +88,7 @@ func (m *memory) Accept(_ context.Context, marks []market.Mark) (int64, []market
 	for n := range accepted {
 		m.sequence++
 		accepted[n].Sequence = m.sequence
+		m.hold(m.marks[accepted[n].Instrument], accepted[n])
 		m.marks[accepted[n].Instrument] = accepted[n]
 		m.raw = append(m.raw, accepted[n])
 	}
@@ -250,7 +273,7 @@ type world struct {
 
 func newWorld(t *testing.T, wanted []market.Instrument, chain ...*source) *world {
 	t.Helper()
-	store := &memory{wanted: wanted, marks: map[market.InstrumentID]market.Mark{}, bars: map[market.InstrumentID][]market.Bar{}}
+	store := newMemory(wanted)
 	w := &world{store: store, hints: &hints{}}
 	sources := make([]provider.Provider, len(chain))
 	for n, s := range chain {
@@ -268,7 +291,7 @@ func newWorld(t *testing.T, wanted []market.Instrument, chain ...*source) *world
 func (w *world) node(t *testing.T, chains map[string][]provider.Provider) *Ingest {
 	t.Helper()
 	made, err := New(Options{Store: w.store, Publisher: w.hints, Sessions: hours{closed: time.Now().Add(-24 * time.Hour)},
-		Log: slog.New(slog.DiscardHandler), Chains: maps.Clone(chains), Interval: 10 * time.Minute})
+		Log: slog.New(slog.DiscardHandler), Chains: maps.Clone(chains), Interval: slot})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,7 +27,7 @@ func (g *Ingest) Backfill(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("backfill: read what is wanted: %w", err)
 	}
-	today := market.DateOf(time.Now().UTC())
+	today := market.DateOf(g.now().UTC())
 	filled := 0
 	for _, i := range wanted {
 		select {
@@ -37,7 +38,7 @@ func (g *Ingest) Backfill(ctx context.Context) error {
 		if filled >= backfilledMax {
 			break
 		}
-		if searched := g.searched.get(i.ID); !searched.IsZero() && time.Since(searched) < searchedAgain {
+		if searched := g.searched.get(i.ID); !searched.IsZero() && g.now().Sub(searched) < searchedAgain {
 			continue
 		}
 		if !g.hasHistorian(i) {
@@ -48,7 +49,7 @@ func (g *Ingest) Backfill(ctx context.Context) error {
 			return fmt.Errorf("backfill: %w", err)
 		}
 		if !missing {
-			g.searched.set(i.ID, time.Now())
+			g.searched.set(i.ID, g.now())
 			continue
 		}
 		filled++
@@ -57,9 +58,9 @@ func (g *Ingest) Backfill(ctx context.Context) error {
 			return fmt.Errorf("backfill: %w", err)
 		}
 		if done {
-			g.searched.set(i.ID, time.Now())
+			g.searched.set(i.ID, g.now())
 		} else {
-			g.searched.set(i.ID, time.Now().Add(failedAgain-searchedAgain))
+			g.searched.set(i.ID, g.now().Add(failedAgain-searchedAgain))
 		}
 	}
 	return nil
@@ -98,13 +99,15 @@ func (g *Ingest) fill(ctx context.Context, i market.Instrument, from, to market.
 		if !ok || !named {
 			continue
 		}
-		circuit := g.circuits[source.Name()]
-		if !circuit.allow(time.Now()) {
+		gate := g.gates[source.Name()]
+		if err := g.pass(ctx, gate, 1); errors.Is(err, errOpen) {
 			done = false
 			continue
+		} else if err != nil {
+			return false, err
 		}
 		bars, err := g.history(ctx, historian, source.Name(), name, i, from, to)
-		circuit.report(time.Now(), err)
+		g.report(ctx, gate, err)
 		switch {
 		case err != nil:
 			g.Log.Warn("no history", "source", source.Name(), "instrument", i.ID, "error", err)

@@ -5,13 +5,18 @@
 // pushed, such as the demo's, passes the same checks. It never decodes a source's format and never values anything.
 //
 //	due ──> first source ──> check ──┬─> accepted ──> stored ──> hint to all nodes
-//	           │ no answer           ├─> held back until a second source, or the next poll, says the same
+//	           │ no answer           ├─> held back until a second source, the next poll or an administrator says the same
 //	           └──> next source      ├─> repeated, older: dropped
 //	                                 └─> refused: the next source is asked
+//
+// What nodes have to agree on is in the store: which slot was polled, what was asked for when, what is left of a source's
+// quotas, which source is to be left alone, what it refuses, what is held back. One conditional change each decides; no node
+// holds a lock.
 package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -49,23 +54,6 @@ func ChainOf(class market.Class) string {
 	}
 }
 
-// Store is what is needed of the store.
-type Store interface {
-	// Wanted are the instruments that somebody holds, and the rates of the currencies in use.
-	Wanted(ctx context.Context) ([]market.Instrument, error)
-	// Instruments are those with the ids; unknown ids are left out.
-	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
-	// Marks are the marks with a sequence above after, and the highest sequence.
-	Marks(ctx context.Context, after int64) ([]market.Mark, int64, error)
-	// Accept stores prices and gives back those that it took, with their sequences, and the highest sequence. One whose market
-	// time is older than the stored one's is left out; one of the same market time replaces it.
-	Accept(ctx context.Context, marks []market.Mark) (sequence int64, accepted []market.Mark, err error)
-	Series(ctx context.Context, id market.InstrumentID, from, to market.Date) (market.Series, error)
-	PutBars(ctx context.Context, id market.InstrumentID, bars []market.Bar) error
-	// FoldQuotes turns quotes older than a time into daily bars.
-	FoldQuotes(ctx context.Context, before time.Time) (int, error)
-}
-
 // Publisher tells all nodes of accepted prices: a hint, which may be lost.
 type Publisher interface {
 	// QuotesAccepted says that the quotes' journal went from previous to sequence by these marks.
@@ -85,8 +73,10 @@ type Options struct {
 	Sessions  market.Sessions
 	Log       *slog.Logger
 	Chains    map[string][]provider.Provider // by ChainNames; only sources that are switched on, the first choice first
+	Limits    map[string]Limits              // by a source's name: what the operator allows instead of what it grants by itself
 	Interval  time.Duration                  // between polls
 	Upkeep    []Upkeep
+	Now       func() time.Time // nil: the system's clock
 
 	QuotesKept time.Duration // how long quotes are kept as they came; 0: a week
 }
@@ -95,15 +85,15 @@ type Options struct {
 type Ingest struct {
 	Options
 	frankfurt *time.Location
-	circuits  map[string]*circuit
+	nav       navPlaces
+	gates     map[string]*gate      // by source
 	polling   map[string]*turnstile // by chain
-
-	asked    *times // when each instrument was last settled by a source on this node
-	tried    *times // when it was last asked for, whatever came of it
-	searched *times // when its history was last looked for
+	searched  *times                // when an instrument's history was last looked for
+	warned    warned
 
 	settling sync.Mutex // one batch is judged and stored at a time, so that two don't judge by the same past
 	book     book
+	refused  map[market.InstrumentID][]Held // by administrators, not long ago; guarded by settling
 
 	instruments struct {
 		mutex  sync.Mutex
@@ -114,8 +104,8 @@ type Ingest struct {
 
 // turnstile lets one poll of a chain through at a time: one that takes longer than the interval isn't doubled.
 type turnstile struct {
-	full sync.Mutex // held by a poll of all that is due
-	any  sync.Mutex // held by whoever asks
+	full sync.Mutex    // held by a poll of all that is due
+	any  chan struct{} // holds one thing while somebody asks
 }
 
 // New makes an Ingest that does nothing until its jobs run or prices are offered.
@@ -124,36 +114,50 @@ func New(options Options) (*Ingest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the zone of the ECB: %w", err)
 	}
+	nav, err := newNAVPlaces(frankfurt)
+	if err != nil {
+		return nil, err
+	}
 	if options.QuotesKept == 0 {
 		options.QuotesKept = quotesKeptFor
 	}
 	g := &Ingest{
-		Options: options, frankfurt: frankfurt, circuits: map[string]*circuit{}, polling: map[string]*turnstile{},
-		asked: newTimes(), tried: newTimes(), searched: newTimes(), book: newBook(),
+		Options: options, frankfurt: frankfurt, nav: nav, gates: map[string]*gate{}, polling: map[string]*turnstile{},
+		searched: newTimes(), warned: warned{on: map[string]market.Date{}}, book: newBook(),
 	}
 	for name, chain := range options.Chains {
 		if !slices.Contains(ChainNames(), name) {
 			return nil, fmt.Errorf("no chain is called %q", name)
 		}
-		g.polling[name] = &turnstile{}
+		g.polling[name] = &turnstile{any: make(chan struct{}, 1)}
 		for _, source := range chain {
-			if g.circuits[source.Name()] == nil {
-				g.circuits[source.Name()] = newCircuit()
+			if g.gates[source.Name()] == nil {
+				g.gates[source.Name()] = &gate{source: source, circuit: newCircuit(), ration: rationOf(source, options.Limits[source.Name()])}
 			}
 		}
 	}
 	return g, nil
 }
 
+// now is the time by this node's clock.
+func (g *Ingest) now() time.Time {
+	if g.Now != nil {
+		return g.Now()
+	}
+	return time.Now()
+}
+
 // Bounds of the jobs' runs. A poll waits for sources that want to be asked slowly; what it doesn't reach comes first next time.
 const (
 	pollTimeout     = 5 * time.Minute
+	endSlotTimeout  = 10 * time.Second // beyond a poll that was cut short
 	backfillTimeout = 5 * time.Minute
 	upkeepTimeout   = 10 * time.Minute
 	newcomersEvery  = time.Minute // somebody who enters a first purchase waits for its price and its chart
 	upkeepEvery     = 24 * time.Hour
 	foldEvery       = time.Hour
-	quotesKeptFor   = 7 * 24 * time.Hour // as they came, before they become daily bars
+	quotesKeptFor   = 7 * 24 * time.Hour  // as they came, before they become daily bars
+	heldKeptFor     = 30 * 24 * time.Hour // after their wait ended
 )
 
 // Kinds are the jobs of this package: a poll of each chain in every slot, a look at what is new, and daily upkeep.
@@ -162,7 +166,7 @@ func (g *Ingest) Kinds() []jobs.Kind {
 	for _, chain := range ChainNames() {
 		kinds = append(kinds, jobs.Kind{
 			Name: "poll." + chain, Every: g.Interval, Timeout: pollTimeout,
-			Work: func(ctx context.Context, _ jobs.Job) error { return g.Poll(ctx, chain) },
+			Work: g.inSlot("poll."+chain, g.Interval, func(ctx context.Context) error { return g.Poll(ctx, chain) }),
 		})
 	}
 	kinds = append(kinds,
@@ -180,6 +184,30 @@ func (g *Ingest) Kinds() []jobs.Kind {
 	return kinds
 }
 
+// inSlot is work that is done once in each slot, by whichever node comes first. Jobs are unique in their slots already; this
+// holds where clocks differ, and where a job is taken up again by another node.
+func (g *Ingest) inSlot(name string, every time.Duration, do func(ctx context.Context) error) func(context.Context, jobs.Job) error {
+	return func(ctx context.Context, _ jobs.Job) error {
+		now := g.now()
+		slot := now.Truncate(every)
+		ours, err := g.Store.ClaimSlot(ctx, name, slot, now, now.Add(pollTimeout), now.Add(every+skewMax))
+		if err != nil {
+			return fmt.Errorf("claim a slot of %s: %w", name, err)
+		}
+		if !ours {
+			g.Log.Debug("slot left to another node", "poll", name, "slot", slot)
+			return nil
+		}
+		err = do(ctx)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endSlotTimeout)
+		defer cancel()
+		if ended := g.Store.EndSlot(ending, name, slot, err == nil && ctx.Err() == nil); ended != nil && err == nil {
+			err = fmt.Errorf("end a slot of %s: %w", name, ended)
+		}
+		return err
+	}
+}
+
 // Status is how one source is doing, as this node sees it.
 type Status struct {
 	Name        string
@@ -189,16 +217,21 @@ type Status struct {
 	LastFailure time.Time
 	Outcome     provider.Outcome // of the last failure; empty where there was none
 	NextTry     time.Time        // zero where it may be asked now
+	Spent       string           // the span whose quota is spent: minute, hour, day or month; empty where there is room
 	Calls       int64            // since the node started
 	Failures    int64
 }
 
 // Status lists every source by name.
 func (g *Ingest) Status() []Status {
-	all := make([]Status, 0, len(g.circuits))
-	for name, circuit := range g.circuits {
-		status := circuit.status(time.Now())
+	all := make([]Status, 0, len(g.gates))
+	now := g.now()
+	for name, gate := range g.gates {
+		status := gate.circuit.status(now)
 		status.Name = name
+		if span, until, spent := gate.spent(now); spent {
+			status.Spent, status.NextTry = span.String(), later(status.NextTry, until)
+		}
 		for _, chain := range ChainNames() {
 			if slices.ContainsFunc(g.Chains[chain], func(p provider.Provider) bool { return p.Name() == name }) {
 				status.Chains = append(status.Chains, chain)
@@ -210,11 +243,15 @@ func (g *Ingest) Status() []Status {
 	return all
 }
 
-// Fold turns quotes that were kept long enough into daily bars.
+// Fold turns quotes that were kept long enough into daily bars, and forgets what sources refused and what was held back long ago.
 func (g *Ingest) Fold(ctx context.Context) error {
-	folded, err := g.Store.FoldQuotes(ctx, time.Now().Add(-g.QuotesKept))
+	now := g.now()
+	folded, err := g.Store.FoldQuotes(ctx, now.Add(-g.QuotesKept))
 	if err != nil {
 		return fmt.Errorf("fold quotes: %w", err)
+	}
+	if err := errors.Join(g.Store.PruneRefusals(ctx, now), g.Store.PruneHeld(ctx, now.Add(-heldKeptFor))); err != nil {
+		return fmt.Errorf("forget what is over: %w", err)
 	}
 	g.Log.Info("quotes folded into daily bars", "quotes", folded)
 	return nil

@@ -40,8 +40,8 @@ func (g *Ingest) Offer(ctx context.Context, source string, quotes []Offered) err
 	if err := g.catchUp(ctx); err != nil {
 		return fmt.Errorf("offer of %s: %w", source, err)
 	}
-	now := time.Now()
-	r := &round{chain: source, now: now, held: map[market.InstrumentID]heldOffer{}}
+	now := g.now()
+	r := &round{chain: source, now: now, held: map[market.InstrumentID]heldOffer{}, settled: map[market.InstrumentID]bool{}}
 	offers := make([]offer, 0, len(quotes))
 	for _, q := range quotes {
 		i, ok := instruments[q.Instrument]
@@ -54,7 +54,7 @@ func (g *Ingest) Offer(ctx context.Context, source string, quotes []Offered) err
 			observed: now, marketTime: q.MarketTime, previousClose: q.PreviousClose, previousDate: q.PreviousDate,
 		})
 	}
-	if err := g.settle(ctx, r, offers, map[market.InstrumentID]bool{}); err != nil {
+	if err := g.settle(ctx, r, offers); err != nil {
 		return fmt.Errorf("offer of %s: %w", source, err)
 	}
 	if err := g.keepHeld(ctx, r); err != nil {

@@ -1,32 +1,27 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"folioscope/internal/market"
 	"folioscope/internal/provider"
 )
 
-// Retries of one call. They are for a moment's trouble; a source that is down costs three calls and then one each half minute.
-const (
-	callsMax      = 3
-	retryDelay    = time.Second // the first wait is a random part of it, the next of twice it
-	requestBudget = 60 * time.Second
-)
-
 // round is one poll of one chain.
 type round struct {
 	chain   string
 	now     time.Time
-	pending []market.Instrument // wanted, due and not settled yet
+	pending []market.Instrument // wanted, due and not settled yet, the most urgent first
 	first   map[market.InstrumentID]string
-	held    map[market.InstrumentID]heldOffer
-	settled int
+	asked   map[market.InstrumentID]map[string]bool // which sources had their say in this poll
+	left    map[string]int                          // how many names a source may still be asked for in this poll
+	held    map[market.InstrumentID]heldOffer       // guarded by Ingest.settling, like the next
+	settled map[market.InstrumentID]bool
 }
 
 // heldOffer waits for the next source of the same poll.
@@ -35,98 +30,189 @@ type heldOffer struct {
 	reason string
 }
 
+// want says which of a chain's instruments a poll is for.
+type want struct {
+	only    map[market.InstrumentID]bool // nil: all that is due
+	onlyNew bool
+}
+
 // Poll asks the sources of a chain for what is due. Sources that fail are no error of the poll: Status tells of them. An error
 // means that the store failed.
-func (g *Ingest) Poll(ctx context.Context, chain string) error { return g.poll(ctx, chain, false) }
+func (g *Ingest) Poll(ctx context.Context, chain string) error { return g.poll(ctx, chain, want{}) }
 
 // PollNew asks for what never had a price, so that nobody waits for the next slot; what no source knows isn't asked for more
 // often than in a poll.
 func (g *Ingest) PollNew(ctx context.Context) error {
 	for _, chain := range ChainNames() {
-		if err := g.poll(ctx, chain, true); err != nil {
+		if err := g.poll(ctx, chain, want{onlyNew: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (g *Ingest) poll(ctx context.Context, chain string, onlyNew bool) error {
+func (g *Ingest) poll(ctx context.Context, chain string, w want) error {
 	polling := g.polling[chain]
 	if polling == nil {
 		return nil // no source is switched on for it
 	}
-	if !onlyNew {
+	switch {
+	case w.onlyNew:
+		select {
+		case polling.any <- struct{}{}:
+		default:
+			return nil // the next minute is soon enough
+		}
+	case w.only != nil:
+		select {
+		case polling.any <- struct{}{}:
+		case <-ctx.Done():
+			return nil // the poll that runs will do
+		}
+	default:
 		if !polling.full.TryLock() {
 			g.Log.Debug("poll left out: the last one still runs", "chain", chain)
 			return nil
 		}
 		defer polling.full.Unlock()
-		polling.any.Lock() // what is new is asked for quickly
-	} else if !polling.any.TryLock() {
-		return nil // the next minute is soon enough
+		polling.any <- struct{}{} // what is new is asked for quickly
+		// There is time to wait for a minute's quota, but not so much that the next slot is missed.
+		ctx = context.WithValue(ctx, waitingKey{}, time.Now().Add(min(g.Interval/2, pollTimeout/2)))
 	}
-	defer polling.any.Unlock()
+	defer func() { <-polling.any }()
 
-	r, err := g.newRound(ctx, chain, onlyNew)
+	r, err := g.newRound(ctx, chain, w)
 	if err != nil {
 		return fmt.Errorf("poll %s: %w", chain, err)
 	}
-	due := len(r.pending)
-	for _, i := range r.pending {
-		g.tried.set(i.ID, r.now)
-	}
-	for _, source := range g.Chains[chain] {
-		if len(r.pending) == 0 || ctx.Err() != nil {
-			break
-		}
-		if err := g.ask(ctx, r, source); err != nil {
-			return fmt.Errorf("poll %s at %s: %w", chain, source.Name(), err)
-		}
-	}
-	if err := g.keepHeld(ctx, r); err != nil {
+	if err := g.run(ctx, r); err != nil {
 		return fmt.Errorf("poll %s: %w", chain, err)
-	}
-	if due > 0 {
-		g.Log.Info("polled", "chain", chain, "due", due, "settled", r.settled, "held", len(r.held), "left", len(r.pending), "took", time.Since(r.now))
 	}
 	return nil
 }
 
-// newRound finds what is wanted and due, what was asked for longest ago first.
-func (g *Ingest) newRound(ctx context.Context, chain string, onlyNew bool) (*round, error) {
+// run asks source after source until nothing is pending, or nobody is left to ask.
+func (g *Ingest) run(ctx context.Context, r *round) error {
+	due := len(r.pending)
+	if due == 0 {
+		return nil
+	}
+	asked := map[market.InstrumentID]bool{}
+	for len(r.pending) > 0 && ctx.Err() == nil {
+		wave := g.assign(r)
+		if len(wave) == 0 {
+			break
+		}
+		if err := g.note(ctx, r, wave, asked); err != nil {
+			return err
+		}
+		if err := g.askAll(ctx, r, wave); err != nil {
+			return err
+		}
+		r.pending = slices.DeleteFunc(r.pending, func(i market.Instrument) bool { return r.settled[i.ID] })
+	}
+	if err := g.keepHeld(ctx, r); err != nil {
+		return err
+	}
+	if ids := keysOf(r.settled); len(ids) > 0 {
+		if err := g.Store.PutSettled(ctx, ids, r.now); err != nil {
+			return fmt.Errorf("note what was settled: %w", err)
+		}
+	}
+	g.Log.Info("polled", "chain", r.chain, "due", due, "asked", len(asked), "settled", len(r.settled), "held", len(r.held), "left", len(r.pending), "took", g.now().Sub(r.now))
+	return nil
+}
+
+// newRound finds what is wanted and due, what is most urgent first.
+func (g *Ingest) newRound(ctx context.Context, chain string, w want) (*round, error) {
 	wanted, err := g.Store.Wanted(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read what is wanted: %w", err)
 	}
+	polls, err := g.Store.Asked(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read what was asked for: %w", err)
+	}
 	if err := g.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	r := &round{chain: chain, now: time.Now(), first: map[market.InstrumentID]string{}, held: map[market.InstrumentID]heldOffer{}}
-	seen := map[market.InstrumentID]time.Time{}
+	if err := g.learn(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.learnRefused(ctx); err != nil {
+		return nil, err
+	}
+	r := &round{
+		chain: chain, now: g.now(), first: map[market.InstrumentID]string{}, asked: map[market.InstrumentID]map[string]bool{},
+		held: map[market.InstrumentID]heldOffer{}, settled: map[market.InstrumentID]bool{},
+	}
+	urgency := map[market.InstrumentID]float64{}
 	for _, i := range wanted {
-		if ChainOf(i.Class) != chain {
+		if ChainOf(i.Class) != chain || w.only != nil && !w.only[i.ID] {
 			continue
 		}
-		for _, source := range g.Chains[chain] {
-			if _, ok := nameAt(source, i); ok {
-				r.first[i.ID] = source.Name()
-				break
-			}
-		}
-		mark, asked := g.book.mark(i.ID), g.asked.get(i.ID)
-		if r.first[i.ID] == "" || !g.due(i, mark, asked, r.now) {
+		first, ok := g.firstOf(chain, i, r.now)
+		if !ok {
 			continue
 		}
-		if onlyNew && (mark != nil || r.now.Sub(g.tried.get(i.ID)) < g.Interval) {
+		r.first[i.ID] = first.Name()
+		mark, asked := g.book.mark(i.ID), polls[i.ID]
+		switch {
+		case w.only != nil:
+		case w.onlyNew && (mark != nil || r.now.Sub(asked.Tried).Abs() < g.Interval), !g.due(i, mark, asked, delayOf(first, i), r.now):
 			continue
 		}
-		if seen[i.ID] = asked; mark != nil {
-			seen[i.ID] = later(asked, mark.ObservedAt)
-		}
+		urgency[i.ID] = g.urgency(i, mark, asked, r.now)
 		r.pending = append(r.pending, i)
 	}
-	slices.SortStableFunc(r.pending, func(a, b market.Instrument) int { return seen[a.ID].Compare(seen[b.ID]) })
-	return r, nil
+	slices.SortStableFunc(r.pending, func(a, b market.Instrument) int { return cmp.Compare(urgency[b.ID], urgency[a.ID]) })
+	g.warnOfHorizons(r.pending, r.now)
+	if w.only != nil { // somebody asked for these: what the rest of the day needs doesn't count
+		r.left = map[string]int{}
+		return r, nil
+	}
+	r.left, err = g.allowances(ctx, r)
+	return r, err
+}
+
+// firstOf is the source that an instrument's price should come from: the first of its chain that has a name for it and isn't
+// known to be out of reach for us.
+func (g *Ingest) firstOf(chain string, i market.Instrument, now time.Time) (first provider.Provider, ok bool) {
+	for _, source := range g.Chains[chain] {
+		name, named := nameAt(source, i)
+		if !named {
+			continue
+		}
+		if first == nil {
+			first = source
+		}
+		if r, refused := g.gates[source.Name()].refuses(name, now); !refused || r.Outcome != provider.NotEntitled {
+			return source, true
+		}
+	}
+	return first, first != nil
+}
+
+const (
+	urgentNever = 1e12                // what never had a price comes before all else
+	staleMax    = 10 * 24 * time.Hour // beyond it how stale doesn't matter
+)
+
+// urgency is how long a price went unseen, in open time of its market, times how many hold it.
+func (g *Ingest) urgency(i market.Instrument, mark *market.Mark, asked Asked, now time.Time) float64 {
+	holders := float64(max(asked.Holders, 1))
+	if mark == nil {
+		return urgentNever * holders
+	}
+	seen := later(asked.Settled, mark.ObservedAt)
+	if seen.Before(now.Add(-staleMax)) {
+		seen = now.Add(-staleMax)
+	}
+	unseen := now.Sub(seen)
+	if i.Class != market.Fund && i.Class != market.FX && i.MIC != "" {
+		unseen = min(unseen, g.Sessions.TradingTime(i.MIC, seen, now)+time.Minute)
+	}
+	return unseen.Minutes() * holders
 }
 
 // nameAt is the source's name for an instrument, where the source has its class at all.
@@ -137,143 +223,119 @@ func nameAt(source provider.Provider, i market.Instrument) (string, bool) {
 	return provider.NameFor(source.Name(), i)
 }
 
-// ask asks one source for all that is pending, batch by batch, and takes what it settles out of the round.
-func (g *Ingest) ask(ctx context.Context, r *round, source provider.Provider) error {
-	byName := map[string][]market.Instrument{}
-	var names []string
-	for _, i := range r.pending {
-		if name, ok := nameAt(source, i); ok {
-			if byName[name] == nil {
-				names = append(names, name)
-			}
-			byName[name] = append(byName[name], i)
-		}
-	}
-	settled := map[market.InstrumentID]bool{}
-	for batch := range slices.Chunk(names, max(source.BatchMax(), 1)) {
-		answer, err := g.call(ctx, source, batch)
-		if err != nil {
-			if errors.Is(err, errOpen) {
-				break
-			}
-			g.Log.Warn("source failed", "source", source.Name(), "names", len(batch), "error", err)
-			continue
-		}
-		offers := g.offers(r, source.Name(), batch, byName, answer)
-		if err := g.settle(ctx, r, offers, settled); err != nil {
-			return err
-		}
-	}
-	r.pending = slices.DeleteFunc(r.pending, func(i market.Instrument) bool { return settled[i.ID] })
-	r.settled += len(settled)
-	for id := range settled {
-		g.asked.set(id, r.now)
-	}
-	return nil
-}
-
-// offers turns what a source said about the names it was asked for into offers; whatever else it said is ignored.
-func (g *Ingest) offers(r *round, source string, asked []string, byName map[string][]market.Instrument, answer provider.Batch) []offer {
-	var all []offer
-	for _, name := range asked {
-		if failed := answer.Failed[name]; failed != nil {
-			g.Log.Debug("no price", "source", source, "name", name, "outcome", failed.Outcome)
-		}
-		at := slices.IndexFunc(answer.Quotes, func(q provider.Quote) bool { return q.Name == name })
-		if at < 0 {
-			continue
-		}
-		q := answer.Quotes[at]
-		for _, i := range byName[name] {
-			all = append(all, offer{
-				instrument: i, source: source, fallback: source != r.first[i.ID],
-				price: q.Price, unit: q.Unit, hasUnit: q.HasCurrency, observed: time.Now(), marketTime: q.MarketTime,
-				previousClose: q.PreviousClose, previousDate: q.PreviousDate,
-			})
-		}
-	}
-	return all
-}
-
-// errOpen says that a source is left alone for now.
-var errOpen = errors.New("the source is left alone for now")
-
-// call asks a source for one batch, again after a moment's trouble, and never while its circuit is open.
-func (g *Ingest) call(ctx context.Context, source provider.Provider, names []string) (provider.Batch, error) {
-	circuit := g.circuits[source.Name()]
-	var last error
-	for n := range callsMax {
-		if n > 0 {
-			if err := sleep(ctx, rand.N(retryDelay<<(n-1))); err != nil {
-				return provider.Batch{}, last
-			}
-		}
-		if !circuit.allow(time.Now()) {
-			if last == nil {
-				last = errOpen
-			}
-			return provider.Batch{}, last
-		}
-		answer, err := g.once(ctx, source, names)
-		if err == nil {
-			err = whole(answer)
-		}
-		circuit.report(time.Now(), err)
-		if err == nil {
-			for _, failed := range answer.Failed {
-				if failed.Outcome.OpensCircuit() {
-					circuit.refuse(time.Now(), failed)
-				}
-			}
-			return answer, nil
-		}
-		if last = err; provider.OutcomeOf(err) != provider.Transient {
-			break
-		}
-	}
-	return provider.Batch{}, last
-}
-
-// whole is the failure of a source that asks for each name by itself and got none, for a reason that isn't the names'.
-func whole(answer provider.Batch) error {
-	if len(answer.Quotes) > 0 {
-		return nil
-	}
-	for _, failed := range answer.Failed {
-		if !failed.Outcome.PerSymbol() {
-			return failed
-		}
-	}
-	return nil
-}
-
-// once is one call with its deadline. A panic in a decoder, which reads what strangers wrote, is that source's failure.
-func (g *Ingest) once(ctx context.Context, source provider.Provider, names []string) (answer provider.Batch, err error) {
-	ctx, cancel := context.WithTimeout(ctx, requestBudget)
-	defer cancel()
-	defer func() {
-		if value := recover(); value != nil {
-			g.Log.Error("source panicked", "source", source.Name(), "panic", fmt.Sprint(value))
-			answer, err = provider.Batch{}, &provider.Error{Provider: source.Name(), Outcome: provider.SchemaDrift, Cause: errors.New("panicked")}
-		}
-	}()
-	return source.Latest(ctx, names, time.Now())
-}
-
-func retryAfter(err error) time.Duration {
-	if e, ok := errors.AsType[*provider.Error](err); ok {
-		return e.RetryAfter
+// delayOf is how much later than a market a source's prices are, where it says so.
+func delayOf(source provider.Provider, i market.Instrument) time.Duration {
+	if late, ok := source.(interface {
+		Delay(mic string) time.Duration
+	}); ok {
+		return late.Delay(i.MIC)
 	}
 	return 0
 }
 
-func sleep(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
+// errand is what one source is asked for in one wave of a poll.
+type errand struct {
+	gate   *gate
+	names  []string
+	byName map[string][]market.Instrument
+}
+
+// assign gives every pending instrument to the first source of its chain that may be asked and wasn't yet.
+func (g *Ingest) assign(r *round) []*errand {
+	now := g.now()
+	byGate := map[*gate]*errand{}
+	var wave []*errand
+	for _, i := range r.pending {
+		for _, source := range g.Chains[r.chain] {
+			name, ok := nameAt(source, i)
+			gate := g.gates[source.Name()]
+			if !ok || r.asked[i.ID][source.Name()] || gate.closedUntil(now).After(now) {
+				continue
+			}
+			if _, refused := gate.refuses(name, now); refused {
+				continue
+			}
+			e := byGate[gate]
+			known := e != nil && e.byName[name] != nil
+			if left, limited := r.left[source.Name()]; limited && !known {
+				if left <= 0 {
+					continue
+				}
+				r.left[source.Name()] = left - 1
+			}
+			if e == nil {
+				e = &errand{gate: gate, byName: map[string][]market.Instrument{}}
+				byGate[gate] = e
+				wave = append(wave, e)
+			}
+			if !known {
+				e.names = append(e.names, name)
+			}
+			e.byName[name] = append(e.byName[name], i)
+			if r.asked[i.ID] == nil {
+				r.asked[i.ID] = map[string]bool{}
+			}
+			r.asked[i.ID][source.Name()] = true
+			break
+		}
+	}
+	return wave
+}
+
+// note writes down what is asked for, once in a poll.
+func (g *Ingest) note(ctx context.Context, r *round, wave []*errand, asked map[market.InstrumentID]bool) error {
+	var ids []market.InstrumentID
+	for _, e := range wave {
+		for _, instruments := range e.byName {
+			for _, i := range instruments {
+				if !asked[i.ID] {
+					asked[i.ID] = true
+					ids = append(ids, i.ID)
+				}
+			}
+		}
+	}
+	if len(ids) == 0 {
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	}
+	slices.Sort(ids)
+	if err := g.Store.PutTried(ctx, ids, r.now); err != nil {
+		return fmt.Errorf("note what is asked for: %w", err)
+	}
+	return nil
+}
+
+func keysOf(set map[market.InstrumentID]bool) []market.InstrumentID {
+	ids := make([]market.InstrumentID, 0, len(set))
+	for id := range set {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// warned remembers of which market's calendar it was said that it ends.
+type warned struct {
+	mutex sync.Mutex
+	on    map[string]market.Date
+}
+
+// warnOfHorizons says once a day which markets' days off aren't known any more: every weekday is then taken for a trading day.
+func (g *Ingest) warnOfHorizons(instruments []market.Instrument, now time.Time) {
+	bounded, ok := g.Sessions.(interface{ Horizon(mic string) market.Date })
+	if !ok {
+		return
+	}
+	today := market.DateOf(now.UTC())
+	g.warned.mutex.Lock()
+	defer g.warned.mutex.Unlock()
+	for _, i := range instruments {
+		if i.MIC == "" || g.warned.on[i.MIC] == today {
+			continue
+		}
+		if last := bounded.Horizon(i.MIC); last < today {
+			g.Log.Warn("the days off of a market aren't known: its weekdays count as trading days", "market", i.MIC, "known_to", last.String())
+		}
+		g.warned.on[i.MIC] = today
 	}
 }

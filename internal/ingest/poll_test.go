@@ -72,7 +72,7 @@ func TestOnlyWhatIsMissingIsAskedElsewhere(t *testing.T) {
 		if got := first.calls; len(got) != 2 || len(got[0].names) != 2 || len(got[1].names) != 1 {
 			t.Errorf("batches: %+v", got)
 		}
-		if got := second.calls; len(got) != 1 || !slices.Equal(got[0].names, []string{"C", "D"}) {
+		if got := second.calls; len(got) != 2 || !slices.Equal(got[0].names, []string{"D"}) || !slices.Equal(got[1].names, []string{"C"}) {
 			t.Errorf("second was asked %+v", got)
 		}
 		if m := w.store.mark(t, "C"); !m.Fallback {
@@ -250,75 +250,6 @@ func TestHintsFollowOnEachOther(t *testing.T) {
 			t.Errorf("ends at %d", cursor)
 		}
 	})
-}
-
-func TestWhatIsDue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil)
-		w.Sessions = hours{closed: time.Now().Add(-10 * time.Hour)}
-		now := time.Now()
-		ago := func(d time.Duration) *market.Mark {
-			return &market.Mark{Quote: market.Quote{ObservedAt: now.Add(-d), MarketTime: now.Add(-d)}}
-		}
-		crypto, fund, rate := stock("BTC", ""), stock("F", ""), stock("X", "")
-		crypto.Class, fund.Class, rate.Class = market.Crypto, market.Fund, market.FX
-		for _, test := range []struct {
-			name  string
-			i     market.Instrument
-			mark  *market.Mark
-			asked time.Time
-			want  bool
-		}{
-			{"never had a price, market shut", stock("A", "SHUT"), nil, time.Time{}, true},
-			{"market open", stock("A", "OPEN"), ago(time.Minute), now.Add(-time.Minute), true},
-			{"shut, seen after the close", stock("A", "SHUT"), ago(9 * time.Hour), time.Time{}, false},
-			{"shut, asked after the close", stock("A", "SHUT"), ago(20 * time.Hour), now.Add(-5 * time.Hour), false},
-			{"shut, not asked since the close", stock("A", "SHUT"), ago(11 * time.Hour), time.Time{}, true},
-			{"crypto", crypto, ago(time.Second), now, true},
-			{"fund, just settled", fund, ago(time.Hour), now.Add(-slot), false},
-			{"fund, six slots ago", fund, ago(time.Hour), now.Add(-6 * slot), true},
-			{"fund, not asked by this node", fund, ago(time.Hour), time.Time{}, true},
-			{"rate, just settled", rate, ago(time.Hour), now.Add(-slot), false},
-		} {
-			if got := w.due(test.i, test.mark, test.asked, now); got != test.want {
-				t.Errorf("%s: %v", test.name, got)
-			}
-		}
-		w.Sessions = hours{closed: now.Add(-20 * time.Minute)}
-		if !w.due(stock("A", "SHUT"), ago(time.Minute), now, now) {
-			t.Error("just closed: late prices of the session are missed")
-		}
-	})
-}
-
-// The ECB's fix comes at about 16:00 Frankfurt time on TARGET days: it is looked for in every slot until it is there.
-func TestTheDaysFixIsAwaited(t *testing.T) {
-	w := newWorld(t, nil)
-	fix := func(day string) *market.Mark {
-		return &market.Mark{Quote: market.Quote{MarketTime: market.MustDate(day).Time().Add(15 * time.Hour)}}
-	}
-	for _, test := range []struct {
-		now  string
-		mark *market.Mark
-		want bool
-	}{
-		{"2026-07-01T13:30:00Z", fix("2026-06-30"), false}, // 15:30 in Frankfurt
-		{"2026-07-01T14:05:00Z", fix("2026-06-30"), true},
-		{"2026-07-01T14:05:00Z", fix("2026-07-01"), false},
-		{"2026-01-07T14:05:00Z", fix("2026-01-06"), false}, // 15:05: winter time
-		{"2026-01-07T15:05:00Z", fix("2026-01-06"), true},
-		{"2026-07-01T20:00:00Z", fix("2026-06-30"), false}, // too late for today
-		{"2026-07-04T14:05:00Z", fix("2026-07-03"), false}, // a Saturday
-		{"2026-04-03T14:05:00Z", fix("2026-04-02"), false}, // Good Friday
-	} {
-		now, err := time.Parse(time.RFC3339, test.now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := w.fixAwaited(test.mark, now); got != test.want {
-			t.Errorf("%s: %v", test.now, got)
-		}
-	}
 }
 
 // What was asked for longest ago comes first, so that a poll that is cut short doesn't starve the same ones each time.

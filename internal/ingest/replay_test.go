@@ -34,7 +34,14 @@ func TestRealSourcesTakeOverFromEachOther(t *testing.T) {
 	scheme := market.Instrument{ID: "fund", Symbol: "101001", Currency: "INR", Class: market.Fund}
 	w := newWorld(t, []market.Instrument{bitcoin, scheme})
 	chains := map[string][]provider.Provider{ChainCrypto: {coingecko, yahoo}, ChainFund: {amfi, mfapi, yahoo}}
-	node := func() *Ingest { return w.node(t, chains) } // a fresh one has asked nobody yet, and all its circuits are closed
+	node := func() *Ingest { // its circuits are closed, and it asks for funds in every sixth slot
+		g := w.node(t, chains)
+		g.Interval = 100 * time.Millisecond
+		for _, gate := range g.gates {
+			gate.ration = rationOf(gate.source, Limits{Minute: 600})
+		}
+		return g
+	}
 	poll := func(g *Ingest) (btc, fund market.Mark) {
 		t.Helper()
 		for _, chain := range []string{ChainCrypto, ChainFund} {

@@ -63,13 +63,13 @@ func (g *Ingest) catchUp(ctx context.Context) error {
 }
 
 // settle judges offers and stores what is accepted. Instruments that need no other source are marked as settled.
-func (g *Ingest) settle(ctx context.Context, r *round, offers []offer, settled map[market.InstrumentID]bool) error {
+func (g *Ingest) settle(ctx context.Context, r *round, offers []offer) error {
 	g.settling.Lock()
 	defer g.settling.Unlock()
 	var marks []market.Mark
 	for _, o := range offers {
 		id := o.instrument.ID
-		if settled[id] {
+		if r.settled[id] {
 			continue // a source that names an instrument twice is heard once
 		}
 		last := g.book.mark(id)
@@ -78,7 +78,10 @@ func (g *Ingest) settle(ctx context.Context, r *round, offers []offer, settled m
 		if inRound {
 			held = waiting.heldBack()
 		}
-		verdict, why := judge(o, last, held, time.Now())
+		verdict, why := judge(o, last, held, g.now())
+		if verdict == hold && g.refusedBefore(o) {
+			verdict, why = refuse, "an administrator refused it"
+		}
 		switch verdict {
 		case accept:
 			if inRound && held.Source != o.source && within(o.major(o.price), held.Price, confirmedMax) {
@@ -90,9 +93,9 @@ func (g *Ingest) settle(ctx context.Context, r *round, offers []offer, settled m
 				return err
 			}
 			marks = append(marks, mark)
-			settled[id] = true
+			r.settled[id] = true
 		case again, older:
-			settled[id] = true
+			r.settled[id] = true
 		case hold:
 			if !inRound {
 				r.held[id] = heldOffer{o, why}
@@ -137,6 +140,15 @@ func (g *Ingest) accept(ctx context.Context, marks []market.Mark) error {
 	if len(accepted) == 0 {
 		return g.catchUp(ctx) // another node knew more
 	}
+	g.announce(ctx, sequence, accepted)
+	return nil
+}
+
+// announce takes in marks that the store took, and tells all nodes.
+func (g *Ingest) announce(ctx context.Context, sequence int64, accepted []market.Mark) {
+	if len(accepted) == 0 {
+		return
+	}
 	previous := accepted[0].Sequence - 1
 	for _, mark := range accepted {
 		previous = min(previous, mark.Sequence-1)
@@ -145,7 +157,6 @@ func (g *Ingest) accept(ctx context.Context, marks []market.Mark) error {
 	if err := g.Publisher.QuotesAccepted(ctx, sequence, previous, accepted); err != nil {
 		g.Log.Warn("hint of prices not sent", "sequence", sequence, "error", err)
 	}
-	return nil
 }
 
 // markOf makes the mark of an accepted offer. When a new trading day begins, the last mark was the close of the day before.

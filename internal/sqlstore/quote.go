@@ -127,57 +127,66 @@ func sameQuote(a, b *market.Quote) bool {
 // back comes with its quote unchanged.
 func (s *Store) Accept(ctx context.Context, marks []market.Mark) (sequence int64, accepted []market.Mark, err error) {
 	err = s.db.write(ctx, func(q queries) error {
-		accepted = nil
-		if err := q.one(ctx, sqlTakeCounter, []any{counterQuotes}, &sequence); err != nil {
-			return err
-		}
-		known, err := knownMarks(ctx, q, marks)
-		if err != nil {
-			return err
-		}
-		var quotes []any
-		newest := make(map[market.InstrumentID]*market.Mark) // one row for each, even if a batch names it twice
-		for _, m := range marks {
-			before, exists := known[m.Instrument]
-			if exists && !supersedes(&m, &before) {
-				continue
-			}
-			m.ObservedAt, m.MarketTime = moment(stamp(m.ObservedAt)), moment(stamp(m.MarketTime)) // what others will read
-			sequence++
-			m.Sequence = sequence
-			if !m.MarketTime.IsZero() && !(exists && sameQuote(&m.Quote, &before.Quote)) {
-				quotes = append(quotes, sequence, string(m.Instrument), m.Price.String(), string(m.Currency), m.Source, stamp(m.ObservedAt), stamp(m.MarketTime))
-			}
-			known[m.Instrument], newest[m.Instrument] = m, &m
-			accepted = append(accepted, m)
-		}
-		if len(accepted) == 0 {
-			return nil
-		}
-		rows := make([]any, 0, len(newest)*markColumns)
-		for _, m := range accepted {
-			if newest[m.Instrument].Sequence != m.Sequence {
-				continue
-			}
-			row, err := markRow(&m)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row...)
-		}
-		if err := insertRows(ctx, q, sqlNewQuotes, quoteColumns, "", quotes); err != nil {
-			return err
-		}
-		if err := insertRows(ctx, q, sqlPutMarks, markColumns, sqlPutMarksSuffix, rows); err != nil {
-			return err
-		}
-		_, err = q.exec(ctx, sqlSetCounter, counterQuotes, sequence)
+		var err error
+		sequence, accepted, err = s.accept(ctx, q, marks)
 		return err
 	})
 	if err != nil {
 		return 0, nil, s.explain("accept prices", err)
 	}
 	return sequence, accepted, nil
+}
+
+// accept is Accept inside a transaction.
+func (s *Store) accept(ctx context.Context, q queries, marks []market.Mark) (sequence int64, accepted []market.Mark, err error) {
+	if err := q.one(ctx, sqlTakeCounter, []any{counterQuotes}, &sequence); err != nil {
+		return 0, nil, err
+	}
+	known, err := knownMarks(ctx, q, marks)
+	if err != nil {
+		return 0, nil, err
+	}
+	var quotes []any
+	newest := make(map[market.InstrumentID]*market.Mark) // one row for each, even if a batch names it twice
+	for _, m := range marks {
+		before, exists := known[m.Instrument]
+		if exists && !supersedes(&m, &before) {
+			continue
+		}
+		m.ObservedAt, m.MarketTime = moment(stamp(m.ObservedAt)), moment(stamp(m.MarketTime)) // what others will read
+		sequence++
+		m.Sequence = sequence
+		if !m.MarketTime.IsZero() && !(exists && sameQuote(&m.Quote, &before.Quote)) {
+			quotes = append(quotes, sequence, string(m.Instrument), m.Price.String(), string(m.Currency), m.Source, stamp(m.ObservedAt), stamp(m.MarketTime))
+		}
+		if err := s.quarantine(ctx, q, &m, &before); err != nil {
+			return 0, nil, err
+		}
+		known[m.Instrument], newest[m.Instrument] = m, &m
+		accepted = append(accepted, m)
+	}
+	if len(accepted) == 0 {
+		return sequence, nil, nil
+	}
+	rows := make([]any, 0, len(newest)*markColumns)
+	for _, m := range accepted {
+		if newest[m.Instrument].Sequence != m.Sequence {
+			continue
+		}
+		row, err := markRow(&m)
+		if err != nil {
+			return 0, nil, err
+		}
+		rows = append(rows, row...)
+	}
+	if err := insertRows(ctx, q, sqlNewQuotes, quoteColumns, "", quotes); err != nil {
+		return 0, nil, err
+	}
+	if err := insertRows(ctx, q, sqlPutMarks, markColumns, sqlPutMarksSuffix, rows); err != nil {
+		return 0, nil, err
+	}
+	_, err = q.exec(ctx, sqlSetCounter, counterQuotes, sequence)
+	return sequence, accepted, err
 }
 
 func knownMarks(ctx context.Context, q queries, marks []market.Mark) (map[market.InstrumentID]market.Mark, error) {

@@ -19,7 +19,8 @@ import (
 var directoryTables = []string{"emails", "invitations"}
 
 // publicTables name no owner.
-var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars"}
+var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",
+	"instrument_polls", "poll_slots", "source_quotas", "source_states", "source_refusals", "quarantine", "calendar_overrides"}
 
 var (
 	createTable = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\)`)
