@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,8 +126,8 @@ func (t *trail) yield(f amountFigure[*Earnings]) (trailStep, bool) {
 	return s, true
 }
 
-// positionFigure takes SYMBOL].field, or SYMBOL@ACCOUNT].field where one symbol has several positions. A symbol may have
-// brackets and dots of its own.
+// positionFigure takes SYMBOL].field, or SYMBOL@ACCOUNT].field for one of several positions: without an account they are summed.
+// A symbol may have brackets and dots of its own.
 func (t *trail) positionFigure(rest string) (trailStep, bool) {
 	end := strings.LastIndex(rest, "].")
 	if end < 0 {
@@ -140,26 +141,71 @@ func (t *trail) positionFigure(rest string) (trailStep, bool) {
 			found = append(found, p)
 		}
 	}
-	if len(found) != 1 {
+	at := slices.IndexFunc(positionFigures(), func(f amountFigure[*PositionLine]) bool { return f.name == field })
+	if len(found) == 0 || at < 0 {
 		return trailStep{}, false
 	}
-	p := found[0]
-	for _, f := range positionFigures() {
-		if f.name != field {
-			continue
-		}
-		label, unit := f.label+" of "+p.Symbol, string(p.Currency)
-		switch {
-		case field == "quantity":
-			return t.amount(t.quantityOf(p), label, unitsOf).with(f.note), true
-		case strings.HasSuffix(field, "_base"):
-			unit = string(t.base)
-		case field == "average_cost" || field == "price":
-			unit = per(unit, unitsOf)
-		}
-		return t.amount(f.get(p), label, unit).with(f.note), true
+	f := positionFigures()[at]
+	if len(found) == 1 {
+		return t.ofPosition(f, found[0], f.label+" of "+found[0].Symbol), true
 	}
-	return trailStep{}, false
+	if slices.ContainsFunc(found, func(p *PositionLine) bool {
+		return p.Instrument != found[0].Instrument || p.Currency != found[0].Currency
+	}) {
+		return trailStep{}, false // one symbol, several instruments
+	}
+	return t.ofPositions(f, found), true
+}
+
+// ofPosition is a figure of one position.
+func (t *trail) ofPosition(f amountFigure[*PositionLine], p *PositionLine, label string) trailStep {
+	unit := string(p.Currency)
+	switch {
+	case f.get == nil:
+		return t.amount(t.quantityOf(p), label, unitsOf).with(f.note)
+	case strings.HasSuffix(f.name, "_base"):
+		unit = string(t.base)
+	case f.name == "average_cost" || f.name == "price":
+		unit = per(unit, unitsOf)
+	}
+	return t.amount(f.get(p), label, unit).with(f.note)
+}
+
+// ofPositions is a figure of one instrument's positions in several accounts together.
+func (t *trail) ofPositions(f amountFigure[*PositionLine], lines []*PositionLine) trailStep {
+	of := fmt.Sprintf(" of %s in %d accounts", lines[0].Symbol, len(lines))
+	summed := func(f amountFigure[*PositionLine]) trailStep {
+		total, parts := money.Known(money.Zero), make([]trailStep, len(lines))
+		for i, p := range lines {
+			parts[i] = t.ofPosition(f, p, f.label+" of "+p.Symbol+" in "+cmp.Or(t.names[p.Account], p.Account))
+			total = total.Add(money.FromPointer(parts[i].exact))
+		}
+		return exactStep(OpSum, total, f.label+of, parts[0].Unit, parts...).with(f.note)
+	}
+	switch f.name {
+	case "price":
+		return t.ofPosition(f, lines[0], f.label+" of "+lines[0].Symbol) // the same in all of them
+	case "average_cost":
+		var cost, quantity trailStep
+		for _, other := range positionFigures() {
+			switch other.name {
+			case "cost":
+				cost = summed(other)
+			case "quantity":
+				quantity = summed(other)
+			}
+		}
+		average := money.FromPointer(cost.exact).Quo(money.FromPointer(quantity.exact))
+		return exactStep(OpQuotient, average, f.label+of, per(cost.Unit, unitsOf), cost, quantity).with(f.note)
+	}
+	return summed(f)
+}
+
+// exactStep is a decimal that is worked out of other steps.
+func exactStep(operation Operation, x money.Maybe, label, unit string, below ...trailStep) trailStep {
+	s := decimalStep(x)
+	s.Operation, s.Label, s.Unit, s.below = operation, label, unit, func() []trailStep { return below }
+	return s
 }
 
 // quantityOf is a line's quantity as the walk counted it.
@@ -192,5 +238,5 @@ func (t *trail) figures() []string {
 	for _, f := range positionFigures() {
 		names = append(names, fmt.Sprintf("positions[SYMBOL].%s", f.name))
 	}
-	return append(names, "positions[SYMBOL@ACCOUNT].… where a symbol has several")
+	return append(names, "positions[SYMBOL@ACCOUNT].… for one of several accounts")
 }

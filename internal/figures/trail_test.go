@@ -338,6 +338,11 @@ func verify(t fataler, tr *trail, entries []entry) *verifier {
 			if f.get != nil {
 				v.recorded(f.get(p).Trail())
 			}
+			together, ok := tr.figure(fmt.Sprintf("positions[%s].%s", p.Symbol, f.name))
+			if !ok {
+				t.Fatalf("all positions of %s have no %s", p.Symbol, f.name)
+			}
+			v.step(together, 5)
 		}
 	}
 	for _, d := range tr.out.Disposals {
@@ -575,6 +580,35 @@ func TestAQuantityTellsWhatChangedIt(t *testing.T) {
 		if !slices.Equal(got, wanted) {
 			t.Errorf("%s: %v, not %v", symbol, got, wanted)
 		}
+	}
+}
+
+// Without an account, what several hold is summed; what can't be summed is worked out of sums.
+func TestPositionsInSeveralAccountsAreExplainedTogether(t *testing.T) {
+	in, err := ReadInput([]byte(`{"base_currency":"EUR","activities":[
+		{"id":"b1","date":"2026-01-02","type":"buy","account":"one","symbol":"ABC","quantity":"10","price":"10"},
+		{"id":"b2","date":"2026-01-03","type":"buy","account":"two","symbol":"ABC","quantity":"30","price":"20"}],
+		"prices":{"ABC":{"currency":"EUR","closes":{"2026-01-03":"25"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{
+		"quantity": "40 sum 2", "cost_base": "700 sum 2", "value_base": "1000 sum 2", "unrealised_base": "300 sum 2", "average_cost": "17.5 quotient 2", "price": "25 input 0",
+	} {
+		e, err := ExplainCase(in, "positions[ABC]."+field, TrailView{Depth: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(shownValue(e.Value), " ", e.Trail.Operation, " ", len(e.Trail.Inputs)); got != want {
+			t.Errorf("%s: %s, want %s", field, got, want)
+		}
+	}
+	e, err := ExplainCase(in, "positions[ABC].value_base", TrailView{})
+	if err != nil || e.Label != "value of ABC in 2 accounts" || e.Trail.Inputs[1].Label != "value of ABC in two" || *e.Trail.Inputs[1].Value != "750" {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if one, err := ExplainCase(in, "positions[ABC@two].cost_base", TrailView{}); err != nil || *one.Value != "600" {
+		t.Errorf("%+v, %v", one, err)
 	}
 }
 
