@@ -103,9 +103,6 @@ var privateNetworks = []net.IPNet{
 
 // isPublic says whether an address belongs to the public internet.
 func isPublic(ip net.IP) bool {
-	if v4 := ip.To4(); v4 != nil {
-		ip = v4 // also where it is written as an IPv6 address
-	}
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
 		return false
 	}

@@ -180,6 +180,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body := entry.Body
 	if s.now != nil && entry.Status == http.StatusOK {
+		if price := prices[entry.Query["symbol"]]; price != "" {
+			prices[""] = price // for answers that don't say which symbol they are about
+		}
 		body = rewrite(source, body, s.now().Add(-age), prices)
 	}
 	for name, value := range entry.Headers {

@@ -72,6 +72,59 @@ func TestPayloadsMoveWithTime(t *testing.T) {
 	}
 }
 
+// Vendors' latest prices move as well, and keep the price that was set.
+func TestVendorsMoveWithTime(t *testing.T) {
+	now := time.Date(2027, 7, 3, 14, 5, 0, 0, time.UTC)
+	replay, err := replaytest.New(replaytest.Payloads(), func() time.Time { return now }, "finnhub", "tiingo", "twelvedata", "eodhd", "frankfurter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(replay)
+	defer server.Close()
+	o := func(source string) provider.Options {
+		return provider.Options{BaseURL: server.URL + "/" + source, RequestsPerMinute: 1_000_000}
+	}
+	finnhub, err := provider.NewFinnhub(o("finnhub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiingo, err := provider.NewTiingo(o("tiingo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	twelve, err := provider.NewTwelveData(o("twelvedata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eodhd, err := provider.NewEODHD(o("eodhd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frankfurter, err := provider.NewFrankfurter(o("frankfurter"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		source      provider.Provider
+		name, named string // as asked for, and as the stand-in calls it
+		age         time.Duration
+	}{
+		{finnhub, "FRST", "FRST", 0}, {tiingo, "FRST", "FRST", 0}, {tiingo, "fx:eurusd", "eurusd", 0}, {tiingo, "crypto:btcusd", "btcusd", 0},
+		{twelve, "FRST", "FRST", 0}, {twelve, "VDPC@XLON", "VDPC", 0}, {eodhd, "FRST.US", "FRST.US", 0}, {frankfurter, "USD", "USD", 48 * time.Hour},
+	} {
+		replay.SetPrice(test.source.Name(), test.named, "77.125")
+		batch, err := test.source.Latest(t.Context(), []string{test.name}, now)
+		if err != nil || len(batch.Quotes) != 1 {
+			t.Errorf("%s %s: %v %v", test.source.Name(), test.name, err, batch.Failed)
+			continue
+		}
+		q := batch.Quotes[0]
+		if age := now.Sub(q.MarketTime); q.Price.String() != "77.125" || age < 0 || age > test.age {
+			t.Errorf("%s %s: %s of %s", test.source.Name(), test.name, q.Price, q.MarketTime)
+		}
+	}
+}
+
 // A source may be made to repeat what it said long ago.
 func TestAge(t *testing.T) {
 	now := time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC)

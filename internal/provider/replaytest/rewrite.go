@@ -24,7 +24,9 @@ func rewrite(source string, body []byte, now time.Time, prices map[string]string
 		return body
 	}
 	object, ok := top.(map[string]any)
-	if !ok {
+	if vendor := vendors[source]; vendor != nil {
+		vendor(top, now, prices)
+	} else if !ok {
 		return body
 	}
 	switch source {

@@ -29,7 +29,8 @@ func run(listen, folder string) error {
 	if folder != "" {
 		root = os.DirFS(folder)
 	}
-	replay, err := replaytest.New(root, time.Now, "yahoo", "ecb", "amfi", "mfapi", "coingecko")
+	replay, err := replaytest.New(root, time.Now, "yahoo", "ecb", "amfi", "mfapi", "coingecko",
+		"finnhub", "tiingo", "twelvedata", "eodhd", "massive", "frankfurter", "fred", "alphavantage", "openfigi")
 	if err != nil {
 		return err
 	}
