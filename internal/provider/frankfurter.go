@@ -17,6 +17,7 @@ import (
 const (
 	frankfurterPerMinute = 60
 	frankfurterDays      = 89     // of one request: longer periods may come as weekly samples
+	frankfurterDaysV2    = 1830   // of one request to the second version: more was seen to run out of its time
 	frankfurterRowsMax   = 50_000 // of one answer: all currencies of the second version for a period
 )
 
@@ -149,32 +150,41 @@ func (f *FrankfurterSource) rows(ctx context.Context, query url.Values, symbol s
 	return rows, nil
 }
 
-// History gives the ECB's fixes, or the blend where the ECB has none, in periods short enough to come day by day.
+// History gives the ECB's fixes, or the blend where the ECB has none; the two are never mixed in one answer. A short period
+// comes from the first version, which samples long ones by the week; those come from the second, some years at a time.
 func (f *FrankfurterSource) History(ctx context.Context, name string, from, to market.Date) ([]market.Bar, money.Unit, error) {
 	unit, ok := currencyUnit(name)
 	if !ok {
 		return nil, money.Unit{}, f.fail(UnknownSymbol, clipName(name), "no currency")
 	}
 	var bars []market.Bar
-	blend := false
-	for first := from; first <= to; first += frankfurterDays {
-		last := min(first+frankfurterDays-1, to)
-		if !blend {
-			some, err := f.series(ctx, name, first, last)
-			if err == nil {
-				bars = append(bars, some...)
-				continue
-			}
-			if !err.Outcome.PerSymbol() || len(bars) > 0 {
-				return nil, money.Unit{}, err
-			}
-			blend = true // never mixed within one answer
+	var err *Error
+	if to-from < frankfurterDays {
+		bars, err = f.series(ctx, name, from, to)
+	} else {
+		bars, err = f.years(ctx, name, "ECB", from, to)
+	}
+	if err == nil && len(bars) == 0 || err != nil && err.Outcome.PerSymbol() {
+		bars, err = f.years(ctx, name, "", from, to)
+	}
+	if err != nil {
+		return nil, money.Unit{}, err
+	}
+	return within(bars, from, to), unit, nil
+}
+
+// years asks the second version for a currency's rates of one bank, or of the blend of all where bank is empty.
+func (f *FrankfurterSource) years(ctx context.Context, name, bank string, from, to market.Date) ([]market.Bar, *Error) {
+	var bars []market.Bar
+	for first := from; first <= to; first += frankfurterDaysV2 {
+		last := min(first+frankfurterDaysV2-1, to)
+		query := url.Values{"base": {string(market.RateBase)}, "quotes": {name}, "from": {first.String()}, "to": {last.String()}}
+		if bank != "" {
+			query.Set("providers", bank)
 		}
-		rows, err := f.rows(ctx, url.Values{
-			"base": {string(market.RateBase)}, "quotes": {name}, "from": {first.String()}, "to": {last.String()},
-		}, name)
+		rows, err := f.rows(ctx, query, name)
 		if err != nil {
-			return nil, money.Unit{}, err
+			return nil, err
 		}
 		for _, r := range rows {
 			rate, priced := r.Rate.price()
@@ -183,7 +193,7 @@ func (f *FrankfurterSource) History(ctx context.Context, name string, from, to m
 			}
 		}
 	}
-	return within(bars, from, to), unit, nil
+	return bars, nil
 }
 
 func (f *FrankfurterSource) series(ctx context.Context, name string, from, to market.Date) ([]market.Bar, *Error) {

@@ -50,9 +50,6 @@ func latest(ctx context.Context, p Provider, names []string) (Batch, error) {
 	return batch, err
 }
 
-// historyFrom is where the long history begins that everything asks for, where a source makes many requests of it.
-var historyFrom = map[string]string{Frankfurter: "2026-10-05"}
-
 // everything asks a source for all it can do and reports what it believed. Every name must end up with a price above 0
 // or with an error.
 func everything(t testing.TB, source string, p Provider) (believed []string, failed []error) {
@@ -79,11 +76,7 @@ func everything(t testing.TB, source string, p Provider) (believed []string, fai
 		}
 	}
 	if h, ok := p.(Historian); ok {
-		from := "1999-01-01"
-		if later := historyFrom[source]; later != "" {
-			from = later
-		}
-		bars, _, err := h.History(t.Context(), names[0], market.MustDate(from), market.MustDate("2026-12-31"))
+		bars, _, err := h.History(t.Context(), names[0], market.MustDate("1999-01-01"), market.MustDate("2026-12-31"))
 		if err != nil {
 			failed = append(failed, err)
 		}

@@ -101,6 +101,25 @@ func TestHistoryOfVendors(t *testing.T) {
 	}
 }
 
+// A long history comes by the years from the ECB's rates, and from all banks' only where the ECB has none at all.
+func TestFrankfurterYears(t *testing.T) {
+	for name, want := range map[string]int{"USD": 3, "VND": 6} {
+		var asked []string
+		p := open(t, Frankfurter, options(Frankfurter, transport(func(r *http.Request) (*http.Response, error) {
+			q := r.URL.Query()
+			asked = append(asked, q.Get("providers")+" "+q.Get("from")+" "+q.Get("to"))
+			if name == "VND" && q.Get("providers") == "ECB" {
+				return body(200, "application/json", `[]`)(r)
+			}
+			return body(200, "application/json", fmt.Sprintf(`[{"date":"%s","base":"EUR","quote":"%s","rate":2.5}]`, q.Get("from"), name))(r)
+		})))
+		bars, _, err := p.(Historian).History(t.Context(), name, market.MustDate("2015-01-01"), market.MustDate("2026-11-18"))
+		if err != nil || len(bars) != 3 || len(asked) != want || asked[want-1] != map[string]string{"USD": "ECB", "VND": ""}[name]+" 2025-01-08 2026-11-18" {
+			t.Errorf("%s: %v, %v after %q", name, bars, err, asked)
+		}
+	}
+}
+
 // Closes that a source adjusts come by another door than raw ones, so that nobody splices the two.
 func TestAdjustedHistory(t *testing.T) {
 	_, p := standin(t, Finnhub)
