@@ -126,5 +126,6 @@ func (in *Input) valued(p period) Output {
 	}
 	out.rates(p, start, chain(start, days, &found), days, within)
 	out.Problems = append(out.Problems, found.list...)
+	out.missBenchmark(p)
 	return out
 }

@@ -35,6 +35,7 @@ func (v evaluation) run(p period) (Output, error) {
 		return Output{}, err
 	}
 	out := w.figures(p, w.start)
+	out.missBenchmark(p)
 	for _, e := range rest {
 		if err := w.apply(e); err != nil {
 			return Output{}, err
@@ -188,6 +189,13 @@ func (o *Output) rates(p period, start money.Maybe, links []dayReturn, days []da
 			}
 			o.Series = append(o.Series, line)
 		}
+	}
+}
+
+// missBenchmark says why a benchmark that is there gives no rate.
+func (o *Output) missBenchmark(p period) {
+	if p.benchmark != nil && o.Returns.BenchmarkTWR == nil {
+		o.Problems = append(o.Problems, Problem{Where: "benchmark", What: "no close above 0 on or before " + p.from.String()})
 	}
 }
 
