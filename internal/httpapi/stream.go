@@ -98,9 +98,10 @@ func (s *Server) watched(r *http.Request) ([]ledger.PortfolioID, error) {
 
 // openStreams are the streams of this node, so that a node that stops can send them elsewhere.
 type openStreams struct {
-	mu   sync.Mutex
-	last int
-	ends map[int]func()
+	mu    sync.Mutex
+	last  int
+	ends  map[int]func()
+	empty chan struct{} // closed once all have ended, where somebody waits for it
 }
 
 func newOpenStreams() *openStreams { return &openStreams{ends: map[int]func(){}} }
@@ -116,13 +117,30 @@ func (o *openStreams) add(end func()) (forget func()) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		delete(o.ends, id)
+		if o.empty != nil && len(o.ends) == 0 {
+			close(o.empty)
+			o.empty = nil
+		}
 	}
 }
 
+// endAll ends all streams and waits until they have: a server that shuts down doesn't wait for connections that streams took over.
 func (o *openStreams) endAll() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	if len(o.ends) == 0 {
+		o.mu.Unlock()
+		return
+	}
 	for _, end := range o.ends {
 		end()
+	}
+	if o.empty == nil {
+		o.empty = make(chan struct{})
+	}
+	empty := o.empty
+	o.mu.Unlock()
+	select {
+	case <-empty:
+	case <-time.After(shutdownTimeout):
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -58,6 +59,32 @@ func TestStreamBoundsAreThoseOfLive(t *testing.T) {
 		}
 		if a.StatusCode != want {
 			t.Fatalf("stream %d of one person: %d, want %d", n, a.StatusCode, want)
+		}
+	}
+}
+
+// A node that stops ends its streams as a whole response ends, and has ended them once it goes on.
+func TestDrainedStreamsEndWell(t *testing.T) {
+	h := newHouseAt(t, time.Now())
+	server := httptest.NewServer(h.server)
+	defer server.Close()
+	var bodies []io.ReadCloser
+	for range 3 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/v1/stream?portfolio=portfolio-ann", nil)
+		must(t, err)
+		r.AddCookie(&http.Cookie{Name: h.server.cookieName(), Value: h.people["ann"].cookie})
+		a, err := http.DefaultClient.Do(r)
+		must(t, err)
+		defer a.Body.Close()
+		bodies = append(bodies, a.Body)
+	}
+	h.server.Drain()
+	if open := len(h.server.open.ends); open != 0 {
+		t.Errorf("%d streams are open", open)
+	}
+	for _, body := range bodies {
+		if _, err := io.ReadAll(body); err != nil {
+			t.Errorf("a stream was cut off: %v", err)
 		}
 	}
 }

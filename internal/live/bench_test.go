@@ -36,7 +36,7 @@ type benchWorld struct {
 	conns  []net.Conn // the server's side, in order of arrival
 }
 
-func newBenchWorld(b *testing.B, handler http.Handler, portfolios int) *benchWorld {
+func newBenchWorld(b *testing.B, handler http.Handler, portfolios int, written func()) *benchWorld {
 	w := &benchWorld{world: newWorld(b)}
 	w.hub.positions = func(h *journal.Held) *figures.Holdings { return h.Holdings }
 	prices := map[string]string{usd: "1.158", "fx-eur-CHF": "0.9312"}
@@ -62,8 +62,14 @@ func newBenchWorld(b *testing.B, handler http.Handler, portfolios int) *benchWor
 	w.server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		if wrapped, ok := c.(*timedConn); ok {
+			c = wrapped.Conn
+		}
 		w.conns = append(w.conns, c)
 		return ctx
+	}
+	if written != nil {
+		w.server.Listener = &timedListener{w.server.Listener, written}
 	}
 	w.server.Start()
 	b.Cleanup(func() {
@@ -133,17 +139,26 @@ func drain(c net.Conn) {
 	}
 }
 
-// timed notes when each stream's frame was written.
-type timed struct {
-	http.ResponseWriter
+// timedListener has connections that tell of each write that is done.
+type timedListener struct {
+	net.Listener
 	written func()
 }
 
-func (w *timed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-func (w *timed) FlushError() error {
-	err := http.NewResponseController(w.ResponseWriter).Flush()
-	w.written()
-	return err
+func (l *timedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &timedConn{c, l.written}, err
+}
+
+type timedConn struct {
+	net.Conn
+	written func()
+}
+
+func (c *timedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.written()
+	return n, err
 }
 
 // BenchmarkRatioFanout: a price accepted → a frame written, on 250 streams of portfolios that all hold it, of 20
@@ -166,22 +181,15 @@ func fanOut(b *testing.B, portfolios int) {
 		waiting sync.WaitGroup
 		on      atomic.Bool
 	)
-	var w *benchWorld
-	w = newBenchWorld(b, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		id := r.URL.Query().Get("p")
-		out := &timed{rw, func() {
-			if on.Load() {
-				d := time.Duration(time.Now().UnixNano() - start.Load())
-				mu.Lock()
-				took = append(took, d)
-				mu.Unlock()
-				waiting.Done()
-			}
-		}}
-		if err := w.hub.Stream(out, r, StreamRequest{Owner: ledger.OwnerID("u" + id), Portfolios: []ledger.PortfolioID{ledger.PortfolioID("p" + id)}}); err != nil {
-			b.Error(err)
+	w := newBenchWorld(b, nil, portfolios, func() {
+		if on.Load() {
+			d := time.Duration(time.Now().UnixNano() - start.Load())
+			mu.Lock()
+			took = append(took, d)
+			mu.Unlock()
+			waiting.Done()
 		}
-	}), portfolios)
+	})
 	for _, c := range w.connect(b, benchStreams, portfolios) {
 		go drain(c)
 	}
@@ -297,7 +305,7 @@ func BenchmarkRatioStreamMemory(b *testing.B) {
 		}
 	})
 	measure := func(handler http.Handler) float64 {
-		w := newBenchWorld(b, handler, benchStreams)
+		w := newBenchWorld(b, handler, benchStreams, nil)
 		before := inUse()
 		for _, c := range w.connect(b, benchStreams, benchStreams) {
 			buf := make([]byte, 64<<10)
@@ -335,7 +343,7 @@ func inUse() float64 {
 
 // BenchmarkDocument: a read of a document that nothing changed in, and of one that a price changed in.
 func BenchmarkDocument(b *testing.B) {
-	w := newBenchWorld(b, nil, 1)
+	w := newBenchWorld(b, nil, 1, nil)
 	k := Key{"u0", "p0"}
 	b.Run("cached", func(b *testing.B) {
 		for b.Loop() {
@@ -367,7 +375,7 @@ func BenchmarkDocument(b *testing.B) {
 
 // BenchmarkFrames: the frames of a price that as many portfolios hold as streams are watched, each out of the caches again.
 func BenchmarkFrames(b *testing.B) {
-	newBenchWorld(b, nil, benchStreams).frames(b, benchStreams)
+	newBenchWorld(b, nil, benchStreams, nil).frames(b, benchStreams)
 }
 
 // frames makes a frame for each of so many portfolios in turn; then comes the next price.

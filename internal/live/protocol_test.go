@@ -2,6 +2,7 @@ package live
 
 import (
 	"bufio"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -55,12 +56,70 @@ func TestStreamOverEveryProtocol(t *testing.T) {
 			w.price(map[string]string{"a": price})
 			await("delta")
 		}
+		left, err := server.Client().Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, "streams", w.hub.Streams(), 2)
+		if err := left.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		for w.hub.Streams() > 1 { // who leaves is noticed
+			time.Sleep(time.Millisecond)
+		}
+		w.price(map[string]string{"a": "13"})
+		await("delta")
 		w.close()
 		for lines.Scan() { // the server ends it
+		}
+		if err := lines.Err(); err != nil {
+			t.Errorf("%s: the response was cut off: %v", protocol.name, err)
 		}
 		if err := response.Body.Close(); err != nil {
 			t.Error(err)
 		}
 		server.Close()
+	}
+}
+
+// Nothing is expected after the request: a little is ignored, and who sends more is let go.
+func TestWhoTalksIsLetGo(t *testing.T) {
+	w := newWorld(t)
+	defer w.close()
+	w.hold("u", "p", "a")
+	w.price(map[string]string{"a": "9", usd: "1.25"})
+	for !w.hub.Ready() {
+		time.Sleep(time.Millisecond)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if err := w.hub.Stream(rw, r, StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{"p"}}); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	client, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	said := func(bytes int) {
+		if _, err := client.Write(make([]byte, bytes)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.Write([]byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(client)
+	for lines.Scan() && lines.Text() != "event: status" {
+	}
+	said(heardBytesMax / 2)
+	w.price(map[string]string{"a": "10"})
+	for lines.Scan() && lines.Text() != "event: delta" {
+	}
+	expect(t, "streams", w.hub.Streams(), 1)
+	said(heardBytesMax)
+	for w.hub.Streams() > 0 {
+		time.Sleep(time.Millisecond)
 	}
 }

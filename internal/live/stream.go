@@ -2,13 +2,11 @@ package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -93,7 +91,8 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 		}
 		v.slots = append(v.slots, s)
 	}
-	if err := v.out.open(); err != nil {
+	defer v.out.close()
+	if err := v.out.open(r, v.revoke); err != nil {
 		return nil // gone before the first byte
 	}
 	h.serve(ctx, v, request.Alive)
@@ -209,7 +208,7 @@ func (h *Hub) serve(ctx context.Context, v *viewer, alive func(context.Context) 
 			look = now.Add(aliveInterval)
 		}
 		if !now.Before(v.out.wrote.Add(heartbeatInterval)) {
-			if v.out.write(heartbeatBytes) != nil || v.out.flush() != nil {
+			if v.out.sendText(heartbeat) != nil {
 				return
 			}
 		}
@@ -217,7 +216,7 @@ func (h *Hub) serve(ctx context.Context, v *viewer, alive func(context.Context) 
 	}
 }
 
-var heartbeatBytes = []byte(":\n\n")
+const heartbeat = ":\n\n"
 
 func earliest(a, b, c time.Time) time.Time {
 	if b.Before(a) {
@@ -234,78 +233,28 @@ func over(err error) bool {
 	return fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Denied) || fault.Is(err, fault.NotFound)
 }
 
-// write writes what is pending.
+// write writes what is pending, all in one piece.
 func (v *viewer) write() (wrote bool, err error) {
+	var piece *[]byte
 	for i, s := range v.slots {
 		f := s.take()
 		if f == nil || len(f.bytes) == 0 {
 			continue
 		}
 		v.seen[i] = resumePoint{quotes: f.quotes, sequence: f.sequence, epoch: s.watch.epoch, frame: f.number}
-		if err := v.out.events(v, f); err != nil {
-			return wrote, err
+		if piece == nil {
+			piece = newPiece()
 		}
-		wrote = true
+		if f.named {
+			*piece = v.appendID(*piece)
+		}
+		*piece = append(*piece, f.bytes...)
 	}
-	if !wrote {
+	if piece == nil {
 		return false, nil
 	}
-	return true, v.out.flush()
+	return true, v.out.send(piece)
 }
-
-// output is the response.
-type output struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	now     func() time.Time
-	wrote   time.Time // when the last bytes were
-	bounded time.Time // when the deadline was set
-}
-
-// buffers hold what is on its way out; a stream has none of its own, since it mostly waits.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// events writes a frame in one piece.
-func (o *output) events(v *viewer, f *frame) error {
-	if !f.named {
-		return o.write(f.bytes)
-	}
-	buffer := buffers.Get().(*[]byte)
-	*buffer = append(v.appendID((*buffer)[:0]), f.bytes...)
-	err := o.write(*buffer)
-	if cap(*buffer) <= outBytesMax {
-		buffers.Put(buffer)
-	}
-	return err
-}
-
-func (o *output) open() error {
-	header := o.w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // for proxies that would collect
-	o.w.WriteHeader(http.StatusOK)
-	if err := o.write([]byte("retry: " + strconv.Itoa(retryMillis) + "\n\n")); err != nil {
-		return err
-	}
-	return o.flush()
-}
-
-// write hands bytes to the response; a viewer that takes none for long is let go.
-func (o *output) write(events []byte) error {
-	o.wrote = o.now()
-	if now := o.wrote; now.Sub(o.bounded) >= writeTimeoutSlack {
-		// Writers without deadlines, as tests have them, are written to as they are.
-		if err := o.control.SetWriteDeadline(now.Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return err
-		}
-		o.bounded = now
-	}
-	_, err := o.w.Write(events)
-	return err
-}
-
-func (o *output) flush() error { return o.control.Flush() }
 
 // resumePoint is what a client says it has of one portfolio.
 type resumePoint struct {
