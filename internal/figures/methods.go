@@ -12,8 +12,9 @@ import (
 type ByMethod struct {
 	Method    ledger.LotMethod
 	Scope     ledger.LotScope
-	Current   bool   // the portfolio's own
-	Reason    string // why it can't be worked out, safe to show; then nothing of what follows is there
+	Current   bool              // the portfolio's own
+	Reason    string            // why it can't be worked out, safe to show; then nothing of what follows is there but the activity
+	Hindrance ledger.ActivityID // the activity that is in the way
 	Totals    Totals
 	Positions []PositionLine // open at the end or closed within the period, by instrument and account
 }
@@ -33,6 +34,9 @@ func Methods(book ledger.Book, m *Market, from, to market.Date) ([]ByMethod, err
 					return nil, err
 				}
 				one.Reason = refused.Message
+				for _, place := range refused.Places {
+					one.Hindrance = ledger.ActivityID(place.Location)
+				}
 				all = append(all, one)
 				continue
 			}

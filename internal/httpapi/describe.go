@@ -171,11 +171,22 @@ func (s *Server) docsTags() []docsTag {
 func schemaName(content map[string]*huma.MediaType) string {
 	for kind, media := range content {
 		if media.Schema != nil && media.Schema.Ref != "" {
-			return kind + ": " + strings.TrimPrefix(media.Schema.Ref, "#/components/schemas/")
+			return kind + ": " + refName(media.Schema)
+		}
+		if media.Schema != nil && len(media.Schema.OneOf) > 0 {
+			var names []string
+			for _, one := range media.Schema.OneOf {
+				names = append(names, refName(one))
+			}
+			return kind + ": " + strings.Join(names, " or ")
 		}
 		return kind
 	}
 	return ""
+}
+
+func refName(schema *huma.Schema) string {
+	return strings.TrimPrefix(schema.Ref, "#/components/schemas/")
 }
 
 func operationOf(item *huma.PathItem, method string) *huma.Operation {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"folioscope/internal/access"
-	"folioscope/internal/event"
 	"folioscope/internal/fault"
 	"folioscope/internal/figures"
 	"folioscope/internal/ledger"
@@ -71,11 +69,6 @@ type allocationInput struct {
 	By string `query:"by" enum:"asset_class,sector,country,currency,account" default:"asset_class"`
 }
 
-type holdingInput struct {
-	PortfolioPath
-	Instrument string `path:"instrument" maxLength:"64"`
-}
-
 func (s *Server) addFigureRoutes() {
 	const tag = "Figures"
 	performance := huma.Operation{
@@ -84,14 +77,14 @@ func (s *Server) addFigureRoutes() {
 			{Name: "lot_method", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"fifo", "lifo", "hifo", "average", "specific"}}, Description: "Left out: the portfolio's"},
 			{Name: "lot_scope", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"account", "portfolio"}}, Description: "Left out: the portfolio's"},
 		},
-		Responses: map[string]*huma.Response{"200": {Description: "The figures of the period; with explain an Explanation", Content: jsonContent(s.schemaOf(Performance{}))}},
+		Responses: map[string]*huma.Response{"200": {Description: "The figures of the period; with explain an Explanation", Content: jsonContent(&huma.Schema{OneOf: []*huma.Schema{s.schemaOf(Performance{}), s.schemaOf(Explanation{})}})}},
 	}
 	performance.Parameters = append(performance.Parameters, explainParams()...)
-	s.schemaOf(Explanation{})
 	s.written(route{method: "GET", path: portfolioPrefix + "/performance", action: access.ReadPortfolio, tag: tag, summary: "The figures of a period, as the evaluate command gives them"}, performance, s.servePerformance)
 	typed(s, route{method: "GET", path: portfolioPrefix + "/history", action: access.ReadPortfolio, tag: tag, summary: "The daily series"}, http.StatusOK, s.history)
 	typed(s, route{method: "GET", path: portfolioPrefix + "/allocation", action: access.ReadPortfolio, tag: tag, summary: "How the value is spread"}, http.StatusOK, s.allocation)
-	typed(s, route{method: "GET", path: portfolioPrefix + "/holdings/{instrument}", action: access.ReadPortfolio, tag: tag, summary: "A holding with its lots"}, http.StatusOK, s.holding)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/holdings/{instrument}", action: access.ReadPortfolio, tag: tag, summary: "A holding with its lots, also one that is closed"}, http.StatusOK, s.holding)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/holdings/{instrument}/prices", action: access.ReadPortfolio, tag: tag, summary: "A holding's daily closes and trades, raw and as drawn across splits"}, http.StatusOK, s.holdingPrices)
 }
 
 func dateParam(name, description string) *huma.Param {
@@ -274,48 +267,6 @@ func (s *Server) valued(ctx context.Context, portfolio ledger.PortfolioID) (live
 	}
 	book, err := s.journal.Book(ctx, c.owner(), portfolio, now.Held.Portfolio.Sequence)
 	return now, book, err
-}
-
-func (s *Server) holding(ctx context.Context, in *holdingInput) (*answer[HoldingDetail], error) {
-	id := market.InstrumentID(in.Instrument)
-	now, book, err := s.valued(ctx, ledger.PortfolioID(in.ID))
-	if err != nil {
-		return nil, err
-	}
-	at := slices.IndexFunc(now.Document.Holdings, func(h event.Holding) bool { return h.InstrumentID == id })
-	if at < 0 {
-		return nil, fault.New(fault.NotFound, "The portfolio doesn't hold this instrument.")
-	}
-	out := HoldingDetail{Lots: []Lot{}, Activities: []Activity{}, Instrument: instrumentOf(book.Instruments[id])}
-	if err := json.Unmarshal(now.Document.Holdings[at].AppendJSON(nil), &out.Holding); err != nil {
-		return nil, fmt.Errorf("read holding: %w", err)
-	}
-	accounts := make(map[ledger.AccountID]ledger.Account, len(book.Accounts))
-	for _, a := range book.Accounts {
-		accounts[a.ID] = a
-	}
-	var position figures.Position
-	for _, p := range now.Valuation.Positions {
-		if p.Instrument == id {
-			position = p
-		}
-	}
-	out.AverageCost, out.Cost, out.FXEffectBase = maybe(position.AverageCost), maybe(position.Cost), maybe(position.FXEffectBase)
-	out.FeesBase, out.TaxesBase = maybe(position.FeesBase), maybe(position.TaxesBase)
-	rate := rateOf(now.Valuation, position.Currency)
-	for _, lot := range now.Held.Holdings.Lots(id) {
-		value := money.Known(lot.Quantity).Mul(position.Price).Mul(rate)
-		out.Lots = append(out.Lots, Lot{
-			ID: string(lot.ID), Opened: lot.Opened.String(), AccountID: string(lot.Account), AccountName: accounts[lot.Account].Name, Quantity: lot.Quantity.String(),
-			UnitCost: maybe(lot.UnitCost), Cost: maybe(lot.Cost), CostBase: maybe(lot.CostBase), ValueBase: maybe(value), UnrealisedBase: maybe(value.Sub(lot.CostBase)),
-		})
-	}
-	for _, a := range slices.Backward(book.Activities) {
-		if a.Instrument == id || a.ToInstrument == id {
-			out.Activities = append(out.Activities, activityOf(a, accounts, book.Instruments))
-		}
-	}
-	return &answer[HoldingDetail]{out}, nil
 }
 
 // rateOf is base units for 1 unit of a currency within a valuation.

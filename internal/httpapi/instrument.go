@@ -100,7 +100,7 @@ func (s *Server) readBars(ctx context.Context, in *barsInput) (*answer[Bars], er
 	if err != nil {
 		return nil, err
 	}
-	out := Bars{InstrumentID: in.ID, Currency: string(i.Currency), Bars: [][]string{}, Splits: []Split{}}
+	out := Bars{InstrumentID: in.ID, Currency: string(i.Currency), Bars: [][]string{}}
 	first, _ := slices.BinarySearch(series.Dates, from) // not from−1: there is no day before NoDate
 	for k := first; k < series.Len() && series.Dates[k] <= to; k++ {
 		out.Bars = append(out.Bars, []string{series.Dates[k].String(), series.Close(k).String()})

@@ -22,6 +22,7 @@ type LotFigures struct {
 	LotScope   string        `json:"lot_scope" enum:"account,portfolio"`
 	Current    bool          `json:"current" doc:"The portfolio's own"`
 	Reason     *string       `json:"reason" doc:"Why it can't be worked out: the activity that is in the way"`
+	ActivityID *string       `json:"activity_id" doc:"Of that activity"`
 	Realised   *string       `json:"realised"`
 	Unrealised *string       `json:"unrealised"`
 	Cost       *string       `json:"cost"`
@@ -56,7 +57,7 @@ func (s *Server) lotMethods(ctx context.Context, in *historyInput) (*answer[LotM
 		item := LotFigures{LotMethod: string(one.Method), LotScope: string(one.Scope), Current: one.Current, Positions: []LotPosition{}}
 		if one.Reason != "" {
 			reason := sentence(one.Reason)
-			item.Reason = &reason
+			item.Reason, item.ActivityID = &reason, given(string(one.Hindrance))
 			out.Items = append(out.Items, item)
 			continue
 		}

@@ -91,7 +91,7 @@ func TestLotMethodIsChanged(t *testing.T) {
 		}
 	}
 	refused := h.ask("ann", "PATCH", annPortfolio, `{"lot_method":"specific"}`).problem(http.StatusUnprocessableEntity, "invalid")
-	if refused.Errors[0].Location != "lot_method" || refused.Errors[0].Message != "The sale of WRLD on 2026-01-04 names no lots." {
+	if refused.Errors[0].Location != "lot_method" || refused.Errors[0].Message != "The sale of WRLD on 2026-01-04 names no lots." || refused.Errors[0].ActivityID != ids[2] {
 		t.Fatalf("%+v", refused)
 	}
 	asked := h.ask("ann", "GET", annPortfolio+"/performance?lot_method=specific", "").problem(http.StatusUnprocessableEntity, "invalid")
@@ -109,6 +109,9 @@ func TestLotMethodIsChanged(t *testing.T) {
 		}
 		if (item.LotMethod == "specific") != (item.Reason != nil) || item.Reason != nil && (*item.Reason != refused.Errors[0].Message || item.Profit != nil || len(item.Positions) != 0) {
 			t.Errorf("%+v", item)
+		}
+		if item.Reason != nil && *item.ActivityID != ids[2] || item.Reason == nil && item.ActivityID != nil {
+			t.Errorf("the activity that is in the way: %+v", item)
 		}
 		if item.Reason == nil && (len(item.Positions) != 1 || item.Positions[0].Quantity != "15" || *item.Positions[0].CostBase != *item.Cost) {
 			t.Errorf("%+v", item)

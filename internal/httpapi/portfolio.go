@@ -210,7 +210,11 @@ func lotsFit(book *ledger.Book, method ledger.LotMethod, scope ledger.LotScope, 
 	if otherMethod {
 		field = "lot_method"
 	}
-	return fault.At(field, "%s", refused.Message)
+	hindered := &hindered{fault: fault.At(field, "%s", refused.Message)}
+	for _, place := range refused.Places {
+		hindered.activity = ledger.ActivityID(place.Location)
+	}
+	return hindered
 }
 
 // change sets what the request names.

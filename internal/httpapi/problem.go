@@ -14,6 +14,7 @@ import (
 
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
 )
 
 // statusOf is the only table from kinds of error to HTTP.
@@ -44,6 +45,8 @@ const (
 type Place struct {
 	Location string `json:"location" doc:"Where, such as activities[3].quantity"`
 	Message  string `json:"message" doc:"A sentence to show"`
+
+	ActivityID string `json:"activity_id,omitempty" doc:"Where a recorded activity is in the way: which"`
 }
 
 // Problem is every error answer (RFC 9457).
@@ -100,6 +103,15 @@ type ambiguous struct {
 func (e *ambiguous) Error() string { return e.fault.Error() }
 func (e *ambiguous) Unwrap() error { return e.fault }
 
+// hindered is a refusal of one field because of a recorded activity.
+type hindered struct {
+	fault    *fault.Error
+	activity ledger.ActivityID
+}
+
+func (e *hindered) Error() string { return e.fault.Error() }
+func (e *hindered) Unwrap() error { return e.fault }
+
 // problemOf turns any error into what is answered. What has no kind is logged in full and answered blandly.
 func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
@@ -137,6 +149,9 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	}
 	if e, ok := errors.AsType[*ambiguous](err); ok {
 		p.Candidates, p.Existing = e.candidates, e.existing
+	}
+	if e, ok := errors.AsType[*hindered](err); ok {
+		p.Errors[0].ActivityID = string(e.activity)
 	}
 	return p.with(ctx)
 }

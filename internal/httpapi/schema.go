@@ -186,18 +186,17 @@ type Instruments struct {
 	Items []Instrument `json:"items" nullable:"false"`
 }
 
-// Split is a split within a list of bars.
+// Split is a split that prices are divided by.
 type Split struct {
 	Date  string `json:"date"`
 	Ratio string `json:"ratio" doc:"new:old, such as 2:1"`
 }
 
-// Bars are an instrument's daily closes as they were traded, never adjusted.
+// Bars are an instrument's daily closes as they were traded, never adjusted for splits.
 type Bars struct {
 	InstrumentID string     `json:"instrument_id"`
 	Currency     string     `json:"currency"`
-	Bars         [][]string `json:"bars" nullable:"false" doc:"Pairs of date and close"`
-	Splits       []Split    `json:"splits" nullable:"false"`
+	Bars         [][]string `json:"bars" nullable:"false" doc:"Pairs of date and close as traded; a holding's prices are adjusted for splits, too"`
 }
 
 // HeldBack is a price that waits for confirmation.
@@ -306,7 +305,7 @@ type PortfolioDelta struct {
 	Cash             string         `json:"cash"`
 	DayChange        *string        `json:"day_change"`
 	DayChangePercent *string        `json:"day_change_percent"`
-	State            string         `json:"state"`
+	State            string         `json:"state" enum:"live,delayed,closed,nav,manual,fallback,stale,quarantined,none"`
 	StaleShare       string         `json:"stale_share"`
 	AsOf             time.Time      `json:"as_of"`
 	Holdings         []Holding      `json:"holdings" nullable:"false" doc:"The ones that changed, whole. Weights of the others follow: value_base / value to 8 decimals half to even, null where value is not above 0"`
@@ -319,7 +318,7 @@ type PortfolioDelta struct {
 type StreamStatus struct {
 	ID         string    `json:"id"`
 	Connection string    `json:"connection" enum:"live,delayed,stale,closed,simulated"`
-	State      string    `json:"state"`
+	State      string    `json:"state" enum:"live,delayed,closed,nav,manual,fallback,stale,quarantined,none"`
 	StaleShare string    `json:"stale_share"`
 	AsOf       time.Time `json:"as_of"`
 	Detail     string    `json:"detail"`

@@ -2,33 +2,6 @@ package httpapi
 
 import "time"
 
-// Lot is what is left of one acquisition.
-type Lot struct {
-	ID             string  `json:"id"`
-	Opened         string  `json:"opened"`
-	AccountID      string  `json:"account_id"`
-	AccountName    string  `json:"account_name"`
-	Quantity       string  `json:"quantity"`
-	UnitCost       *string `json:"unit_cost"`
-	Cost           *string `json:"cost"`
-	CostBase       *string `json:"cost_base"`
-	ValueBase      *string `json:"value_base"`
-	UnrealisedBase *string `json:"unrealised_base"`
-}
-
-// HoldingDetail is one holding with its lots and what happened to it.
-type HoldingDetail struct {
-	Holding      Holding    `json:"holding"`
-	AverageCost  *string    `json:"average_cost"`
-	Cost         *string    `json:"cost"`
-	FXEffectBase *string    `json:"fx_effect_base"`
-	FeesBase     *string    `json:"fees_base"`
-	TaxesBase    *string    `json:"taxes_base"`
-	Lots         []Lot      `json:"lots" nullable:"false"`
-	Activities   []Activity `json:"activities" nullable:"false"`
-	Instrument   Instrument `json:"instrument"`
-}
-
 // FigurePeriod is the days that figures are of.
 type FigurePeriod struct {
 	From string `json:"from"`

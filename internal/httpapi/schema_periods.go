@@ -1,5 +1,7 @@
 package httpapi
 
+import "github.com/danielgtaylor/huma/v2"
+
 // FigureDays is the days that figures are of, both whole.
 type FigureDays struct {
 	From string `json:"from"`
@@ -119,6 +121,15 @@ type PeriodReturns struct {
 	WorstMonth *MonthReturn     `json:"worst_month"`
 	Drawdowns  []DrawdownPeriod `json:"drawdowns" nullable:"false" doc:"The deepest ten, deepest first"`
 	Problems   []Trouble        `json:"problems" nullable:"false"`
+}
+
+// TransformSchema says in the description that the extremes may be null: tags can't say it of objects.
+func (PeriodReturns) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	for _, name := range []string{"best_day", "worst_day", "best_month", "worst_month"} {
+		described := s.Properties[name]
+		s.Properties[name] = &huma.Schema{Description: described.Description, AnyOf: []*huma.Schema{{Ref: described.Ref}, {Type: "null"}}}
+	}
+	return s
 }
 
 // ProfitParts is where a profit came from: price + currency + income − costs = profit, to the last digit.

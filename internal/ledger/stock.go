@@ -439,7 +439,7 @@ func Shorts(book Book) []market.InstrumentID {
 
 // CheckLots sees whether a book can be worked out by a method and a scope: under Specific every disposal and transfer has to name its lots, and
 // positions that all accounts share may be shorter than one of them. The error is fault.Invalid and says which activity of which
-// day stands in the way.
+// day stands in the way; its place is that activity's id.
 func CheckLots(book Book, method LotMethod, scope LotScope) error {
 	book.Portfolio.AllowShort, book.Portfolio.LotMethod, book.Portfolio.LotScope = true, method, scope
 	s := newStock(book)
@@ -449,7 +449,7 @@ func CheckLots(book Book, method LotMethod, scope LotScope) error {
 			continue
 		}
 		if bad := s.take(a); bad != nil {
-			return fault.New(fault.Invalid, "%s", bad.text)
+			return fault.At(string(a.ID), "%s", bad.text)
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ export class Fault extends Error {
   readonly status: number;
   readonly requestId: string | null;
   /** What is wrong with which field; location as the server names it, e.g. "activities[0].quantity". */
-  readonly fields: { location: string; message: string }[];
+  readonly fields: { location: string; message: string; activityId: string | null }[];
   readonly candidates: Instrument[];
   /** What exists already, where a creation was refused for it. */
   readonly existing: Instrument | null;
@@ -64,6 +64,7 @@ export class Fault extends Error {
     this.fields = (problem?.errors ?? []).map((error) => ({
       location: error.location ?? '',
       message: error.message,
+      activityId: error.activity_id ?? null,
     }));
     this.candidates = problem?.candidates ?? [];
     this.existing = problem?.existing ?? null;
@@ -76,6 +77,11 @@ export class Fault extends Error {
       ({ location }) => location === name || location.endsWith(`.${name}`) || location.endsWith(`/${name}`),
     );
     return hit?.message ?? null;
+  }
+
+  /** The recorded activity that is in the way, where one is. */
+  get activityId(): string | null {
+    return this.fields.find(({ activityId }) => activityId !== null)?.activityId ?? null;
   }
 
   /** Messages of errors that belong to none of these fields, so that no complaint is lost. */

@@ -51,6 +51,11 @@ async function result<T>(call: Promise<Outcome<T>>, watchSession = true): Promis
   throw new Fault(response.status, problem, Number.isFinite(retry) && retry > 0 ? retry : null);
 }
 
+/** Where one route has several answers and this is none that was asked for. */
+function otherShape(): never {
+  throw new Fault(500, null);
+}
+
 function limits(signal?: AbortSignal): { signal: AbortSignal } {
   const deadline = AbortSignal.timeout(callMillisecondsMax);
   return { signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
@@ -100,6 +105,13 @@ export const portfolios = {
     result(
       client.GET('/api/v1/portfolios/{id}', {
         params: { path: { id }, query: { sequence } },
+        ...limits(signal),
+      }),
+    ),
+  prices: (id: string, instrument: string, query: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/holdings/{instrument}/prices', {
+        params: { path: { id, instrument }, query },
         ...limits(signal),
       }),
     ),
@@ -179,25 +191,30 @@ const csv = {
   headers: { 'Content-Type': 'text/csv; charset=utf-8' },
 };
 
+const imported = (
+  id: string,
+  text: string,
+  query: { dry_run?: boolean },
+  header: { 'Idempotency-Key'?: string },
+) =>
+  result(
+    client.POST('/api/v1/portfolios/{id}/imports', {
+      params: { path: { id }, query: { format: 'folioscope-csv', ...query }, header },
+      body: text,
+      ...csv,
+      ...limits(),
+    }),
+  );
+
 export const imports = {
-  preview: (id: string, text: string) =>
-    result(
-      client.POST('/api/v1/portfolios/{id}/imports', {
-        params: { path: { id }, query: { format: 'folioscope-csv', dry_run: true } },
-        body: text,
-        ...csv,
-        ...limits(),
-      }),
-    ) as Promise<t.ImportPreview>,
-  confirm: (id: string, text: string, key: string) =>
-    result(
-      client.POST('/api/v1/portfolios/{id}/imports', {
-        params: { path: { id }, query: { format: 'folioscope-csv' }, header: once(key) },
-        body: text,
-        ...csv,
-        ...limits(),
-      }),
-    ) as Promise<t.ImportResult>,
+  preview: async (id: string, text: string): Promise<t.ImportPreview> => {
+    const answer = await imported(id, text, { dry_run: true }, {});
+    return 'preview' in answer ? answer : otherShape();
+  },
+  confirm: async (id: string, text: string, key: string): Promise<t.ImportResult> => {
+    const answer = await imported(id, text, {}, once(key));
+    return 'added' in answer ? answer : otherShape();
+  },
 };
 
 export interface Period {
@@ -210,19 +227,26 @@ export interface LotRules {
   lot_scope?: t.LotScope;
 }
 
+/** One route has two answers: the figures, or how one of them came about. */
+const performance = (
+  id: string,
+  query: Period & LotRules & { explain?: string; path?: string; skip?: number },
+  signal?: AbortSignal,
+) =>
+  result(
+    client.GET('/api/v1/portfolios/{id}/performance', { params: { path: { id }, query }, ...limits(signal) }),
+  );
+
 export const figures = {
   /** How a figure of the performance came about; `path` ("0.3.1") opens a step deeper. */
-  explain: (
+  explain: async (
     id: string,
     query: Period & LotRules & { explain: string; path?: string; skip?: number },
     signal?: AbortSignal,
-  ) =>
-    result(
-      client.GET('/api/v1/portfolios/{id}/performance', {
-        params: { path: { id }, query },
-        ...limits(signal),
-      }),
-    ) as unknown as Promise<t.Explanation>,
+  ): Promise<t.Explanation> => {
+    const answer = await performance(id, query, signal);
+    return 'trail' in answer ? answer : otherShape();
+  },
   lotMethods: (id: string, query: Period, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}/lot-methods', {
@@ -237,7 +261,7 @@ export const figures = {
   returns: (id: string, query: Period, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}/returns', { params: { path: { id }, query }, ...limits(signal) }),
-    ) as Promise<t.PeriodReturns>,
+    ),
   contribution: (id: string, query: Period, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}/contribution', {
@@ -253,13 +277,10 @@ export const figures = {
     result(
       client.GET('/api/v1/portfolios/{id}/benchmark', { params: { path: { id }, query }, ...limits(signal) }),
     ),
-  performance: (id: string, period: Period, signal?: AbortSignal) =>
-    result(
-      client.GET('/api/v1/portfolios/{id}/performance', {
-        params: { path: { id }, query: period },
-        ...limits(signal),
-      }),
-    ),
+  performance: async (id: string, period: Period, signal?: AbortSignal): Promise<t.Performance> => {
+    const answer = await performance(id, period, signal);
+    return 'totals' in answer ? answer : otherShape();
+  },
   history: (id: string, period: Period, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}/history', {
@@ -283,13 +304,6 @@ export const instruments = {
     result(
       client.GET('/api/v1/instruments', {
         params: { query: { q, limit: 12 } },
-        ...limits(signal),
-      }),
-    ),
-  bars: (id: string, period: Period, signal?: AbortSignal) =>
-    result(
-      client.GET('/api/v1/instruments/{id}/bars', {
-        params: { path: { id }, query: period },
         ...limits(signal),
       }),
     ),

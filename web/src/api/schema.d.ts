@@ -377,8 +377,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A holding with its lots */
+        /** A holding with its lots, also one that is closed */
         get: operations["get-portfolios-id-holdings-instrument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/holdings/{instrument}/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A holding's daily closes and trades, raw and as drawn across splits */
+        get: operations["get-portfolios-id-holdings-instrument-prices"];
         put?: never;
         post?: never;
         delete?: never;
@@ -702,11 +719,10 @@ export interface components {
             activities: components["schemas"]["ActivityFields"][];
         };
         Bars: {
-            /** @description Pairs of date and close */
+            /** @description Pairs of date and close as traded; a holding's prices are adjusted for splits, too */
             bars: (string[] | null)[];
             currency: string;
             instrument_id: string;
-            splits: components["schemas"]["Split"][];
         };
         BenchmarkComparison: {
             alpha: string | null;
@@ -968,10 +984,40 @@ export interface components {
             cost: string | null;
             fees_base: string | null;
             fx_effect_base: string | null;
+            /** @description Of a closed one quantity, value and cost are 0; what it brought stays */
             holding: components["schemas"]["Holding"];
             instrument: components["schemas"]["Instrument"];
             lots: components["schemas"]["Lot"][];
             taxes_base: string | null;
+        };
+        HoldingPrice: {
+            /** @description Divided by the ratio of every later split, for drawing only */
+            adjusted: string;
+            /** @description As traded: every figure is worked out from it */
+            close: string;
+            date: string;
+        };
+        HoldingPrices: {
+            currency: string;
+            instrument_id: string;
+            prices: components["schemas"]["HoldingPrice"][];
+            /** @description The portfolio's own, up to today */
+            splits: components["schemas"]["Split"][];
+            /** @description All there are, up to today */
+            trades: components["schemas"]["HoldingTrade"][];
+        };
+        HoldingTrade: {
+            activity_id: string;
+            /** @description Divided by it */
+            adjusted_price: string | null;
+            /** @description Multiplied by the ratio of every later split, for drawing only */
+            adjusted_quantity: string | null;
+            currency: string;
+            date: string;
+            price: string | null;
+            quantity: string | null;
+            /** @enum {string} */
+            type: "buy" | "sell";
         };
         ImportError: {
             column: string;
@@ -1124,6 +1170,8 @@ export interface components {
             quantity: string;
         };
         LotFigures: {
+            /** @description Of that activity */
+            activity_id: string | null;
             cost: string | null;
             /** @description The portfolio's own */
             current: boolean;
@@ -1201,8 +1249,8 @@ export interface components {
         };
         PeriodReturns: {
             /** @description Of days on which something held has a price of its own */
-            best_day: components["schemas"]["DayReturn"];
-            best_month: components["schemas"]["MonthReturn"];
+            best_day: components["schemas"]["DayReturn"] | null;
+            best_month: components["schemas"]["MonthReturn"] | null;
             /** @description The deepest ten, deepest first */
             drawdowns: components["schemas"]["DrawdownPeriod"][];
             /** @description They chain to the years, and these to the period's twr */
@@ -1210,11 +1258,13 @@ export interface components {
             period: components["schemas"]["FigureDays"];
             problems: components["schemas"]["Trouble"][];
             rolling: components["schemas"]["Rolling"][];
-            worst_day: components["schemas"]["DayReturn"];
-            worst_month: components["schemas"]["MonthReturn"];
+            worst_day: components["schemas"]["DayReturn"] | null;
+            worst_month: components["schemas"]["MonthReturn"] | null;
             years: components["schemas"]["YearReturn"][];
         };
         Place: {
+            /** @description Where a recorded activity is in the way: which */
+            activity_id?: string;
             /** @description Where, such as activities[3].quantity */
             location: string;
             /** @description A sentence to show */
@@ -1257,7 +1307,8 @@ export interface components {
             /** Format: int64 */
             sequence: number;
             stale_share: string;
-            state: string;
+            /** @enum {string} */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
             value: string | null;
         };
         PortfolioDocument: {
@@ -1438,7 +1489,8 @@ export interface components {
             detail: string;
             id: string;
             stale_share: string;
-            state: string;
+            /** @enum {string} */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
         };
         Totals: {
             cash: string | null;
@@ -2509,6 +2561,43 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-holdings-instrument-prices": {
+        parameters: {
+            query?: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldingPrices"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-portfolios-id-imports": {
         parameters: {
             query: {
@@ -2665,7 +2754,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Performance"];
+                    "application/json": components["schemas"]["Performance"] | components["schemas"]["Explanation"];
                 };
             };
             /** @description Problem */

@@ -1,6 +1,6 @@
 /**
- * The shapes of the API under the names the dashboard uses. They come from openapi.json (`npm run generate`);
- * only what JSON schema can't say is narrowed here. Amounts, quantities, prices and rates are decimal
+ * The shapes of the API under the names the dashboard uses. They come from openapi.json (`npm run generate`),
+ * every one of them. Amounts, quantities, prices and rates are decimal
  * strings; `*_percent` are percent points, `weight` and `share` fractions; unknown is null.
  */
 import type { components } from './schema';
@@ -29,40 +29,23 @@ export type Rate = Schemas['Rate'];
 export type Problem = Schemas['Trouble'];
 /** What one portfolio is worth now and why; also the payload of the stream's `snapshot`. */
 export type PortfolioDocument = Schemas['PortfolioDocument'];
-export type PortfolioDelta = Omit<Schemas['PortfolioDelta'], 'state'> & { state: DataState };
-export type StreamStatus = Omit<Schemas['StreamStatus'], 'state'> & { state: DataState };
+export type PortfolioDelta = Schemas['PortfolioDelta'];
+export type StreamStatus = Schemas['StreamStatus'];
 
-export type ActivityType =
-  | 'buy'
-  | 'sell'
-  | 'deliver_in'
-  | 'deliver_out'
-  | 'transfer'
-  | 'deposit'
-  | 'withdrawal'
-  | 'dividend'
-  | 'interest'
-  | 'fee'
-  | 'tax'
-  | 'cash_transfer'
-  | 'split'
-  | 'spin_off'
-  | 'merger'
-  | 'return_of_capital'
-  | 'rename'
-  | 'write_off';
 /** `type` may be one that a later server knows and this dashboard doesn't. */
 export type Activity = Schemas['Activity'];
 /** What a person enters; fields a type does not need are left out. */
 export type ActivityInput = Schemas['ActivityFields'];
+export type ActivityType = ActivityInput['type'];
 export type ActivityPage = Schemas['ActivityPage'];
 
 export type Instrument = Schemas['Instrument'];
 export type InstrumentInput = Schemas['CreateInstrumentInputBody'];
 export type Lot = Schemas['Lot'];
 export type HoldingDetail = Schemas['HoldingDetail'];
-/** Pairs of day and close as traded; JSON schema only knows them as lists of text. */
-export type Bars = Omit<Schemas['Bars'], 'bars'> & { bars: [Day, Decimal][] };
+/** Closes as traded and as drawn across splits, with the trades in both units. */
+export type HoldingPrices = Schemas['HoldingPrices'];
+export type HoldingPrice = Schemas['HoldingPrice'];
 
 export type ImportError = Schemas['ImportError'];
 export type ImportRow = Schemas['ImportRow'];
@@ -92,10 +75,7 @@ export type LotMethodPosition = LotMethodFigures['positions'][number];
 /** Dividends and interest of a period; yields are fractions. */
 export type Income = Schemas['Income'];
 /** Returns by month and year, rolling, best and worst, and the falls; fractions all. */
-export type PeriodReturns = Omit<Schemas['PeriodReturns'], Extreme> & {
-  [E in Extreme]: Schemas['PeriodReturns'][E] | null;
-};
-type Extreme = 'best_day' | 'worst_day' | 'best_month' | 'worst_month';
+export type PeriodReturns = Schemas['PeriodReturns'];
 /** What each holding did for the period's result. */
 export type ContributionsOfPeriod = Schemas['PeriodContribution'];
 export type ContributionItem = ContributionsOfPeriod['items'][number];

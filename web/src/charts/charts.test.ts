@@ -4,7 +4,7 @@ import { withAlpha } from './colours';
 import { ledgerBars } from './day-ledger';
 import Donut from './Donut.svelte';
 import { donutArcs, gapDegrees } from './donut';
-import { barOf, inTodaysShares, roomForLabels, splitFactor, tradeMarks } from './marks';
+import { barOf, roomForLabels, tradeMarks } from './marks';
 import { labelsBesideTags } from './plot';
 import { axisMoney, changePercent, emptyDays, extent, linePoints, returnPoints } from './series';
 import { sparkPath } from './sparkline';
@@ -214,31 +214,6 @@ describe('day ledger', () => {
 describe('price marks', () => {
   const times = ['2026-01-02', '2026-01-05', '2026-01-06'];
 
-  it.each([
-    ['2:1', 2],
-    ['1:10', 0.1],
-    ['3/2', 1.5],
-    ['two', null],
-    ['0:1', null],
-  ])('reads a split of %s as %s', (ratio, factor) => {
-    expect(splitFactor(ratio)).toBe(factor);
-  });
-
-  it("shows prices before a split in today's shares", () => {
-    const bars: [string, string][] = [
-      ['2026-01-01', '100'],
-      ['2026-01-02', '120'],
-      ['2026-01-05', '12'],
-      ['2026-01-06', '6.5'],
-    ];
-    const splits = [
-      { date: '2026-01-06', ratio: '2:1' },
-      { date: '2026-01-05', ratio: '10:1' },
-    ];
-    expect(inTodaysShares(bars, splits).map(({ value }) => value)).toEqual([5, 6, 6, 6.5]);
-    expect(inTodaysShares(bars, []).map(({ value }) => value)).toEqual([100, 120, 12, 6.5]);
-  });
-
   it('puts a weekend on the bar before it and drops what is earlier than all bars', () => {
     expect(barOf(times, '2026-01-04')).toBe('2026-01-02');
     expect(barOf(times, '2026-01-05')).toBe('2026-01-05');
@@ -249,16 +224,16 @@ describe('price marks', () => {
 
   it('adds the trades of a day and side exactly', () => {
     const marks = tradeMarks(times, [
-      { date: '2026-01-05', side: 'buy', quantity: '0.1' },
-      { date: '2026-01-05', side: 'buy', quantity: '0.2' },
-      { date: '2026-01-05', side: 'sell', quantity: '1' },
-      { date: '2026-01-03', side: 'buy', quantity: null },
-      { date: '2025-12-31', side: 'buy', quantity: '9' },
+      { date: '2026-01-05', side: 'buy', quantity: '0.1', booked: '0.05' },
+      { date: '2026-01-05', side: 'buy', quantity: '0.2', booked: '0.1' },
+      { date: '2026-01-05', side: 'sell', quantity: '1', booked: '1' },
+      { date: '2026-01-03', side: 'buy', quantity: null, booked: null },
+      { date: '2025-12-31', side: 'buy', quantity: '9', booked: '9' },
     ]);
     expect(marks).toEqual([
-      { time: '2026-01-02', side: 'buy', quantity: null },
-      { time: '2026-01-05', side: 'buy', quantity: '0.3' },
-      { time: '2026-01-05', side: 'sell', quantity: '1' },
+      { time: '2026-01-02', side: 'buy', quantity: null, booked: null },
+      { time: '2026-01-05', side: 'buy', quantity: '0.3', booked: '0.15' },
+      { time: '2026-01-05', side: 'sell', quantity: '1', booked: '1' },
     ]);
   });
 

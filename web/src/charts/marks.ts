@@ -1,7 +1,11 @@
 /** Trades, dividends and splits placed on the days of a price line. */
 import { decimal } from '../format';
 
-export type Bar = [date: string, close: string];
+/** One day of the line, in today's shares. */
+export interface Close {
+  time: string;
+  value: number;
+}
 
 export interface Split {
   date: string;
@@ -12,7 +16,10 @@ export interface Split {
 export interface Trade {
   date: string;
   side: 'buy' | 'sell';
+  /** In today's shares, as the line is drawn. */
   quantity: string | null;
+  /** As it was booked, in the shares of its day. */
+  booked: string | null;
 }
 
 export interface TradeMark {
@@ -20,39 +27,7 @@ export interface TradeMark {
   side: 'buy' | 'sell';
   /** Sum of the day's trades of this side; null when one of them has none. */
   quantity: string | null;
-}
-
-/** New shares for one old; null when the ratio can't be read. */
-export function splitFactor(ratio: string): number | null {
-  const hit = /^\s*(\d+(?:\.\d+)?)\s*[:/]\s*(\d+(?:\.\d+)?)\s*$/.exec(ratio);
-  const after = Number(hit?.[1]);
-  const before = Number(hit?.[2]);
-  return after > 0 && before > 0 ? after / before : null;
-}
-
-/**
- * Closes in today's shares: what was quoted before a split is divided by its ratio, or the line would
- * fall by nine tenths on a day on which nothing was lost.
- */
-export function inTodaysShares(
-  bars: readonly Bar[],
-  splits: readonly Split[],
-): { time: string; value: number }[] {
-  const factors = splits
-    .map(({ date, ratio }) => ({ date, factor: splitFactor(ratio) ?? 1 }))
-    .sort((a, b) => (a.date < b.date ? 1 : -1));
-  let divisor = 1;
-  let next = 0;
-  const adjusted: { time: string; value: number }[] = [];
-  for (let index = bars.length - 1; index >= 0; index--) {
-    const [time, close] = bars[index] as Bar;
-    for (let split = factors[next]; split && time < split.date; split = factors[next]) {
-      divisor *= split.factor;
-      next += 1;
-    }
-    adjusted.push({ time, value: decimal.toNumber(close) / divisor });
-  }
-  return adjusted.reverse();
+  booked: string | null;
 }
 
 /** The bar a day belongs to: its own, else the last before it; null outside the bars. */
@@ -78,15 +53,17 @@ export function tradeMarks(times: readonly string[], trades: readonly Trade[]): 
     if (time === null) continue;
     const key = `${time} ${trade.side}`;
     const known = marks.get(key);
-    if (!known) marks.set(key, { time, side: trade.side, quantity: trade.quantity });
+    if (!known) marks.set(key, { time, side: trade.side, quantity: trade.quantity, booked: trade.booked });
     else {
-      known.quantity =
-        known.quantity === null || trade.quantity === null
-          ? null
-          : decimal.add(known.quantity, trade.quantity);
+      known.quantity = both(known.quantity, trade.quantity);
+      known.booked = both(known.booked, trade.booked);
     }
   }
   return [...marks.values()].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+}
+
+function both(a: string | null, b: string | null): string | null {
+  return a === null || b === null ? null : decimal.add(a, b);
 }
 
 /** Which of the labels, given their places from left to right, can be written without touching. */

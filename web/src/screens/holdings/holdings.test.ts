@@ -4,12 +4,11 @@ import type { Holding, HoldingDetail, Lot, PortfolioDocument } from '../../api';
 import { decimal } from '../../format';
 import { privacy } from '../../settings/privacy.svelte';
 import { holding, portfolio } from '../../test/samples';
-import { barPairs } from './bars';
 import { holdingsCsv } from './export';
 import HoldingsTable from './HoldingsTable.svelte';
 import { draftFrom, instrumentInput } from './instrument-draft';
 import { byAccount, lotTable } from './lots';
-import { priceRangeStart, tableBars } from './price-ranges';
+import { priceRangeStart, tableRows as priceRows } from './price-ranges';
 import { returnParts } from './return-parts';
 import { dayChange, matches, needsLook, noNewPrice, orderOf, tableRows } from './rows';
 import type { Row, View } from './rows';
@@ -381,18 +380,12 @@ describe('prices over time', () => {
     expect(priceRangeStart('max', '2026-11-23', '2024-01-05') < '1950-01-01').toBe(true);
   });
 
-  it('takes whole pairs only', () => {
-    expect(barPairs([['2026-01-01', '1'], null, ['2026-01-02']])).toEqual([['2026-01-01', '1']]);
-    expect(barPairs(null)).toEqual([]);
-  });
-
   it('lists the last day of each month of a long period', () => {
-    const bars = Array.from({ length: 60 }, (_, index): [string, string] => [
-      new Date(Date.UTC(2026, 0, 1 + index)).toISOString().slice(0, 10),
-      String(index),
-    ]);
-    expect(tableBars(bars).map(([date]) => date)).toEqual(['2026-03-01', '2026-02-28', '2026-01-31']);
-    expect(tableBars(bars.slice(0, 3))).toHaveLength(3);
+    const bars = Array.from({ length: 60 }, (_, index) => ({
+      date: new Date(Date.UTC(2026, 0, 1 + index)).toISOString().slice(0, 10),
+    }));
+    expect(priceRows(bars).map(({ date }) => date)).toEqual(['2026-03-01', '2026-02-28', '2026-01-31']);
+    expect(priceRows(bars.slice(0, 3))).toHaveLength(3);
   });
 });
 

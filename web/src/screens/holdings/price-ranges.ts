@@ -39,7 +39,9 @@ export function priceRangeStart(range: PriceRange, today: string, firstDay: stri
 /** Up to this many days every day is a row of the table; beyond it the last day of each month. */
 const dailyRowsMax = 45;
 
-export function tableBars<B extends readonly [string, string]>(bars: readonly B[]): B[] {
-  if (bars.length <= dailyRowsMax) return bars.toReversed();
-  return bars.filter(([date], index) => bars[index + 1]?.[0].slice(0, 7) !== date.slice(0, 7)).toReversed();
+export function tableRows<P extends { date: string }>(prices: readonly P[]): P[] {
+  if (prices.length <= dailyRowsMax) return prices.toReversed();
+  return prices
+    .filter(({ date }, index) => prices[index + 1]?.date.slice(0, 7) !== date.slice(0, 7))
+    .toReversed();
 }

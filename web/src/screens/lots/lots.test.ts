@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { LotMethodFigures, LotMethods } from '../../api';
-import { holdingsOf, lotsOf, saleNamed, sameProfit, scopesMatter } from './table';
+import { holdingsOf, lotsOf, sameProfit, scopesMatter } from './table';
 
 const figures = (changes: Partial<LotMethodFigures>): LotMethodFigures => ({
   lot_method: 'fifo',
   lot_scope: 'account',
   current: false,
   reason: null,
+  activity_id: null,
   realised: '10',
   unrealised: '20',
   cost: '100',
@@ -52,12 +53,5 @@ describe('lot methods', () => {
     expect(holdingsOf(methods(figures({}), figures({ lot_method: 'lifo' })))).toEqual([
       { id: 'nvda', name: 'Nvidia', symbol: 'NVDA' },
     ]);
-  });
-
-  it.each([
-    ['The sale of BRK.B on 2026-03-01 names no lots.', { symbol: 'BRK.B', day: '2026-03-01' }],
-    ['something else', null],
-  ])('finds the sale in %j', (text, sale) => {
-    expect(saleNamed(text)).toEqual(sale);
   });
 });

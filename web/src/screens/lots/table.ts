@@ -54,9 +54,3 @@ export function scopesMatter({ items }: LotMethods): boolean {
     );
   });
 }
-
-/** The disposal that a refusal names ("The sale of NVDA on 2026-03-01 names no lots."). */
-export function saleNamed(text: string): { symbol: string; day: string } | null {
-  const hit = /\bof (\S+) on (\d{4}-\d{2}-\d{2})/.exec(text);
-  return hit?.[1] && hit[2] ? { symbol: hit[1], day: hit[2] } : null;
-}
