@@ -87,7 +87,7 @@ func readCase(in io.Reader) (string, error) {
 // What is longer is collected as usual.
 const (
 	ordinaryCaseBytesMax = 12 << 20 // what 100,000 activities take
-	memoryBytesUsual     = 128 << 20
+	memoryBytesUsual     = 144 << 20
 )
 
 // collectLate gives what sets memory back to how it was.

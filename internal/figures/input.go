@@ -341,7 +341,9 @@ func (in *Input) readValuations(v *value) error {
 const activityBytesUsual = 100
 
 func (in *Input) readActivities(v *value) error {
-	ids := make(map[ledger.ActivityID]struct{}, min(len(v.raw)/activityBytesUsual, ledger.ActivitiesMax))
+	usual := min(len(v.raw)/activityBytesUsual, ledger.ActivitiesMax)
+	ids := make(map[ledger.ActivityID]struct{}, usual)
+	in.entries = make([]entry, 0, usual)
 	r := activityReader{}
 	return v.list(func(v *value) error {
 		if len(in.entries) >= ledger.ActivitiesMax {

@@ -32,7 +32,7 @@ func (o *Output) AppendJSON(dst []byte) ([]byte, error) {
 
 // bytesUsual is about how long the answer gets.
 func (o *Output) bytesUsual() int {
-	const all, position, lot, disposal, match, day = 4096, 700, 160, 260, 120, 180
+	const all, position, lot, disposal, match, day = 8192, 600, 130, 210, 80, 170
 	size := all + position*len(o.Positions) + disposal*len(o.Disposals) + day*len(o.Series)
 	for i := range o.Positions {
 		size += lot * len(o.Positions[i].Lots)

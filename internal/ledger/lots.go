@@ -79,8 +79,7 @@ type Lots struct {
 	pool     Carried // of all lots together, under Average only
 	order    order
 	taken    []Taken // what Take gave last, to be used again
-	front    []Lot   // what lots is a part of, after insert made room before them
-	room     int     // how much of it is left
+	front    []Lot   // what lots is a part of, where insert made it
 }
 
 // NewLots is an empty position whose disposals take lots by a method.
@@ -117,23 +116,39 @@ func (l *Lots) Open(lot Lot) {
 }
 
 // insert puts a lot at a place. Lots that are moved here newest first all come to the front, so there is kept room too: tens of
-// thousands of them must not take the square of that.
+// thousands of them must not take the square of that. What lots that were taken leave before the others is used again.
 func (l *Lots) insert(at int, lot Lot) {
-	n := len(l.lots)
+	n, room := len(l.lots), l.roomBefore()
 	if at > n/2 || n == 0 {
+		if n == cap(l.lots) {
+			if room <= n/2 {
+				l.front = make([]Lot, n, 2*n+roomLeast)
+			}
+			l.lots = l.front[:copy(l.front[:n], l.lots)]
+		}
 		l.lots = slices.Insert(l.lots, at, lot)
 		return
 	}
-	const roomLeast = 8
-	if l.room == 0 || &l.front[l.room] != &l.lots[0] { // the lots have moved on since
-		l.room = n/2 + roomLeast
-		l.front = make([]Lot, l.room+n, l.room+n+roomLeast)
-		copy(l.front[l.room:], l.lots)
+	if room == 0 {
+		room = n/2 + roomLeast
+		l.front = make([]Lot, room+n, room+n+roomLeast)
+		copy(l.front[room:], l.lots)
 	}
-	l.room--
-	l.lots = l.front[l.room : l.room+n+1]
+	l.lots = l.front[room-1 : room+n]
 	copy(l.lots[:at], l.lots[1:at+1])
 	l.lots[at] = lot
+}
+
+// roomLeast is how many lots there is room for at least, where some is made.
+const roomLeast = 8
+
+// roomBefore is how many places are free before the lots, in what they are a part of.
+func (l *Lots) roomBefore() int {
+	room := cap(l.front) - cap(l.lots) // both end where it ends
+	if len(l.lots) == 0 || room <= 0 || &l.front[:room+1][room] != &l.lots[0] {
+		return 0
+	}
+	return room
 }
 
 // older orders lots by opening date, then by entry.
