@@ -31,6 +31,10 @@ const (
 	CreateInstrument Action = "instrument.create"
 	ListUsers        Action = "user.list"
 	InviteUser       Action = "user.invite"
+
+	RefreshInstrument Action = "instrument.refresh"
+	ReadQuarantine    Action = "quarantine.read" // prices that were held back
+	DecideQuarantine  Action = "quarantine.decide"
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.
@@ -92,6 +96,10 @@ var rules = map[Action]rule{
 	CreateInstrument: {signedIn, editors},
 	ListUsers:        {signedIn, admins},
 	InviteUser:       {signedIn, admins},
+
+	RefreshInstrument: {signedIn, everybody},
+	ReadQuarantine:    {signedIn, admins},
+	DecideQuarantine:  {signedIn, admins},
 }
 
 // May decides.

@@ -15,19 +15,19 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {
 			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument},
+			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
 		},
 		identity.RoleAdviser: {
 			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument},
+			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
 		},
 		identity.RoleAuditor: {
 			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments},
+			foreign: []Action{SignOut, ReadSelf, ReadInstruments, RefreshInstrument},
 		},
 		identity.RoleAdmin: {
 			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, ListUsers, InviteUser},
+			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine},
 		},
 		"root": {},
 	}

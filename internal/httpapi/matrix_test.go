@@ -180,6 +180,9 @@ GET /api/v1/instruments/{id}
 GET /api/v1/instruments/{id}/bars
 GET /api/v1/admin/users
 POST /api/v1/admin/invitations
+GET /api/v1/admin/quarantine
+POST /api/v1/admin/quarantine/{id}
+POST /api/v1/instruments/{id}/refresh
 POST /api/v1/invitations/accept`
 	for line := range strings.SplitSeq(contract, "\n") {
 		if !slices.ContainsFunc(h.server.routes, func(rt *route) bool { return rt.pattern() == line }) {

@@ -32,6 +32,7 @@ type Options struct {
 	Journal  Journal
 	Live     Live
 	Importer Importer
+	Prices   Prices // nil: its routes answer 503
 
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
@@ -129,6 +130,7 @@ func (s *Server) addRoutes() {
 	s.addPeriodRoutes()
 	s.addInstrumentRoutes()
 	s.addAdminRoutes()
+	s.addPriceRoutes()
 	s.addStreamRoute()
 	s.addDescriptionRoutes()
 }

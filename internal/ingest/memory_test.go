@@ -177,6 +177,10 @@ func (m *memory) hold(before, next market.Mark) {
 	}
 	for n := range m.held {
 		if h := &m.held[n]; h.Instrument == next.Instrument && h.State == HeldWaiting {
+			if is != nil && is.Source == h.Source && SamePrice(is.Price, h.Price) {
+				h.Price, h.ObservedAt, h.MarketTime, h.LastPrice, h.Reason = is.Price, is.ObservedAt, is.MarketTime, next.Price, is.Reason
+				return
+			}
 			h.State, h.DecidedAt = HeldEnded, next.ObservedAt
 			if is == nil {
 				price := next.Price

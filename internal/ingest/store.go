@@ -20,7 +20,8 @@ type Store interface {
 	Marks(ctx context.Context, after int64) ([]market.Mark, int64, error)
 	// Accept stores prices and gives back those that it took, with their sequences, and the highest sequence. One whose market
 	// time is older than the stored one's is left out; one of the same market time replaces it. A mark that newly holds a price
-	// back adds a row to the quarantine, and one that holds none any more ends the instrument's waiting row.
+	// back adds a row to the quarantine, one that holds nearly the same price of the same source changes that row, and one that
+	// holds none any more ends it.
 	Accept(ctx context.Context, marks []market.Mark) (sequence int64, accepted []market.Mark, err error)
 	Series(ctx context.Context, id market.InstrumentID, from, to market.Date) (market.Series, error)
 	PutBars(ctx context.Context, id market.InstrumentID, bars []market.Bar) error
@@ -141,7 +142,10 @@ type Held struct {
 	DecidedPrice *money.Decimal // what was believed in the end, nil while it waits and where it was refused
 }
 
+// SamePrice says whether a price is near enough another to say the same.
+func SamePrice(a, b money.Decimal) bool { return within(a, b, confirmedMax) }
+
 // Confirmed says whether a price that ended was confirmed by the one that was believed.
 func (h Held) Confirmed() bool {
-	return h.State == HeldEnded && h.DecidedPrice != nil && within(*h.DecidedPrice, h.Price, confirmedMax)
+	return h.State == HeldEnded && h.DecidedPrice != nil && SamePrice(*h.DecidedPrice, h.Price)
 }

@@ -234,6 +234,10 @@ func TestQuarantineFollowsTheMarks(t *testing.T) {
 		}
 		put(mark("100", 0, nil))
 		put(mark("100", 0, heldBack("1000", 10)))
+		put(mark("100", 0, heldBack("1010", 15)))
+		if waiting := all(ingest.HeldWaiting); len(waiting) != 1 || waiting[0].Price.String() != "1010" || !waiting[0].MarketTime.Equal(at.Add(15*time.Minute)) {
+			t.Errorf("as it moves: %+v", waiting)
+		}
 		put(mark("100", 0, heldBack("20", 20))) // another one takes its place
 		waiting := all(ingest.HeldWaiting)
 		if len(waiting) != 1 || waiting[0].Price.String() != "20" || waiting[0].LastPrice.String() != "100" || waiting[0].Source != "tiingo" || waiting[0].Reason == "" || !waiting[0].MarketTime.Equal(at.Add(20*time.Minute)) {

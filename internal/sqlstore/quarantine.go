@@ -14,6 +14,7 @@ const (
 	heldColumnNames = `id, instrument, price, currency, source, observed_at, market_time, last_price, reason, state, decided_at, decided_price`
 	sqlNewHeld      = `INSERT INTO quarantine (` + heldColumnNames + `) VALUES `
 	sqlEndHeld      = `UPDATE quarantine SET state = 'ended', decided_at = $2, decided_price = $3 WHERE instrument = $1 AND state = 'waiting'`
+	sqlMoveHeld     = `UPDATE quarantine SET price = $2, observed_at = $3, market_time = $4, last_price = $5, reason = $6 WHERE instrument = $1 AND state = 'waiting'`
 	sqlDecideHeld   = `UPDATE quarantine SET state = $2, decided_at = $3, decided_price = $4 WHERE id = $1 AND state = 'waiting'`
 	sqlHeld         = `SELECT ` + heldColumnNames + ` FROM quarantine WHERE (id < $1 OR $1 = 0) AND state IN ($2, $3, $4, $5) ORDER BY id DESC LIMIT $6`
 	sqlHeldByID     = `SELECT ` + heldColumnNames + ` FROM quarantine WHERE id = $1`
@@ -28,6 +29,12 @@ const heldColumns = 12
 func (s *Store) quarantine(ctx context.Context, q queries, m, before *market.Mark) error {
 	if sameHeld(m.HeldBack, before.HeldBack) {
 		return nil
+	}
+	if h, known := m.HeldBack, before.HeldBack; h != nil && known != nil && h.Source == known.Source && ingest.SamePrice(h.Price, known.Price) {
+		moved, err := q.exec(ctx, sqlMoveHeld, string(m.Instrument), h.Price.String(), stamp(h.ObservedAt), stamp(h.MarketTime), m.Price.String(), h.Reason)
+		if err != nil || moved > 0 {
+			return err // the same price as it moves is one row, not one for every poll
+		}
 	}
 	if before.HeldBack != nil {
 		believed := ""

@@ -72,6 +72,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prices that were held back */
+        get: operations["get-admin-quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/quarantine/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept or refuse a price that was held back */
+        post: operations["post-admin-quarantine-id"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users": {
         parameters: {
             query?: never;
@@ -135,6 +169,23 @@ export interface paths {
         get: operations["get-instruments-id-bars"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instruments/{id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for an instrument's price now, at most once a minute */
+        post: operations["post-instruments-id-refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -832,6 +883,10 @@ export interface components {
             date: string;
             return: string;
         };
+        DecideHeldInputBody: {
+            /** @enum {string} */
+            decision: "accept" | "refuse";
+        };
         Disposal: {
             account: string;
             cost: string | null;
@@ -932,6 +987,35 @@ export interface components {
         HeldBack: {
             amount: string;
             reason: string;
+        };
+        HeldPrice: {
+            currency: string;
+            /** Format: date-time */
+            decided_at: string | null;
+            /** @description the price that was believed in the end */
+            decided_price: string | null;
+            id: string;
+            instrument_id: string;
+            /** @description the price that stayed in use */
+            last_price: string;
+            /** Format: date-time */
+            market_time: string;
+            name: string;
+            /** Format: date-time */
+            observed_at: string;
+            price: string;
+            reason: string;
+            source: string;
+            /**
+             * @description accepted and refused by an administrator; confirmed or overtaken by another price
+             * @enum {string}
+             */
+            state: "waiting" | "accepted" | "refused" | "confirmed" | "overtaken";
+            symbol: string;
+        };
+        HeldPrices: {
+            items: components["schemas"]["HeldPrice"][];
+            next_cursor: string | null;
         };
         History: {
             base_currency: string;
@@ -1433,6 +1517,9 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        Refreshed: {
+            asked: boolean;
+        };
         Returns: {
             benchmark_twr: string | null;
             excess: string | null;
@@ -1718,6 +1805,74 @@ export interface operations {
             };
         };
     };
+    "get-admin-quarantine": {
+        parameters: {
+            query?: {
+                state?: "waiting" | "all";
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldPrices"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-admin-quarantine-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideHeldInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldPrice"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-admin-users": {
         parameters: {
             query?: {
@@ -1873,6 +2028,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Bars"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-instruments-id-refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refreshed"];
                 };
             };
             /** @description Problem */
