@@ -149,7 +149,11 @@ test('every screen is sound at every size and in every theme', async (t) => {
     await screenshots(page, 'lots-refused', { check: sound });
     await page.setViewportSize({ width: 1440, height: 900 });
     page.consoleErrors = page.consoleErrors.filter((text) => !/\b422\b/.test(text)); // the refusal, as the browser logs it
-    await sheet.getByRole('link', { name: 'Choose its lots' }).click();
+    const methodsBefore = (await api('GET', `/api/v1/portfolios/${portfolio.id}/lot-methods`)).items;
+    const inTheWay = methodsBefore.find(({ reason }) => reason)?.activity_id;
+    const link = sheet.getByRole('link', { name: 'Choose its lots' });
+    assert.ok((await link.getAttribute('href')).endsWith(`?edit=${inTheWay}`), 'the link names the very activity');
+    await link.click();
     const form = page.getByRole('dialog', { name: 'Correct activity' });
     await form.getByRole('button', { name: 'Choose the lots it takes' }).click();
     await form.getByRole('button', { name: 'Oldest first' }).click();
@@ -167,6 +171,51 @@ test('every screen is sound at every size and in every theme', async (t) => {
     const methods = (await api('GET', `/api/v1/portfolios/${portfolio.id}/lot-methods`)).items;
     assert.equal(methods.find(({ current }) => current).lot_method, 'lifo');
     assert.equal(new Set(methods.flatMap(({ profit }) => profit ?? [])).size, 1, 'the result is the same in every method');
+    assertNoConsoleErrors(page);
+  });
+
+  await t.test('what is drawn is adjusted for splits, the table says what was traded', async () => {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    const path = `/api/v1/portfolios/${portfolio.id}/holdings/${holding.instrument_id}/prices`;
+    const before = (await api('GET', path)).prices;
+    const day = before.at(-40).date;
+    await api('POST', `/api/v1/portfolios/${portfolio.id}/activities`, { activities: [{ date: day, type: 'split', symbol: holding.instrument_id, ratio: '2:1' }] });
+    const drawn = await api('GET', path);
+    assert.deepEqual(drawn.splits.at(-1), { date: day, ratio: '2:1' });
+    for (const [at, { date, close, adjusted }] of drawn.prices.slice(0, before.length - 1).entries()) {
+      assert.equal(close, before[at].close, 'closes stay as traded');
+      const ratio = Number(before[at].adjusted) / Number(adjusted);
+      assert.ok(Math.abs(ratio - (date < day ? 2 : 1)) < 1e-9, `${date}: ${close} is drawn as ${adjusted}`);
+    }
+    const sign = (page) => page.getByRole('heading', { name: holding.name });
+    await loaded(`/holdings/${holding.instrument_id}`, sign);
+    await page.getByText(/Adjusted for splits, drawn only/).waitFor();
+    await screenshots(page, 'holding-split', { check: sound, fullPage: true });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await loaded(`/holdings/${holding.instrument_id}?range=3m`, sign);
+    await page.getByRole('button', { name: 'As table' }).click();
+    await page.getByRole('columnheader', { name: 'Close as traded' }).waitFor();
+    assertNoConsoleErrors(page);
+  });
+
+  await t.test('a closed holding says what it brought', async () => {
+    const closed = (await api('GET', `/api/v1/portfolios/${portfolio.id}`)).holdings.at(-1);
+    const { lots } = await api('GET', `/api/v1/portfolios/${portfolio.id}/holdings/${closed.instrument_id}`);
+    const day = new Date().toISOString().slice(0, 10);
+    const sales = lots.map(({ account_id, quantity }) => ({ date: day, type: 'sell', account: account_id, symbol: closed.instrument_id, quantity, price: '10' }));
+    await api('POST', `/api/v1/portfolios/${portfolio.id}/activities`, { activities: sales });
+    const detail = await api('GET', `/api/v1/portfolios/${portfolio.id}/holdings/${closed.instrument_id}`);
+    assert.equal(detail.holding.quantity, '0');
+    assert.deepEqual(detail.lots, []);
+    await loaded(`/holdings/${closed.instrument_id}`, (page) => page.getByText(/^Closed. Held between/));
+    await page.getByRole('heading', { name: 'Where the result came from' }).waitFor();
+    await screenshots(page, 'holding-closed', { check: sound, fullPage: true });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.locator('aside').getByRole('button').last().click();
+    await page.getByRole('dialog').locator('ol li').first().waitFor();
+    await page.keyboard.press('Escape');
+    await loaded('/holdings/no-such-instrument', (page) => page.getByText('This is not in the portfolio'));
+    page.consoleErrors = page.consoleErrors.filter((text) => !/\b404\b/.test(text)); // the answer, as the browser logs it
     assertNoConsoleErrors(page);
   });
 
