@@ -20,9 +20,8 @@ type kernel struct {
 	marked []bool // days from the origin on that are slots
 	trades bool   // note the days on which something held or traded has a price
 	lines  []kernelLine
-	pots   []pot        // one for each currency, the base first
-	steps  int          // how many a line has usually
-	room   []kernelStep // for the steps of lines to come
+	pots   []pot // one for each currency, the base first
+	steps  int   // how many a line has usually
 
 	// What take needs.
 	book       ledger.Book
@@ -164,30 +163,44 @@ func historyScaled(book ledger.Book, m *Market, from, to market.Date) (daily *Da
 	if book.Portfolio.AllowShort || m == nil || len(book.Activities) == 0 {
 		return nil, false // who pays a dividend depends on which account is short
 	}
-	activities := book.Activities
-	k := newKernel(book.Portfolio.BaseCurrency, min(from, activities[0].Date)-1, from, to, len(activities), len(book.Instruments))
-	k.book, k.market, k.byID = book, m, make(map[market.InstrumentID]int, 2*len(book.Instruments))
-	for i := range activities {
-		if t := activities[i].Type; t == ledger.Deposit || t == ledger.Withdrawal {
-			k.tracked = true
-			break
-		}
+	k, tracked, ok := takeBook(book, m, from, to, false)
+	if tracked {
+		k, _, ok = takeBook(book, m, from, to, true)
 	}
-	for i := range activities {
-		a := &activities[i]
-		if a.Date > to {
-			break
-		}
-		k.marked[a.Date-k.origin] = true
-		if !k.take(a) {
-			return nil, false
-		}
+	if !ok {
+		return nil, false
 	}
 	s, ok := k.run(func(currency money.Currency) (rateCursor, bool) { return marketCursor(m, k.base, currency) }, from)
 	if !ok {
 		return nil, false
 	}
 	return &Daily{scaled: s}, true
+}
+
+// takeBook takes a book's activities. Whether cash is tracked shows on the way, most often at once: then what was taken is of no
+// use, and found says so.
+func takeBook(book ledger.Book, m *Market, from, to market.Date, tracked bool) (k *kernel, found, ok bool) {
+	activities := book.Activities
+	k = newKernel(book.Portfolio.BaseCurrency, min(from, activities[0].Date)-1, from, to, len(activities), len(book.Instruments))
+	k.book, k.market, k.tracked, k.byID = book, m, tracked, make(map[market.InstrumentID]int, 2*len(book.Instruments))
+	ok = true
+	for i := range activities {
+		a := &activities[i]
+		if !tracked && (a.Type == ledger.Deposit || a.Type == ledger.Withdrawal) {
+			return nil, true, false
+		}
+		if a.Date > to {
+			if tracked {
+				break
+			}
+			continue
+		}
+		k.marked[a.Date-k.origin] = true
+		if ok = ok && k.take(a); !ok && tracked {
+			break
+		}
+	}
+	return k, false, ok
 }
 
 // stepsLeast keeps the steps of a book of few activities from growing often.
@@ -215,12 +228,7 @@ func (k *kernel) potOf(currency money.Currency) int {
 
 // newLine is a line for an instrument that has prices to value it.
 func (k *kernel) newLine(id market.InstrumentID, series *market.Series, currency money.Currency) int {
-	const linesMade = 8 // at once
-	if len(k.room) < k.steps {
-		k.room = make([]kernelStep, linesMade*k.steps)
-	}
-	steps := k.room[:0:k.steps]
-	k.room = k.room[k.steps:]
+	steps := make([]kernelStep, 0, k.steps)
 	k.lines = append(k.lines, kernelLine{id: id, pot: k.potOf(currency), series: series, ladder: ladder{steps: steps}})
 	return len(k.lines) - 1
 }

@@ -63,7 +63,7 @@ func (k *kernel) scale() bool {
 	return true
 }
 
-// changes puts what a ladder changes by at each slot into an array of zeros, in units of 10^−places; undo takes it out. least is the first slot at which there can be anything; most is the size of the largest amount.
+// changes puts what a ladder changes by at each slot into an array of zeros, in units of 10^−places. least is the first slot at which there can be anything; most is the size of the largest amount.
 func (k *kernel) changes(l *ladder, places int32, least int, into []int64) (most uint64, ok bool) {
 	unit, amount := powers[places], int64(0)
 	high, most := bits.Mul64(uint64(l.most), uint64(unit))
@@ -82,16 +82,6 @@ func (k *kernel) changes(l *ladder, places int32, least int, into []int64) (most
 		into[slot] += change
 	}
 	return most, true
-}
-
-// undo makes an array that changes filled one of zeros.
-func (k *kernel) undo(l *ladder, from []int64) {
-	for _, step := range l.steps {
-		if step.date > k.to {
-			break
-		}
-		from[k.slotOf[step.date-k.origin]] = 0
-	}
 }
 
 // workspace is what filling uses again and again.
@@ -123,7 +113,7 @@ func (k *kernel) fill(at int, w *workspace) (ok bool) {
 			return false
 		}
 		seen := addProducts(worth[first:], closes, w.changes[first:])
-		k.undo(&l.ladder, w.changes)
+		clear(w.changes)
 		if !enough(uint64(seen), most) { // what was added up is of no use then
 			return false
 		}
@@ -178,7 +168,7 @@ func (k *kernel) fillWide(at int, w *workspace) bool {
 			amount += changes[i]
 			sums[i] = sums[i].add(product(amount, closes[i]))
 		}
-		k.undo(&l.ladder, w.changes)
+		clear(w.changes)
 		k.hold(l)
 	}
 	_, ok := k.changes(&p.cash, p.places-p.cash.places, 0, w.changes)
