@@ -73,7 +73,8 @@ func judge(o offer, last *market.Mark, held *market.HeldBack, now time.Time) (ve
 	case o.marketTime.Before(last.MarketTime):
 		return older, ""
 	case o.marketTime.Equal(last.MarketTime) && price.Equal(last.Price):
-		if o.observed.Sub(last.ObservedAt) >= seenAgain || held != nil && held.Source == o.source {
+		// Seen long before counts too: then a clock was wrong that said when it was seen.
+		if o.observed.Sub(last.ObservedAt).Abs() >= seenAgain || held != nil && held.Source == o.source {
 			return accept, ""
 		}
 		return again, ""

@@ -94,12 +94,19 @@ func scanMark(row scanner) (m market.Mark, err error) {
 // askedAgainAfter is well below market.DelayedAfter, so that what is polled never looks delayed.
 const askedAgainAfter = 5 * time.Minute
 
+// clockWrongAfter is how much later than a new mark the known one may have been asked for, which no answer is late by: beyond it the
+// clock was wrong that said so.
+const clockWrongAfter = 10 * time.Minute
+
 // supersedes says whether a new mark takes the place of the one that is known. An older market time never does, a newer one
 // always. At the same market time it does when it says something new, or when the known one was asked for a while ago: a price
 // that is repeated stays fresh, but not each repetition is news.
 func supersedes(next, known *market.Mark) bool {
 	if !next.MarketTime.Equal(known.MarketTime) {
 		return next.MarketTime.After(known.MarketTime)
+	}
+	if known.ObservedAt.Sub(next.ObservedAt) > clockWrongAfter {
+		return true
 	}
 	if next.ObservedAt.Before(known.ObservedAt) && !next.Price.Equal(known.Price) {
 		return false // a late answer: what was asked for later says otherwise
