@@ -287,6 +287,9 @@ func (k *bookkeeper) giveBack(e entry, p *position, lots *ledger.Lots, amount, r
 		lots.SetPool(after)
 	} else {
 		lots.Change(func(lot ledger.Lot) ledger.Carried {
+			if x, ok := left.Get(); ok && x.IsZero() && !byQuantity {
+				return lot.Carried // younger than the last that gives anything back
+			}
 			due := left
 			if byQuantity {
 				upTo = upTo.Add(lot.Quantity)

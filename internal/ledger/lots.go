@@ -508,17 +508,17 @@ func scaled(x, by, per money.Decimal) money.Decimal {
 
 // Change replaces what each lot carries; under Average the shares are changed and make up the new pool.
 func (l *Lots) Change(change func(Lot) Carried) {
-	all := l.All()
 	l.order = order{} // other lots may be the dearest
-	nothing := money.Known(money.Zero)
-	l.pool = NewCarried(nothing, nothing)
-	for i, lot := range all {
-		after := change(lot)
-		if l.Method == Average {
-			l.pool = l.pool.Add(after)
-			continue
+	if l.Method != Average {
+		for i := range l.lots {
+			l.lots[i].Carried = change(l.lots[i])
 		}
-		l.lots[i].Carried = after
+		return
+	}
+	all, nothing := l.All(), money.Known(money.Zero)
+	l.pool = NewCarried(nothing, nothing)
+	for _, lot := range all {
+		l.pool = l.pool.Add(change(lot))
 	}
 }
 
