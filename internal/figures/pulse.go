@@ -40,8 +40,10 @@ func (p *Pulse) Reset(h *Holdings, today market.Date, marks Marks) {
 
 // Move is Reset where all is as it was the last time but the marks of some positions. It leaves the others alone.
 func (p *Pulse) Move(marks Marks, positions []int) {
+	rates := p.v.Rates
 	p.v.begin(p.v.Holdings, p.v.today, marks)
-	p.v.rates()
+	p.v.Rates = rates
+	p.v.unrated()
 	if !p.whole {
 		p.addAll()
 	} else {

@@ -191,23 +191,32 @@ func (v *valuing) rates() {
 	for _, c := range v.currencies {
 		u := v.unit(c)
 		v.Rates = append(v.Rates, Rate{Currency: c, Rate: u.now, Previous: u.before})
-		if !u.now.IsKnown() {
-			v.problems.add("fx."+string(c), "no rate; what is held in it is left out")
+	}
+	v.unrated()
+}
+
+// unrated notes which rates are not known.
+func (v *valuing) unrated() {
+	for i := range v.Rates {
+		if !v.Rates[i].Rate.IsKnown() {
+			v.problems.add("fx."+string(v.Rates[i].Currency), "no rate; what is held in it is left out")
 		}
 	}
 }
 
-// unit looks a currency's rates up once. What it gives is good until the next unit is.
+// unit looks a currency's rates up once, and keeps units in the order of their currencies. What it gives is good until the
+// next unit is.
 func (v *valuing) unit(c money.Currency) *unit {
-	for i := range v.units {
-		if v.units[i].currency == c {
-			return &v.units[i]
+	at := 0
+	for ; at < len(v.units) && v.units[at].currency <= c; at++ {
+		if v.units[at].currency == c {
+			return &v.units[at]
 		}
 	}
 	of := v.crossed(c)
 	now, before := v.cross(c, of)
-	v.units = append(v.units, unit{currency: c, of: of, now: now, before: before})
-	return &v.units[len(v.units)-1]
+	v.units = slices.Insert(v.units, at, unit{currency: c, of: of, now: now, before: before})
+	return &v.units[at]
 }
 
 // Value is the holdings at current marks. today is the day whose activities' payments are taken off the day change. current
@@ -467,7 +476,6 @@ func (v *valuing) dayChange() {
 			v.Contributions = append(v.Contributions, Contribution{Kind: FromCash, Currency: v.Valuation.Base, Amount: x})
 		}
 	}
-	slices.SortFunc(v.units, func(a, b unit) int { return cmp.Compare(a.currency, b.currency) })
 	for i := range v.units {
 		if amount := v.units[i].changed; !amount.IsZero() {
 			v.Contributions = append(v.Contributions, Contribution{Kind: FromCurrency, Currency: v.units[i].currency, Amount: amount})

@@ -278,7 +278,7 @@ func (w *benchWorld) frameSize(b *testing.B) int {
 		one.turn.Lock()
 		defer one.turn.Unlock()
 		s := newScratch(w.hub)
-		s.assess(one, one.held, one.places, one.revision, w.hub.marks, time.Now())
+		s.assess(one, one.held, one.needs, one.revision, w.hub.marks, time.Now())
 		return len(s.appendDelta(nil, one, one.frame-1))
 	}
 	b.Fatal("nothing is watched")
@@ -365,7 +365,7 @@ func BenchmarkDocument(b *testing.B) {
 	b.Run("value alone", func(b *testing.B) {
 		builder := w.hub.newBuilder()
 		held := w.portfolios[k]
-		builder.look(held, w.hub.marks.find(nil, held.Needs), w.hub.marks, time.Now())
+		builder.look(held, w.hub.marks.find(nil, held), w.hub.marks, time.Now())
 		for b.Loop() {
 			builder.value()
 		}
@@ -384,8 +384,8 @@ func (w *benchWorld) frames(b *testing.B, portfolios int) {
 	var watches []*watch
 	for i := range portfolios {
 		one := &watch{held: w.portfolios[Key{ledger.OwnerID(fmt.Sprintf("u%d", i)), ledger.PortfolioID(fmt.Sprintf("p%d", i))}]}
-		one.places = w.hub.marks.find(nil, one.held.Needs)
-		s.assess(one, one.held, one.places, 1, w.hub.marks, time.Now())
+		one.needs = w.hub.marks.find(nil, one.held)
+		s.assess(one, one.held, one.needs, 1, w.hub.marks, time.Now())
 		one.compare(s)
 		watches = append(watches, one)
 	}
@@ -397,7 +397,7 @@ func (w *benchWorld) frames(b *testing.B, portfolios int) {
 			w.hub.marks.Apply([]market.Mark{w.next(round)})
 		}
 		one := watches[round%portfolios]
-		s.assess(one, one.held, one.places, 1, w.hub.marks, time.Now())
+		s.assess(one, one.held, one.needs, 1, w.hub.marks, time.Now())
 		one.compare(s)
 		size = len(s.frameFor(one, &slot{greeted: true, sent: one.frame - 1}).bytes)
 	}

@@ -26,7 +26,7 @@ type Rendered struct {
 // cached is a rendered document with what it rests on.
 type cached struct {
 	rendered Rendered
-	places   []*place
+	needs    []need
 	marks    []*market.Mark // that were there
 	version  atomic.Uint64  // of all marks, as of which these are known to stand
 	minute   int64          // states change with time, looked at by the minute
@@ -48,7 +48,7 @@ func (h *Hub) Document(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 	b := h.builders.Get().(*builder)
 	defer h.builders.Put(b)
 	d, _ := b.build(held, h.marks, now)
-	c := &cached{places: slices.Clone(b.places), marks: slices.Clone(b.marks), minute: minuteOf(now)}
+	c := &cached{needs: slices.Clone(b.needs), marks: slices.Clone(b.marks), minute: minuteOf(now)}
 	c.version.Store(b.version)
 	c.rendered = Rendered{JSON: d.AppendJSON(make([]byte, 0, 1024+1024*len(d.Holdings))), Sequence: d.Sequence}
 	c.rendered.JSON = slices.Clip(c.rendered.JSON)
@@ -66,7 +66,7 @@ func (h *Hub) current(c *cached, now time.Time) bool {
 		return true
 	}
 	var few [64]*market.Mark
-	marks, version, _ := h.marks.marks(few[:0], c.places)
+	marks, version, _ := h.marks.marks(few[:0], c.needs)
 	if !slices.Equal(marks, c.marks) {
 		return false
 	}

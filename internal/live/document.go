@@ -21,7 +21,7 @@ const (
 
 // build values positions with the marks as they are and writes the document of it.
 func (b *builder) build(held *journal.Held, marks *Marks, now time.Time) (*event.Document, figures.Valuation) {
-	b.found = marks.find(b.found, held.Needs)
+	b.found = marks.find(b.found, held)
 	b.look(held, b.found, marks, now)
 	valuation := b.value()
 	return b.document(&valuation), valuation
@@ -44,7 +44,8 @@ func (b *builder) document(v *figures.Valuation) *event.Document {
 	b.rateQuality(v.Rates)
 	var share staleShare
 	for i := range v.Positions {
-		h := b.holding(&v.Positions[i], b.view(v.Positions[i].Instrument), &b.list)
+		at := b.index(v.Positions[i].Instrument)
+		h := b.holding(&v.Positions[i], b.needs[at].instrument, b.needed[at])
 		state := b.quality(h.Price.State, h.Currency)
 		d.State = market.Worse(d.State, state)
 		if h.ValueBase != nil {
@@ -55,7 +56,7 @@ func (b *builder) document(v *figures.Valuation) *event.Document {
 	d.StaleShare = share.of(d.State)
 	if d.DayChange != nil {
 		for i := range v.Contributions {
-			d.Contributions = append(d.Contributions, b.contribution(&v.Contributions[i], &b.list))
+			d.Contributions = append(d.Contributions, b.contribution(&v.Contributions[i], b.instrument(v.Contributions[i].Instrument)))
 		}
 	}
 	for i := range v.Problems {
@@ -94,9 +95,18 @@ func (s *staleShare) of(worst market.State) money.Decimal {
 	return money.Zero
 }
 
+// instrument gives what is known of one, also of those that are held no more.
+func (b *builder) instrument(id market.InstrumentID) *market.Instrument {
+	if at := b.index(id); at >= 0 {
+		return b.needs[at].instrument
+	}
+	instrument := b.held.Instruments[id]
+	return &instrument
+}
+
 // holding is one position. A price that is not known is not there at all.
-func (b *builder) holding(p *figures.Position, v *view, list *slab) event.Holding {
-	instrument := b.held.Instruments[p.Instrument]
+func (b *builder) holding(p *figures.Position, instrument *market.Instrument, v *view) event.Holding {
+	list := &b.list
 	h := event.Holding{
 		InstrumentID: p.Instrument, Symbol: instrument.Symbol, MIC: event.Text(instrument.MIC), Name: instrument.Name,
 		AssetClass: instrument.Class, Currency: p.Currency, Sector: event.Text(instrument.Sector), Country: event.Text(instrument.Country),
@@ -106,7 +116,7 @@ func (b *builder) holding(p *figures.Position, v *view, list *slab) event.Holdin
 		CostBase: list.exact(p.CostBase), UnrealisedBase: list.exact(p.UnrealisedBase), RealisedBase: list.exact(p.RealisedBase),
 		IncomeBase: list.exact(p.IncomeBase), ProfitBase: list.exact(p.ProfitBase), Accounts: accounts(p),
 	}
-	if v == nil || v.state == market.StateNone || !p.Price.IsKnown() {
+	if v.state == market.StateNone || !p.Price.IsKnown() {
 		return h
 	}
 	mark := v.mark
@@ -124,13 +134,12 @@ func (b *builder) holding(p *figures.Position, v *view, list *slab) event.Holdin
 	return h
 }
 
-func (b *builder) contribution(c *figures.Contribution, list *slab) event.Contribution {
+func (b *builder) contribution(c *figures.Contribution, instrument *market.Instrument) event.Contribution {
 	out := event.Contribution{
 		Kind: event.ContributionKind(c.Kind), InstrumentID: c.Instrument, Currency: c.Currency,
-		Label: string(c.Currency), Amount: c.Amount.Reduced(), Percent: list.rounded(c.Percent),
+		Label: string(c.Currency), Amount: c.Amount.Reduced(), Percent: b.list.rounded(c.Percent),
 	}
 	if c.Instrument != "" {
-		instrument := b.held.Instruments[c.Instrument]
 		out.Label, out.Currency = instrument.Name, ""
 		if out.Label == "" {
 			out.Label = instrument.Symbol

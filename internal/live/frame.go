@@ -27,16 +27,16 @@ type scratch struct {
 	*builder
 	pulse *figures.Pulse // of the watch that is looked at
 
-	delta     event.Delta // without lists
-	simulated bool
-	list      slab
-	status    event.Status
-	mics      []string // of the markets
-	head      []byte   // of delta, encoded
-	key       []byte
-	out       []byte
-	frames    []made
-	given     []*viewer // who was given a frame in this step
+	delta         event.Delta          // without lists
+	contributions []event.Contribution // of the delta made last
+	simulated     bool
+	status        event.Status
+	mics          []string // of the markets
+	head          []byte   // of delta, encoded
+	key           []byte
+	out           []byte
+	frames        []made
+	given         []*viewer // who was given a frame in this step
 
 	// What isn't as it was in the last step.
 	revision uint64 // of the positions
@@ -67,8 +67,8 @@ func newScratch(h *Hub) *scratch {
 }
 
 // assess works out the totals of a portfolio, and what is not as it was.
-func (s *scratch) assess(w *watch, held *journal.Held, places []*place, revision uint64, marks *Marks, now time.Time) {
-	s.look(held, places, marks, now)
+func (s *scratch) assess(w *watch, held *journal.Held, needs []need, revision uint64, marks *Marks, now time.Time) {
+	s.look(held, needs, marks, now)
 	s.findMoved(w, revision)
 	s.pulse = &w.pulse
 	if holdings := s.positions(held); s.anew || s.rates {
@@ -225,7 +225,7 @@ const outBytesMax = 256 << 10
 
 // appendDelta appends what changed after a frame.
 func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
-	s.delta.Contributions, s.delta.Markets, s.delta.Rates = s.delta.Contributions[:0], nil, nil
+	s.delta.Contributions, s.delta.Markets, s.delta.Rates = s.contributions[:0], nil, nil
 	dst = append(append(dst, s.head...), `,"holdings":[`...)
 	first := true
 	for i := range s.pulse.Len() {
@@ -234,7 +234,8 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 			continue
 		}
 		position, c := s.pulse.Position(i)
-		s.delta.Contributions = append(s.delta.Contributions, s.contribution(&c, &s.list))
+		instrument := s.needs[i].instrument
+		s.delta.Contributions = append(s.delta.Contributions, s.contribution(&c, instrument))
 		if !changed {
 			continue
 		}
@@ -242,7 +243,7 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		holding := s.holding(&position, s.needed[i], &s.list)
+		holding := s.holding(&position, instrument, s.needed[i])
 		dst = holding.AppendJSON(dst)
 	}
 	dst = append(dst, ']')
@@ -252,7 +253,7 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 		}
 		c := w.others[i].contribution
 		c.Percent = s.pulse.Percent(c.Amount)
-		s.delta.Contributions = append(s.delta.Contributions, s.contribution(&c, &s.list))
+		s.delta.Contributions = append(s.delta.Contributions, s.contribution(&c, s.instrument(c.Instrument)))
 	}
 	if w.markets.changed > from {
 		s.delta.Markets = s.builder.markets(nil)
@@ -261,6 +262,7 @@ func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {
 		s.delta.Rates = s.builder.rates(nil, s.pulse.Totals().Rates)
 	}
 	s.delta.Contributions = notNil(s.delta.Contributions)
+	s.contributions = s.delta.Contributions
 	return s.delta.AppendTail(dst)
 }
 

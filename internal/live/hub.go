@@ -136,7 +136,7 @@ func New(store Store, portfolios Portfolios, hints bus.Bus, sessions market.Sess
 	h.builders.New = func() any { return h.newBuilder() }
 	h.documents = otter.Must(&otter.Options[Key, *cached]{MaximumWeight: documentsBytes,
 		Weigher: func(_ Key, c *cached) uint32 {
-			return uint32(min(len(c.rendered.JSON)+16*len(c.places)+512, documentsBytes))
+			return uint32(min(len(c.rendered.JSON)+24*len(c.needs)+512, documentsBytes))
 		}})
 	return h
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"folioscope/internal/event"
+	"folioscope/internal/journal"
 	"folioscope/internal/market"
 )
 
@@ -22,8 +23,9 @@ type Marks struct {
 
 // place is where an instrument's newest mark is. An instrument keeps its place, so that nobody has to look for it twice.
 type place struct {
-	mark *market.Mark         // guarded by Marks.mu; nil where there is none; never changed once in
-	view atomic.Pointer[view] // what the mark says to everybody, see builder.viewOf
+	mark       *market.Mark         // guarded by Marks.mu; nil where there is none; never changed once in
+	instrument *market.Instrument   // the same; as it was known when somebody looked for it last
+	view       atomic.Pointer[view] // what the mark says to everybody, see builder.viewOf
 }
 
 // partial is a batch of which not all parts have come.
@@ -41,33 +43,58 @@ func (m *Marks) place(id market.InstrumentID) *place {
 	return p
 }
 
-// find gives the places of instruments that somebody holds, with a price or without.
-func (m *Marks) find(into []*place, ids []market.InstrumentID) []*place {
-	into = m.known(into[:0], ids)
-	if len(into) == len(ids) {
+// need is an instrument that somebody holds, or a rate: where its mark is, and what else is known of it.
+type need struct {
+	place      *place
+	instrument *market.Instrument // never changed; without Names
+}
+
+// find gives what a portfolio is valued with, in the order of held.Needs. Who holds the same shares it.
+func (m *Marks) find(into []need, held *journal.Held) []need {
+	m.mu.RLock()
+	into = m.found(into[:0], held)
+	m.mu.RUnlock()
+	if len(into) == len(held.Needs) {
 		return into
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	into = into[:0]
-	for _, id := range ids {
-		into = append(into, m.place(id))
+	for _, id := range held.Needs {
+		instrument := instrumentOf(held, id)
+		if p := m.place(id); p.instrument == nil || !sameInstrument(p.instrument, &instrument) {
+			p.instrument = &instrument
+		}
+	}
+	return m.found(into[:0], held)
+}
+
+// found gives what is there already; fewer where some isn't. mu is held.
+func (m *Marks) found(into []need, held *journal.Held) []need {
+	for _, id := range held.Needs {
+		instrument := instrumentOf(held, id)
+		p := m.places[id]
+		if p == nil || p.instrument == nil || !sameInstrument(p.instrument, &instrument) {
+			return into
+		}
+		into = append(into, need{p, p.instrument})
 	}
 	return into
 }
 
-// known gives the places up to the first instrument that has none.
-func (m *Marks) known(into []*place, ids []market.InstrumentID) []*place {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for _, id := range ids {
-		p := m.places[id]
-		if p == nil {
-			return into
-		}
-		into = append(into, p)
+// instrumentOf gives an instrument without Names, which nobody is shown; rates are in no book.
+func instrumentOf(held *journal.Held, id market.InstrumentID) market.Instrument {
+	instrument, known := held.Instruments[id]
+	if !known {
+		return market.Instrument{ID: id, Class: market.FX}
 	}
-	return into
+	instrument.Names = nil
+	return instrument
+}
+
+// sameInstrument compares all but Names.
+func sameInstrument(a, b *market.Instrument) bool {
+	return a.ID == b.ID && a.Symbol == b.Symbol && a.MIC == b.MIC && a.ISIN == b.ISIN && a.Name == b.Name &&
+		a.Currency == b.Currency && a.Class == b.Class && a.Sector == b.Sector && a.Country == b.Country
 }
 
 // Apply takes marks in and gives the instruments whose mark changed.
@@ -154,12 +181,12 @@ func (m *Marks) Mark(id market.InstrumentID) (market.Mark, bool) {
 	return market.Mark{}, false
 }
 
-// marks gives the marks at places, nil for none, all as of one moment, with the version and the cursor that they are of.
-func (m *Marks) marks(into []*market.Mark, places []*place) (marks []*market.Mark, version uint64, cursor int64) {
+// marks gives the marks of what is needed, nil for none, all as of one moment, with the version and the cursor that they are of.
+func (m *Marks) marks(into []*market.Mark, needs []need) (marks []*market.Mark, version uint64, cursor int64) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	for _, p := range places {
-		into = append(into, p.mark)
+	for i := range needs {
+		into = append(into, needs[i].place.mark)
 	}
 	return into, m.version.Load(), m.cursor
 }

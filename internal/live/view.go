@@ -2,6 +2,7 @@ package live
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -50,8 +51,8 @@ type builder struct {
 	// As of the last look.
 	held    *journal.Held
 	now     time.Time // whole seconds
-	places  []*place  // of held.Needs, with the marks that are there and what they say
-	found   []*place  // places that build looked for
+	needs   []need    // held.Needs, with the marks that are there and what they say
+	found   []need    // needs that build looked for
 	marks   []*market.Mark
 	needed  []*view
 	next    int    // in needed, of what is probably asked for next
@@ -76,18 +77,18 @@ func (h *Hub) newBuilder() *builder {
 }
 
 // look takes the marks that positions are valued with, all as of one moment.
-func (b *builder) look(held *journal.Held, places []*place, marks *Marks, now time.Time) {
-	b.held, b.now, b.places, b.next = held, now.Truncate(time.Second), places, 0
+func (b *builder) look(held *journal.Held, needs []need, marks *Marks, now time.Time) {
+	b.held, b.now, b.needs, b.next = held, now.Truncate(time.Second), needs, 0
 	if len(b.sessions) > sessionsMax {
 		clear(b.sessions)
 	}
-	b.marks, b.version, b.cursor = marks.marks(b.marks[:0], places)
+	b.marks, b.version, b.cursor = marks.marks(b.marks[:0], needs)
 	b.needed = b.needed[:0]
 	second := b.now.Unix()
 	for i, mark := range b.marks {
-		v := places[i].view.Load()
+		v := needs[i].place.view.Load()
 		if v == nil || v.mark != mark || v.second.Load() != second {
-			v = b.viewOf(places[i], v, i)
+			v = b.viewOf(&needs[i], v, mark)
 		}
 		b.needed = append(b.needed, v)
 	}
@@ -95,8 +96,8 @@ func (b *builder) look(held *journal.Held, places []*place, marks *Marks, now ti
 
 // viewOf works out what a mark says now, in place of what was there: it is worked out once a second and price, not once for each
 // who holds it.
-func (b *builder) viewOf(p *place, before *view, i int) *view {
-	next := b.newView(b.marks[i], b.held.Needs[i])
+func (b *builder) viewOf(n *need, before *view, mark *market.Mark) *view {
+	next := b.newView(mark, n.instrument)
 	if before != nil && before.same(next) {
 		before.second.Store(b.now.Unix())
 		return before
@@ -104,23 +105,19 @@ func (b *builder) viewOf(p *place, before *view, i int) *view {
 	if before != nil && before.mark != nil && (next.mark == nil || before.mark.Sequence > next.mark.Sequence) {
 		return next // somebody looked later and is here already
 	}
-	if !p.view.CompareAndSwap(before, next) {
-		if theirs := p.view.Load(); theirs.same(next) {
+	if !n.place.view.CompareAndSwap(before, next) {
+		if theirs := n.place.view.Load(); theirs.same(next) {
 			return theirs
 		}
 	}
 	return next
 }
 
-func (b *builder) newView(mark *market.Mark, id market.InstrumentID) *view {
-	instrument, held := b.held.Instruments[id]
-	if !held { // a currency's rate
-		instrument = market.Instrument{ID: id, Class: market.FX}
-	}
+func (b *builder) newView(mark *market.Mark, instrument *market.Instrument) *view {
 	v := &view{mark: mark, mic: instrument.MIC, state: market.StateNone}
 	if mark != nil {
-		v.state = market.StateOf(*mark, instrument, b, b.now)
-		v.current = b.currentAt(mark, &instrument)
+		v.state = market.StateOf(*mark, *instrument, b, b.now)
+		v.current = b.currentAt(mark, instrument)
 	}
 	v.sort = sortOf(v.state)
 	v.second.Store(b.now.Unix())
@@ -155,17 +152,21 @@ func (b *builder) TradingTime(mic string, from, to time.Time) time.Duration {
 
 func (b *builder) Name(mic string) string { return b.hours.Name(mic) }
 
-// view gives what was seen of an instrument, nil where its mark isn't needed. It is asked for in the order of held.Needs.
-func (b *builder) view(id market.InstrumentID) *view {
+// index finds an instrument in held.Needs, −1 where its mark isn't needed. Mostly, they are asked for in their order.
+func (b *builder) index(id market.InstrumentID) int {
 	if b.next < len(b.needed) && b.held.Needs[b.next] == id {
 		b.next++
-		return b.needed[b.next-1]
+		return b.next - 1
 	}
-	for i := range b.held.Needs {
-		if b.held.Needs[i] == id {
-			b.next = i + 1
-			return b.needed[i]
-		}
+	i := slices.Index(b.held.Needs, id)
+	b.next = i + 1
+	return i
+}
+
+// view gives what was seen of an instrument, nil where its mark isn't needed.
+func (b *builder) view(id market.InstrumentID) *view {
+	if i := b.index(id); i >= 0 {
+		return b.needed[i]
 	}
 	return nil
 }

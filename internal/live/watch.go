@@ -46,10 +46,10 @@ type watch struct {
 
 	mu       sync.Mutex // guards the rest; taken after turn and after Hub.mu
 	held     *journal.Held
-	places   []*place // of held.Needs
-	revision uint64   // grows with every other held, from 1
-	wanted   int64    // sequence that the portfolio is known to have reached
-	again    bool     // positions have to be loaded anew although the sequence did not change
+	needs    []need // held.Needs
+	revision uint64 // grows with every other held, from 1
+	wanted   int64  // sequence that the portfolio is known to have reached
+	again    bool   // positions have to be loaded anew although the sequence did not change
 	loading  bool
 	dirty    bool // something changed since the last look
 	slots    []*slot
@@ -236,7 +236,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 		w.loading, w.again = true, false
 		h.loads <- w // there is room for all, and each is in it once
 	}
-	held, places, revision, proceed := w.held, w.places, w.revision, !w.gone && w.anyDue(h, now)
+	held, needs, revision, proceed := w.held, w.needs, w.revision, !w.gone && w.anyDue(h, now)
 	if proceed {
 		w.dirty = false
 	}
@@ -244,7 +244,7 @@ func (h *Hub) step(w *watch, s *scratch) {
 	if !proceed {
 		return
 	}
-	s.assess(w, held, places, revision, h.marks, now)
+	s.assess(w, held, needs, revision, h.marks, now)
 	w.compare(s)
 
 	w.mu.Lock()
@@ -360,7 +360,7 @@ func (h *Hub) replace(w *watch, held *journal.Held) {
 			before = w.held.Needs
 		}
 		h.holds(w, before, held.Needs)
-		w.held, w.places, w.dirty = held, h.marks.find(nil, held.Needs), true
+		w.held, w.needs, w.dirty = held, h.marks.find(nil, held), true
 		w.revision++
 	}
 	w.wanted = max(w.wanted, held.Portfolio.Sequence)
