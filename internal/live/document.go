@@ -95,8 +95,11 @@ func (s *staleShare) of(worst market.State) money.Decimal {
 	return money.Zero
 }
 
-// instrument gives what is known of one, also of those that are held no more.
+// instrument gives what is known of one, also of those that are held no more; nil for none.
 func (b *builder) instrument(id market.InstrumentID) *market.Instrument {
+	if id == "" {
+		return nil
+	}
 	if at := b.index(id); at >= 0 {
 		return b.needs[at].instrument
 	}
@@ -139,7 +142,7 @@ func (b *builder) contribution(c *figures.Contribution, instrument *market.Instr
 		Kind: event.ContributionKind(c.Kind), InstrumentID: c.Instrument, Currency: c.Currency,
 		Label: string(c.Currency), Amount: c.Amount.Reduced(), Percent: b.list.rounded(c.Percent),
 	}
-	if c.Instrument != "" {
+	if instrument != nil {
 		out.Label, out.Currency = instrument.Name, ""
 		if out.Label == "" {
 			out.Label = instrument.Symbol
