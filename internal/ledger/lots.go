@@ -508,7 +508,6 @@ func scaled(x, by, per money.Decimal) money.Decimal {
 
 // Change replaces what each lot carries; under Average the shares are changed and make up the new pool.
 func (l *Lots) Change(change func(Lot) Carried) {
-	l.tidy()
 	l.tidy()          // what is gone carries nothing
 	l.order = order{} // other lots may be the dearest
 	if l.Method != Average {
