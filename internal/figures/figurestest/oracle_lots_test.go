@@ -109,7 +109,7 @@ func (o *oracle) cut(l *lot, part fraction) taken {
 	if part.Cmp(size) != 0 {
 		before := o.inexact
 		o.inexact = false
-		t.cost, t.base = o.quotient(l.cost, part, size), o.quotient(l.base, part, size)
+		t.cost, t.base = o.share(l.cost, part, size), o.share(l.base, part, size)
 		l.rounded = l.rounded || o.inexact
 		o.inexact = o.inexact || before
 	}
@@ -120,6 +120,12 @@ func (o *oracle) cut(l *lot, part fraction) taken {
 		l.quantity = minus(l.quantity, part)
 	}
 	return t
+}
+
+// share is x · part / whole; whether the part or what it leaves is the quotient, and so which of both is rounded, is left open.
+func (o *oracle) share(x, part, whole fraction) fraction {
+	o.quotient(x, minus(whole, part), whole)
+	return o.quotient(x, part, whole)
 }
 
 // trade buys, sells or delivers. What goes against an open position of the other sign closes it; the rest opens one.
@@ -142,7 +148,7 @@ func (o *oracle) trade(a *activity, b booking, order int) {
 	}
 	closing := net
 	if against.Cmp(quantity) != 0 {
-		closing = o.quotient(net, against, quantity)
+		closing = o.share(net, against, quantity)
 		o.local(a, b, net) // taken apart before or after it is changed into the position's currency: whichever rounds
 	}
 	if against.Sign() > 0 {
