@@ -138,11 +138,13 @@ func QuotesParts(sequence, previous int64, marks []market.Mark, bytesMax int) ([
 	const envelopeBytesMax = 160 // four integers of 20 digits and the names around them
 	var encoded [][]byte         // each a list of marks without its brackets
 	var current []byte
+	var one []byte
 	for _, m := range marks {
-		one, err := json.Marshal(MarkOf(m))
-		if err != nil {
-			return nil, fmt.Errorf("encode mark of %s: %w", m.Instrument, err)
+		w := MarkOf(m)
+		if !w.encodable() {
+			return nil, fmt.Errorf("encode mark of %s: a year beyond four digits", m.Instrument)
 		}
+		one = w.AppendJSON(one[:0])
 		if len(one)+envelopeBytesMax > bytesMax {
 			return nil, fmt.Errorf("encode mark of %s: %d bytes don't fit in a message of %d", m.Instrument, len(one), bytesMax)
 		}
@@ -166,8 +168,8 @@ func QuotesParts(sequence, previous int64, marks []market.Mark, bytesMax int) ([
 
 // ParseQuotesAccepted reads one part.
 func ParseQuotesAccepted(payload []byte) (QuotesAccepted, error) {
-	var e QuotesAccepted
-	if err := json.Unmarshal(payload, &e); err != nil {
+	e, err := decodeQuotes(payload)
+	if err != nil {
 		return QuotesAccepted{}, fault.Wrap(fault.Invalid, err, "quotes accepted: unreadable")
 	}
 	if e.Sequence < e.Previous || e.Part < 1 || e.Part > e.Parts {

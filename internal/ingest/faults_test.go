@@ -122,7 +122,9 @@ func TestAFailingSourceIsLeftAlone(t *testing.T) {
 			}
 		}, 15 * time.Minute},
 		{"cut off", func() func(*http.Request) (*http.Response, error) {
-			return func(r *http.Request) (*http.Response, error) { return answers(200, strings.NewReader(`{"bitcoin":{"usd":9`))(r) }
+			return func(r *http.Request) (*http.Response, error) {
+				return answers(200, strings.NewReader(`{"bitcoin":{"usd":9`))(r)
+			}
 		}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -279,7 +281,9 @@ func TestSlotsOverChangesOfClocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mark := func(seen time.Time) *market.Mark { return &market.Mark{Quote: market.Quote{ObservedAt: seen, MarketTime: seen}} }
+	mark := func(seen time.Time) *market.Mark {
+		return &market.Mark{Quote: market.Quote{ObservedAt: seen, MarketTime: seen}}
+	}
 	for _, test := range []struct {
 		mic, from string // a UTC day, and the one after
 		want      string // the polls' UTC times: first, last in the open time, and how many in all
