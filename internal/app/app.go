@@ -63,7 +63,11 @@ func Serve(ctx context.Context, settings config.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	n, err := newNode(ctx, settings, name, store, calendar, o)
+	overrides, err := store.CalendarOverrides(ctx)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	n, err := newNode(ctx, settings, name, store, calendar.With(overrides), o)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}

@@ -29,6 +29,7 @@ const (
 	KeysCreated        Action = "keys.create"
 	PriceAccepted      Action = "quarantine.accept" // a price that was held back is believed
 	PriceRefused       Action = "quarantine.refuse"
+	CalendarChanged    Action = "calendar.change"
 )
 
 // Entry is one row as its writer knows it; the store adds number and time.

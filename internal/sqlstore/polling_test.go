@@ -286,3 +286,27 @@ func TestQuarantineFollowsTheMarks(t *testing.T) {
 		b.kind(err, fault.NotFound)
 	})
 }
+
+func TestCalendarOverridesAreKept(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		day := market.MustDate("2026-11-18")
+		o := market.Override{MIC: "XNYS", Day: day, Closed: true, Note: "a storm"}
+		b.ok(b.PutCalendarOverride(t.Context(), o, entry("admin", audit.CalendarChanged)))
+		o.Closed, o.Opens, o.Closes = false, 600, 780
+		b.ok(b.PutCalendarOverride(t.Context(), o, entry("admin", audit.CalendarChanged)))
+		b.ok(b.PutCalendarOverride(t.Context(), market.Override{MIC: "XLON", Day: day, Closed: true}, entry("admin", audit.CalendarChanged)))
+		b.kind(b.PutCalendarOverride(t.Context(), market.Override{MIC: "XLON", Day: day}, entry("admin", audit.CalendarChanged)), fault.Invalid)
+		b.reopen()
+		got, err := b.CalendarOverrides(t.Context())
+		if err != nil || len(got) != 2 || got[0].MIC != "XLON" || got[1] != o {
+			t.Errorf("%+v, %v", got, err)
+		}
+		b.ok(b.DeleteCalendarOverride(t.Context(), "XLON", day, entry("admin", audit.CalendarChanged)))
+		if got, err = b.CalendarOverrides(t.Context()); err != nil || len(got) != 1 {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if rows, err := b.Audits(t.Context(), "", 0, 10); err != nil || len(rows) != 4 {
+			t.Errorf("%+v, %v", rows, err)
+		}
+	})
+}
