@@ -165,7 +165,7 @@ func (r *rival) check(on market.Date) {
 	if r.units.IsKnown() {
 		return
 	}
-	price, _ := r.bookkeeper.price(r.instrument, on)
+	price := r.bookkeeper.price(r.instrument, on)
 	if rate := r.rateOn(r.currency, on); isNothing(price) || isNothing(rate) {
 		r.problems.add("benchmark", "it cost nothing on %s, so that nothing can be paid in", on)
 	}

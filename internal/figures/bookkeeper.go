@@ -153,7 +153,7 @@ func (k *bookkeeper) begin(dayBefore market.Date) (worth money.Maybe) {
 		if quantity.IsZero() {
 			continue
 		}
-		price, _ := k.price(p.instrument, dayBefore)
+		price := k.price(p.instrument, dayBefore)
 		rate := k.rateOn(p.currency, dayBefore)
 		worth = worth.Add(price.Mul(k.quantity(p)).Mul(rate).Named("value at the start of", string(p.instrument)))
 		p.lots.Change(func(lot ledger.Lot) ledger.Carried {
@@ -168,15 +168,15 @@ func (k *bookkeeper) begin(dayBefore market.Date) (worth money.Maybe) {
 }
 
 // price is an instrument's price on a day; a missing one is a problem.
-func (k *bookkeeper) price(id market.InstrumentID, on market.Date) (money.Maybe, market.Date) {
-	price, made := k.prices.at(id, on)
+func (k *bookkeeper) price(id market.InstrumentID, on market.Date) money.Maybe {
+	price, _ := k.prices.at(id, on)
 	if !price.IsKnown() {
 		k.problems.add("prices."+string(id), "no price on or before %s", on)
 	}
 	if k.trace != nil {
 		price = k.trace.price(k.prices, id, on)
 	}
-	return price, made
+	return price
 }
 
 // rateOn is a currency's rate on a day; a missing one is a problem.

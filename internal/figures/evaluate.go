@@ -141,7 +141,7 @@ func (k *bookkeeper) line(p *position, on market.Date) PositionLine {
 		line.PriceDate = &made
 	}
 	if !quantity.IsZero() {
-		price, _ = k.price(p.instrument, on)
+		price = k.price(p.instrument, on)
 		held := k.quantity(p)
 		rate := k.rateOn(p.currency, on)
 		line.AverageCost = total.Local.Quo(held)

@@ -50,7 +50,7 @@ func Exposure(book ledger.Book, m *Market, by By, from, to market.Date) (Exposur
 		point := ExposurePoint{Date: on, Value: money.Known(money.Zero)}
 		for _, l := range w.track.lines {
 			if quantity := l.at(on); !quantity.IsZero() {
-				price, _ := w.price(l.instrument, on)
+				price := w.price(l.instrument, on)
 				value := price.Times(quantity).Mul(w.rateOn(l.currency, on))
 				point.add(groupOf(book.Instruments[l.instrument], l.currency, by), value)
 			}

@@ -90,10 +90,12 @@ func (w *answerWriter) text(before, text string) {
 
 func (w *answerWriter) decimal(before string, x money.Decimal) {
 	w.raw(before)
-	text, err := x.AppendText(append(w.out, '"'))
-	if w.out = append(text, '"'); err != nil && w.err == nil {
+	out, err := x.AppendText(append(w.out, '"'))
+	if err != nil && w.err == nil {
 		w.err = err
 	}
+	w.out = out
+	w.out = append(w.out, '"')
 }
 
 func (w *answerWriter) maybe(before string, m money.Maybe) {

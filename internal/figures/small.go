@@ -20,8 +20,6 @@ func smallOf(x *money.Decimal) (s small, ok bool) {
 	return s, ok
 }
 
-func (s small) decimal() money.Decimal { return money.NewDecimal(s.coefficient, s.exponent) }
-
 func (s small) neg() small { return small{-s.coefficient, s.exponent} }
 
 func (s small) plus(o small) (small, bool) {

@@ -117,15 +117,6 @@ func (v *value) number(into *money.Decimal) error {
 	return nil
 }
 
-func (v *value) optional(into **money.Decimal) error {
-	var x money.Decimal
-	if err := v.number(&x); err != nil {
-		return err
-	}
-	*into = &x
-	return nil
-}
-
 func (v *value) currency(into *money.Currency) error {
 	var text string
 	if err := v.text(&text); err != nil {

@@ -144,11 +144,6 @@ func (d double) bits() int {
 	return bits.Len64(low)
 }
 
-func (d double) widened() wide {
-	sign := uint64(int64(d.high) >> 63)
-	return wide{d.low, d.high, sign, sign}
-}
-
 // scaledRate is a rate that isn't negative: coefficient · 10^−places.
 type scaledRate struct {
 	coefficient double

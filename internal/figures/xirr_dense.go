@@ -146,9 +146,9 @@ func (d *dense) guess(hint *float64) (s, slope float64, ok bool) {
 	for range stepsMax {
 		w := math.Exp(-s * stretchDays / daysPerYear)
 		value, rise := 0.0, 0.0
-		for i := len(d.stretches) - 1; i >= 0; i-- {
+		for _, stretch := range slices.Backward(d.stretches) {
 			rise = rise*w + value
-			value = value*w + d.stretches[i].total
+			value = value*w + stretch.total
 		}
 		slope = -rise * w * stretchDays / daysPerYear
 		step := -value / slope

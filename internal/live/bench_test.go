@@ -176,17 +176,14 @@ func fanOut(b *testing.B, portfolios int) {
 	const rounds = 20
 	var (
 		start   atomic.Int64
-		mu      sync.Mutex
-		took    []time.Duration
+		frames  atomic.Int64
+		took    [benchStreams]time.Duration
 		waiting sync.WaitGroup
 		on      atomic.Bool
 	)
 	w := newBenchWorld(b, nil, portfolios, func() {
 		if on.Load() {
-			d := time.Duration(time.Now().UnixNano() - start.Load())
-			mu.Lock()
-			took = append(took, d)
-			mu.Unlock()
+			took[frames.Add(1)-1] = time.Duration(time.Now().UnixNano() - start.Load())
 			waiting.Done()
 		}
 	})
@@ -213,8 +210,8 @@ func fanOut(b *testing.B, portfolios int) {
 			waiting.Wait()
 			on.Store(false)
 			oursUsed = append(oursUsed, used()-before)
-			ours = append(ours, p99(took))
-			took = took[:0]
+			ours = append(ours, p99(took[:]))
+			frames.Store(0)
 
 			frame = frame[:w.frameSize(b)]
 			time.Sleep(frameInterval + 20*time.Millisecond) // as idle, and as cold, as before the price

@@ -121,7 +121,7 @@ func (v *viewer) deliver() {
 		v.notify()
 		return
 	}
-	if _, err := v.write(); err != nil {
+	if err := v.write(); err != nil {
 		v.failed = true
 		v.notify()
 	}

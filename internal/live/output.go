@@ -61,8 +61,8 @@ func (o *output) open(r *http.Request, gone func()) error {
 	if err := o.sendText("retry: " + strconv.Itoa(retryMillis) + "\n\n"); err != nil || !own {
 		return err
 	}
-	conn, _, err := o.control.Hijack()
-	if err != nil {
+	conn, _, refused := o.control.Hijack()
+	if refused != nil {
 		return nil // as tests have them
 	}
 	o.conn, o.left = conn, make(chan struct{})

@@ -49,7 +49,7 @@ type viewer struct {
 	slots   []*slot
 
 	turn   chan struct{} // holds one, for whoever writes: the stream's goroutine, or a worker. What follows is of the turn
-	out    *output
+	out    output
 	seen   []resumePoint // of each slot, for the ids
 	failed bool          // there is nobody to write to any more
 }
@@ -77,7 +77,7 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 	}
 	v := &viewer{
 		owner: request.Owner, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
-		out:  &output{w: w, control: http.NewResponseController(w), now: h.now},
+		out:  output{w: w, control: http.NewResponseController(w), now: h.now},
 		seen: parseID(request.After, len(request.Portfolios)),
 	}
 	if err := h.enter(v); err != nil {
@@ -192,7 +192,7 @@ func (h *Hub) serve(ctx context.Context, v *viewer, alive func(context.Context) 
 			return
 		}
 		if woken {
-			if _, err := v.write(); err != nil {
+			if err := v.write(); err != nil {
 				return
 			}
 			continue
@@ -234,7 +234,7 @@ func over(err error) bool {
 }
 
 // write writes what is pending, all in one piece.
-func (v *viewer) write() (wrote bool, err error) {
+func (v *viewer) write() error {
 	var piece *[]byte
 	for i, s := range v.slots {
 		f := s.take()
@@ -251,9 +251,9 @@ func (v *viewer) write() (wrote bool, err error) {
 		*piece = append(*piece, f.bytes...)
 	}
 	if piece == nil {
-		return false, nil
+		return nil
 	}
-	return true, v.out.send(piece)
+	return v.out.send(piece)
 }
 
 // resumePoint is what a client says it has of one portfolio.
