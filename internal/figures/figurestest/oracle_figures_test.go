@@ -232,7 +232,7 @@ func (o *oracle) answer(out *answer, start opening) {
 		}
 	}
 	out.inexact, out.ambiguous, out.mixed, out.tracked = o.inexact, o.ambiguous, o.mixed, o.tracked
-	o.scales(out)
+	o.scales(out, start)
 }
 
 func (o *oracle) line(at place, out *answer, start opening) line {
@@ -262,7 +262,7 @@ func (o *oracle) line(at place, out *answer, start opening) line {
 }
 
 // scales finds the largest numbers that took part.
-func (o *oracle) scales(out *answer) {
+func (o *oracle) scales(out *answer, start opening) {
 	out.scale, out.scaleQuantity = new(big.Rat), new(big.Rat)
 	see := func(into *fraction, x fraction) {
 		if x != nil && compareSize(x, *into) > 0 {
@@ -274,6 +274,12 @@ func (o *oracle) scales(out *answer) {
 	}
 	for _, d := range out.days {
 		see(&out.scale, d.value)
+	}
+	for _, x := range out.totals {
+		see(&out.scale, x)
+	}
+	for _, x := range start.unrealised {
+		see(&out.scale, x)
 	}
 	for _, d := range o.disposals {
 		see(&out.scale, d.proceeds)
