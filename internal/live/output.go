@@ -109,7 +109,7 @@ func (o *output) send(piece *[]byte) error {
 		return err
 	}
 	err := o.write(piece)
-	if cap(*piece) <= frameBytesMax {
+	if cap(*piece) <= outBytesMax {
 		buffers.Put(piece)
 	}
 	return err

@@ -238,11 +238,7 @@ func (v *viewer) write() error {
 	var piece *[]byte
 	for i, s := range v.slots {
 		f := s.take()
-		if f == nil {
-			continue
-		}
-		if len(f.bytes) == 0 {
-			f.release()
+		if f == nil || len(f.bytes) == 0 {
 			continue
 		}
 		v.seen[i] = resumePoint{quotes: f.quotes, sequence: f.sequence, epoch: s.watch.epoch, frame: f.number}
@@ -253,7 +249,6 @@ func (v *viewer) write() error {
 			*piece = v.appendID(*piece)
 		}
 		*piece = append(*piece, f.bytes...)
-		f.release()
 	}
 	if piece == nil {
 		return nil
