@@ -61,13 +61,11 @@ func (o *output) open(r *http.Request, gone func()) error {
 	if err := o.sendText("retry: " + strconv.Itoa(retryMillis) + "\n\n"); err != nil || !own {
 		return err
 	}
-	conn, _, refused := o.control.Hijack()
-	if refused != nil {
-		return nil // as tests have them
+	if conn, _, err := o.control.Hijack(); err == nil { // tests have writers that can't be taken over
+		o.conn, o.left = conn, make(chan struct{})
+		o.bounded = time.Time{} // the deadline went with net/http
+		go o.listen(gone)
 	}
-	o.conn, o.left = conn, make(chan struct{})
-	o.bounded = time.Time{} // the deadline went with net/http
-	go o.listen(gone)
 	return nil
 }
 
