@@ -106,7 +106,7 @@ func (s *scratch) findMoved(w *watch, revision uint64) {
 	for i, v := range s.needed {
 		before := w.seen[i].view
 		switch {
-		case v == before:
+		case v == before || v.same(before): // nearly always the one itself
 		case i < w.pulse.Len():
 			s.moved = append(s.moved, i)
 		default:

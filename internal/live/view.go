@@ -17,7 +17,7 @@ import (
 const sessionsMax = 10_000
 
 // view is what a price says to everybody who holds it. But for second it never changes: where anything of it does, another
-// view takes its place, so that whoever remembers one knows by its address whether it is still so.
+// view takes its place, so that whoever remembers one mostly knows by its address that it is still so.
 type view struct {
 	mark    *market.Mark // nil where there is none
 	mic     string
