@@ -396,7 +396,10 @@ func (w *benchWorld) frames(b *testing.B, portfolios int) {
 		one := watches[round%portfolios]
 		s.assess(one, one.held, one.needs, 1, w.hub.marks, time.Now())
 		one.compare(s)
-		size = len(s.frameFor(one, &slot{greeted: true, sent: one.frame - 1}).bytes)
+		f := s.frameFor(one, &slot{greeted: true, sent: one.frame - 1})
+		f.users.Add(1)
+		size = len(f.bytes)
+		f.release()
 	}
 	b.ReportMetric(float64(used()-before)/float64(b.N), "cpu-ns")
 	b.ReportMetric(float64(size), "frame-B")

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"folioscope/internal/event"
@@ -13,14 +15,28 @@ import (
 	"folioscope/internal/money"
 )
 
-// frame is what viewers write; shared by all who need the same and never changed.
+// frame is what viewers write; shared by all who need the same, and not changed until the last of them has it.
 type frame struct {
 	number   uint64
 	sequence int64
 	quotes   int64
 	bytes    []byte // whole events but for the id line before them
 	named    bool   // whether an id line goes before
+	users    atomic.Int32
 }
+
+// frames are those that all users have had. One lives for microseconds, mostly: the next is written where the last one was.
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
+// release takes a frame back from one of its users.
+func (f *frame) release() {
+	if f.users.Add(-1) == 0 && cap(f.bytes) <= frameBytesMax {
+		frames.Put(f)
+	}
+}
+
+// frameBytesMax is what is kept for the next frame: most deltas fit, and a snapshot of thousands of holdings goes.
+const frameBytesMax = 256 << 10
 
 // scratch is what one worker needs to make frames; everything in it is good until the next look.
 type scratch struct {
@@ -34,7 +50,6 @@ type scratch struct {
 	mics          []string // of the markets
 	head          []byte   // of delta, encoded
 	key           []byte
-	out           []byte
 	frames        []made
 	given         []*viewer // who was given a frame in this step
 
@@ -198,30 +213,25 @@ func (s *scratch) frameFor(w *watch, one *slot) *frame {
 			return m.frame
 		}
 	}
-	f := &frame{number: w.frame, sequence: s.delta.Sequence, quotes: s.cursor}
-	s.out = s.out[:0]
+	f := frames.Get().(*frame)
+	f.number, f.sequence, f.quotes, f.named = w.frame, s.delta.Sequence, s.cursor, false
+	out := f.bytes[:0]
 	switch {
 	case from < w.whole:
 		valuation := s.value()
-		s.out = append(s.document(&valuation).AppendJSON(append(s.out, "event: snapshot\ndata: "...)), '\n', '\n')
+		out = append(s.document(&valuation).AppendJSON(append(out, "event: snapshot\ndata: "...)), '\n', '\n')
 		f.named = true
 	case from < w.frame:
-		s.out = append(s.appendDelta(append(s.out, "event: delta\ndata: "...), w, from), '\n', '\n')
+		out = append(s.appendDelta(append(out, "event: delta\ndata: "...), w, from), '\n', '\n')
 		f.named = true
 	}
 	if greet || from < w.graded {
-		s.out = append(s.status.AppendJSON(append(s.out, "event: status\ndata: "...)), '\n', '\n')
+		out = append(s.status.AppendJSON(append(out, "event: status\ndata: "...)), '\n', '\n')
 	}
-	f.bytes = slices.Clone(s.out)
-	if cap(s.out) > outBytesMax {
-		s.out = nil
-	}
+	f.bytes = out
 	s.frames = append(s.frames, made{from, greet, f})
 	return f
 }
-
-// outBytesMax is what a worker keeps for the next frame: most deltas fit, and a snapshot of thousands of holdings goes.
-const outBytesMax = 256 << 10
 
 // appendDelta appends what changed after a frame.
 func (s *scratch) appendDelta(dst []byte, w *watch, from uint64) []byte {

@@ -9,8 +9,8 @@
 //	hint or poll ─▶ Marks ─▶ watches that hold what changed ─▶ workers value, compare, encode, write
 //	hint or poll ─▶ reload of positions ─▶ the same watch
 //
-// One watch stands for one portfolio that is watched, and keeps only hashes of what was sent: a frame is encoded once for
-// all viewers who saw the same frame before, and exists only until they have written it.
+// One watch stands for one portfolio that is watched, and keeps what it saw of each price, not what was sent: a frame is
+// encoded once for all viewers who saw the same frame before, and exists only until they have written it.
 package live
 
 import (

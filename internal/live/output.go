@@ -107,7 +107,7 @@ func (o *output) send(piece *[]byte) error {
 		return err
 	}
 	err := o.write(piece)
-	if cap(*piece) <= outBytesMax {
+	if cap(*piece) <= frameBytesMax {
 		buffers.Put(piece)
 	}
 	return err

@@ -238,7 +238,11 @@ func (v *viewer) write() error {
 	var piece *[]byte
 	for i, s := range v.slots {
 		f := s.take()
-		if f == nil || len(f.bytes) == 0 {
+		if f == nil {
+			continue
+		}
+		if len(f.bytes) == 0 {
+			f.release()
 			continue
 		}
 		v.seen[i] = resumePoint{quotes: f.quotes, sequence: f.sequence, epoch: s.watch.epoch, frame: f.number}
@@ -249,6 +253,7 @@ func (v *viewer) write() error {
 			*piece = v.appendID(*piece)
 		}
 		*piece = append(*piece, f.bytes...)
+		f.release()
 	}
 	if piece == nil {
 		return nil

@@ -298,10 +298,14 @@ func (s *slot) give(f *frame, now time.Time) {
 	if s.greeted || s.pending != nil { // the first change after the first frame goes out at once
 		s.dueAt = now.Add(frameInterval)
 	}
+	if s.pending != nil {
+		s.pending.release()
+	}
+	f.users.Add(1)
 	s.pending = f
 }
 
-// take gives what is pending, for the viewer to write.
+// take gives what is pending, for the viewer to write and release.
 func (s *slot) take() *frame {
 	s.watch.mu.Lock()
 	defer s.watch.mu.Unlock()
