@@ -327,7 +327,9 @@ func (c *comparison) rates(got figures.Output) {
 		"risk.sharpe": {want.sharpe, k.Sharpe}, "risk.sortino": {want.sortino, k.Sortino}, "risk.beta": {want.beta, k.Beta}, "risk.alpha": {want.alpha, k.Alpha},
 		"risk.tracking_error": {want.trackingError, k.TrackingError}, "risk.max_drawdown": {want.maxDrawdown, k.MaxDrawdown},
 	} {
-		c.rate(name, pair.want, pair.got)
+		if !want.noise || name != "risk.sharpe" && name != "risk.sortino" {
+			c.rate(name, pair.want, pair.got)
+		}
 	}
 	if want.maxDrawdown != nil && !want.level {
 		for name, pair := range map[string]struct {

@@ -15,6 +15,7 @@ type rates struct {
 	maxDrawdownDays, longestDays               int
 	cash                                       map[day]fraction // of the internal rate of return; nil where one can't be known
 	level                                      bool             // so near a peak or a low that rounding says whether it is one
+	noise                                      bool             // a divisor that is nothing but the rounding of doubles
 	doubtful                                   bool             // a logarithm of nothing, or a level that rounding decides
 }
 
@@ -193,10 +194,12 @@ func (out *answer) risks(c *caseFile, logs []float64, on []day) {
 	r.volatility = at(deviation)
 	r.semiDeviation = at(spread(logs, mean(logs), below, n-1))
 	if r.annualised != nil {
+		r.noise = deviation > 0 && deviation < 1e-12
 		if deviation > 0 {
 			r.sharpe = at((*r.annualised - free) / deviation)
 		}
 		if down := spread(logs, math.Log(1+free)/252, below, n); down > 0 {
+			r.noise = r.noise || down < 1e-12
 			r.sortino = at((*r.annualised - free) / down)
 		}
 	}
