@@ -219,6 +219,10 @@ func (h *Hub) ended() bool {
 // value is one worker, until it is given up.
 func (h *Hub) value(ctx context.Context, d *desk) error {
 	defer d.alarm.Stop()
+	// A thread of its own wakes where it worked last, so that workers spread over the cores at once. Go's own threads are woken
+	// wherever one is free, mostly beside the one that woke them, and a burst is over before the kernel moves them.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	s := newScratch(h)
 	for {
 		select {
