@@ -280,6 +280,11 @@ func (l *Lots) takeDearest(quantity money.Decimal) []Taken {
 	return taken
 }
 
+// equallyDear is the part by which the costs of a unit may differ and still be the same. Ratios such as 7 for 6 leave quantities
+// that end after 34 digits; two lots bought at one price are then a few units of the last digit apart, and the older goes first
+// as before. It leaves room for ten thousand such roundings, and is less than any difference that somebody could have meant.
+var equallyDear = money.NewDecimal(1, -30)
+
 // dearer says whether a unit of a cost more than one of b, in the position's currency. An unknown cost is never dearer.
 func dearer(a, b *Lot) bool {
 	x, ok := a.Carried.Local.Get()
@@ -287,7 +292,11 @@ func dearer(a, b *Lot) bool {
 		return false
 	}
 	y, ok := b.Carried.Local.Get()
-	return !ok || x.Mul(b.Quantity).Cmp(y.Mul(a.Quantity)) > 0
+	if !ok {
+		return true
+	}
+	x, y = x.Mul(b.Quantity), y.Mul(a.Quantity)
+	return x.Cmp(y) > 0 && x.Sub(y).Cmp(x.Abs().Mul(equallyDear)) > 0
 }
 
 func (l *Lots) takeAverage(quantity money.Decimal) []Taken {
