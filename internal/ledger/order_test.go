@@ -148,16 +148,22 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
-// Two lots bought at one price stay equally dear over a ratio that no decimal holds: the older goes first.
+// Two lots bought at one price stay equally dear over ratios that no decimal holds: the older goes first.
 func TestEquallyDearOverARatio(t *testing.T) {
-	l := NewLots(HIFO)
-	for n, quantity := range []string{"5", "20"} {
-		q := money.MustParse(quantity)
-		cost := money.Known(q.Mul(money.MustParse("0.1089")))
-		l.Open(Lot{ID: ActivityID(fmt.Sprint(n)), Opened: 1, Order: int64(n), Quantity: q, Carried: NewCarried(cost, cost)})
-	}
-	l.Split(Ratio{New: money.MustParse("7"), Old: money.MustParse("6")})
-	if taken := l.Take(money.MustParse("3.5"), nil); len(taken) != 1 || taken[0].ID != "0" {
-		t.Errorf("took %v, want all of it from the older lot", taken)
+	for older := range int64(12) {
+		for newer := range int64(12) {
+			l := NewLots(HIFO)
+			for n, quantity := range []int64{older + 1, newer + 1} {
+				q := money.NewDecimal(quantity, 0)
+				cost := money.Known(q.Mul(money.MustParse("0.1089")))
+				l.Open(Lot{ID: ActivityID(fmt.Sprint(n)), Opened: 1, Order: int64(n), Quantity: q, Carried: NewCarried(cost, cost)})
+			}
+			for _, ratio := range []Ratio{{money.NewDecimal(7, 0), money.NewDecimal(6, 0)}, {money.NewDecimal(3, 0), money.NewDecimal(11, 0)}} {
+				l.Split(ratio)
+			}
+			if taken := l.Take(money.MustParse("0.1"), nil); len(taken) != 1 || taken[0].ID != "0" {
+				t.Errorf("%d and %d: took %v, want all of it from the older lot", older+1, newer+1, taken)
+			}
+		}
 	}
 }
