@@ -159,12 +159,15 @@ func (g *Ingest) call(ctx context.Context, t *gate, names []string) (provider.Ba
 		} else if err != nil {
 			return provider.Batch{}, storeError{err}
 		}
+		began := g.now()
 		answer, err := g.once(ctx, t.source, names)
+		g.tallies.took(t.source.Name(), began, g.now().Sub(began))
 		if err == nil {
 			err = whole(answer)
 		}
 		g.report(ctx, t, err)
 		if err == nil {
+			g.partly(t, answer)
 			for _, failed := range answer.Failed {
 				if failed.Outcome.OpensCircuit() {
 					g.refuse(ctx, t, failed)

@@ -22,6 +22,15 @@ const (
 	reasonTail = "waits for a second source or the next poll"
 )
 
+// Why a price is refused, or held back, where that is said in words that don't change.
+const (
+	whyNotPositive   = "not above zero"
+	whyNoTime        = "without a market time"
+	whyFuture        = "from the future"
+	whyRefusedBefore = "an administrator refused it"
+	whyUnit          = "about 100 times or a hundredth of the last price"
+)
+
 // offer is a price as a source gave it, before it is believed.
 type offer struct {
 	instrument    market.Instrument
@@ -61,13 +70,13 @@ func judge(o offer, last *market.Mark, held *market.HeldBack, now time.Time) (ve
 	price := o.major(o.price)
 	switch {
 	case price.Sign() <= 0:
-		return refuse, "not above zero"
+		return refuse, whyNotPositive
 	case o.hasUnit && o.unit.Currency != o.instrument.Currency:
 		return refuse, fmt.Sprintf("in %s, the instrument is in %s", o.unit.Currency, o.instrument.Currency)
 	case o.marketTime.IsZero():
-		return refuse, "without a market time"
+		return refuse, whyNoTime
 	case o.marketTime.After(now.Add(futureMax)):
-		return refuse, "from the future"
+		return refuse, whyFuture
 	case last == nil:
 		return accept, ""
 	case o.marketTime.Before(last.MarketTime):
@@ -105,7 +114,7 @@ func unitError(a, b money.Decimal) bool {
 // reason says in a sentence why a price waits.
 func reason(price, last money.Decimal, unit bool) string {
 	if unit {
-		return "about 100 times or a hundredth of the last price, taken for another unit until a second source says the same"
+		return whyUnit + ", taken for another unit until a second source says the same"
 	}
 	if price.Cmp(last) > 0 {
 		times := price.Quo(last)

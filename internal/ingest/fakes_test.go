@@ -35,6 +35,7 @@ type memory struct {
 	trials   map[string]time.Time
 	refusals []Refusal
 	held     []Held
+	tallies  []Tally
 }
 
 type slotRow struct {

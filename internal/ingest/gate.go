@@ -35,6 +35,7 @@ type gate struct {
 	spentUntil time.Time // a quota is spent until then
 	notedAt    time.Time // when its last answer was written down for the other nodes
 	refused    map[string]Refusal
+	used       Usage // of its quotas, as last read
 }
 
 // closedUntil is when the source may be asked again; zero where it may be now.
@@ -145,6 +146,7 @@ func (g *Ingest) report(ctx context.Context, t *gate, err error) {
 	before := t.circuit.closedUntil(now)
 	needed := t.circuit.needsTrial()
 	t.circuit.report(now, err)
+	g.tallies.ended(t.source.Name(), now, provider.OutcomeOf(err))
 	g.share(ctx, t, before, needed, err)
 }
 

@@ -74,6 +74,7 @@ type Options struct {
 	Log       *slog.Logger
 	Chains    map[string][]provider.Provider // by ChainNames; only sources that are switched on, the first choice first
 	Limits    map[string]Limits              // by a source's name: what the operator allows instead of what it grants by itself
+	Settings  []Setting                      // of all sources that there are, for who looks after them; those of Chains where nil
 	Interval  time.Duration                  // between polls
 	Upkeep    []Upkeep
 	Now       func() time.Time // nil: the system's clock
@@ -90,6 +91,10 @@ type Ingest struct {
 	polling   map[string]*turnstile // by chain
 	searched  *times                // when an instrument's history was last looked for
 	warned    warned
+	tallies   *tallies
+	meter     *meter
+	looked    outlook
+	tried     *times // when a source was last tested, by its name
 
 	settling sync.Mutex // one batch is judged and stored at a time, so that two don't judge by the same past
 	book     book
@@ -123,7 +128,7 @@ func New(options Options) (*Ingest, error) {
 	}
 	g := &Ingest{
 		Options: options, frankfurt: frankfurt, nav: nav, gates: map[string]*gate{}, polling: map[string]*turnstile{},
-		searched: newTimes(), warned: warned{on: map[string]market.Date{}}, book: newBook(),
+		searched: newTimes(), warned: warned{on: map[string]market.Date{}}, tallies: newTallies(), meter: newMeter(), tried: newTimes(), book: newBook(),
 	}
 	for name, chain := range options.Chains {
 		if !slices.Contains(ChainNames(), name) {
@@ -198,7 +203,9 @@ func (g *Ingest) inSlot(name string, every time.Duration, do func(ctx context.Co
 			g.Log.Debug("slot left to another node", "poll", name, "slot", slot)
 			return nil
 		}
+		began := g.now()
 		err = do(ctx)
+		g.meter.slot(name, began.Sub(slot), g.now().Sub(began))
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endSlotTimeout)
 		defer cancel()
 		if ended := g.Store.EndSlot(ending, name, slot, err == nil && ctx.Err() == nil); ended != nil && err == nil {
@@ -250,7 +257,8 @@ func (g *Ingest) Fold(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("fold quotes: %w", err)
 	}
-	if err := errors.Join(g.Store.PruneRefusals(ctx, now), g.Store.PruneHeld(ctx, now.Add(-heldKeptFor))); err != nil {
+	if err := errors.Join(g.Store.PruneRefusals(ctx, now), g.Store.PruneHeld(ctx, now.Add(-heldKeptFor)),
+		g.Store.PruneTallies(ctx, now.Add(-tallyKept))); err != nil {
 		return fmt.Errorf("forget what is over: %w", err)
 	}
 	g.Log.Info("quotes folded into daily bars", "quotes", folded)
@@ -269,6 +277,17 @@ func (t *times) get(id market.InstrumentID) time.Time {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	return t.at[id]
+}
+
+// claim sets a time unless one was set less than a while before.
+func (t *times) claim(id market.InstrumentID, at time.Time, floor time.Duration) bool {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if last := t.at[id]; !last.IsZero() && at.Sub(last).Abs() < floor {
+		return false
+	}
+	t.at[id] = at
+	return true
 }
 
 func (t *times) set(id market.InstrumentID, at time.Time) {

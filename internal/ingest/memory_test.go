@@ -250,3 +250,33 @@ func (m *memory) PruneHeld(_ context.Context, before time.Time) error {
 	m.held = slices.DeleteFunc(m.held, func(h Held) bool { return !h.DecidedAt.IsZero() && h.DecidedAt.Before(before) })
 	return m.down
 }
+
+func (m *memory) AddTallies(_ context.Context, tallies []Tally) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.down != nil {
+		return m.down
+	}
+	for _, t := range tallies {
+		at := slices.IndexFunc(m.tallies, func(o Tally) bool { return o.Source == t.Source && o.Hour.Equal(t.Hour) })
+		if at < 0 {
+			at = len(m.tallies)
+			m.tallies = append(m.tallies, Tally{Source: t.Source, Hour: t.Hour})
+		}
+		m.tallies[at].add(t)
+	}
+	return nil
+}
+
+func (m *memory) TalliesSince(_ context.Context, since time.Time) ([]Tally, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return slices.DeleteFunc(slices.Clone(m.tallies), func(t Tally) bool { return t.Hour.Before(since) }), m.down
+}
+
+func (m *memory) PruneTallies(_ context.Context, before time.Time) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.tallies = slices.DeleteFunc(m.tallies, func(t Tally) bool { return t.Hour.Before(before) })
+	return m.down
+}

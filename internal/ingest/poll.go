@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -97,6 +98,11 @@ func (g *Ingest) run(ctx context.Context, r *round) error {
 	if due == 0 {
 		return nil
 	}
+	defer func() {
+		sharing, cancel := context.WithTimeout(context.WithoutCancel(ctx), endSlotTimeout)
+		defer cancel()
+		g.shareTallies(sharing)
+	}()
 	asked := map[market.InstrumentID]bool{}
 	for len(r.pending) > 0 && ctx.Err() == nil {
 		wave := g.assign(r)
@@ -167,6 +173,12 @@ func (g *Ingest) newRound(ctx context.Context, chain string, w want) (*round, er
 	}
 	slices.SortStableFunc(r.pending, func(a, b market.Instrument) int { return cmp.Compare(urgency[b.ID], urgency[a.ID]) })
 	g.warnOfHorizons(r.pending, r.now)
+	if !w.onlyNew && w.only == nil {
+		g.count(r, wanted)
+		if err := g.learnQuotas(ctx); err != nil {
+			return nil, fmt.Errorf("read the quotas: %w", err)
+		}
+	}
 	if w.only != nil { // somebody asked for these: what the rest of the day needs doesn't count
 		r.left = map[string]int{}
 		return r, nil
@@ -305,14 +317,8 @@ func (g *Ingest) note(ctx context.Context, r *round, wave []*errand, asked map[m
 	return nil
 }
 
-func keysOf(set map[market.InstrumentID]bool) []market.InstrumentID {
-	ids := make([]market.InstrumentID, 0, len(set))
-	for id := range set {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
+// keysOf are the keys of a map, sorted.
+func keysOf[K cmp.Ordered, V any](set map[K]V) []K { return slices.Sorted(maps.Keys(set)) }
 
 // warned remembers of which market's calendar it was said that it ends.
 type warned struct {

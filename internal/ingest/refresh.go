@@ -33,6 +33,7 @@ func (g *Ingest) Refresh(ctx context.Context, ids []market.InstrumentID) ([]mark
 	}
 	known := slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id market.InstrumentID) bool { return chains[id] == "" })
 	now := g.now()
+	defer g.looked.forget()
 	claimed, err := g.Store.ClaimRefresh(ctx, known, now, now.Add(-refreshFloor), now.Add(skewMax))
 	if err != nil {
 		return nil, fmt.Errorf("refresh: %w", err)

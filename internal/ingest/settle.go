@@ -80,8 +80,9 @@ func (g *Ingest) settle(ctx context.Context, r *round, offers []offer) error {
 		}
 		verdict, why := judge(o, last, held, g.now())
 		if verdict == hold && g.refusedBefore(o) {
-			verdict, why = refuse, "an administrator refused it"
+			verdict, why = refuse, whyRefusedBefore
 		}
+		g.meter.judged(verdict, why)
 		switch verdict {
 		case accept:
 			if inRound && held.Source != o.source && within(o.major(o.price), held.Price, confirmedMax) {

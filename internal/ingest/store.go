@@ -79,6 +79,12 @@ type Sources interface {
 	PutRefusals(ctx context.Context, refusals []Refusal) error
 	// PruneRefusals forgets those that ended before a time.
 	PruneRefusals(ctx context.Context, before time.Time) error
+
+	// AddTallies adds to what is counted of the calls in an hour; TalliesSince gives the hours from a time on, of all nodes
+	// together, and PruneTallies forgets those before one.
+	AddTallies(ctx context.Context, tallies []Tally) error
+	TalliesSince(ctx context.Context, since time.Time) ([]Tally, error)
+	PruneTallies(ctx context.Context, before time.Time) error
 }
 
 // Outcome is how a request ended, in the words of package provider.
