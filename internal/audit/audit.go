@@ -29,6 +29,10 @@ const (
 	KeysCreated        Action = "keys.create"
 	PriceAccepted      Action = "quarantine.accept" // a price that was held back is believed
 	PriceRefused       Action = "quarantine.refuse"
+	OwnCreated         Action = "own_instrument.create"
+	OwnChanged         Action = "own_instrument.change"
+	OwnDeleted         Action = "own_instrument.delete"
+	PricesChanged      Action = "own_price.change" // of a portfolio: which instruments is its owner's to know
 	CalendarChanged    Action = "calendar.change"
 )
 

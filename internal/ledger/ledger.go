@@ -140,5 +140,7 @@ type Book struct {
 	Portfolio   Portfolio
 	Accounts    []Account
 	Activities  []Activity
-	Instruments map[market.InstrumentID]market.Instrument
+	Instruments map[market.InstrumentID]market.Instrument // of all activities, and all own ones
+	Own         map[market.InstrumentID]Own
+	Prices      map[market.InstrumentID][]ManualPrice // entered by hand, rising by date; of own instruments and of others
 }

@@ -20,6 +20,9 @@ const (
 	Crypto Class = "crypto"
 	Other  Class = "other"
 	FX     Class = "fx"
+
+	Property Class = "property" // land and buildings; no source prices it
+	Private  Class = "private"  // private equity, funds that are closed to the public, loans; nor these
 )
 
 // Instrument is something that has a price.

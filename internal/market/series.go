@@ -101,3 +101,31 @@ func (s *Series) With(bar Bar) Series {
 	longer.Closes = append(append(make([]int64, 0, keep+1), s.Closes[:keep]...), scaled)
 	return longer
 }
+
+// Fill is the series with bars, which rise by date, on the days that it has no close of: its own closes go before them. The series
+// and the bars stay as they are; without bars it is the series itself.
+func (s *Series) Fill(id InstrumentID, currency money.Currency, bars []Bar) *Series {
+	if len(bars) == 0 {
+		return s
+	}
+	n := 0
+	if s != nil {
+		n = s.Len()
+	}
+	all := make([]Bar, 0, n+len(bars))
+	at := 0
+	for _, bar := range bars {
+		for at < n && s.Dates[at] < bar.Date {
+			all = append(all, Bar{s.Dates[at], s.Close(at)})
+			at++
+		}
+		if at == n || s.Dates[at] != bar.Date {
+			all = append(all, bar)
+		}
+	}
+	for ; at < n; at++ {
+		all = append(all, Bar{s.Dates[at], s.Close(at)})
+	}
+	filled := NewSeries(id, currency, all)
+	return &filled
+}

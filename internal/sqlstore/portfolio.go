@@ -475,35 +475,57 @@ func instrumentsOf(activities []ledger.Activity) []market.InstrumentID {
 // Book reads all that a portfolio is worked out from, as of one moment.
 func (s *Store) Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (ledger.Book, error) {
 	var book ledger.Book
-	err := s.db.read(ctx, func(q queries) error {
-		book = ledger.Book{}
-		p, key, err := s.readPortfolio(ctx, q, owner, portfolio)
-		if err != nil {
-			return err
-		}
-		book.Portfolio = p
-		if book.Accounts, err = s.readAccounts(ctx, q, key, owner, portfolio); err != nil {
-			return err
-		}
-		if book.Activities, err = readActivities(ctx, q, key, portfolio, false); err != nil {
-			return err
-		}
-		ids := instrumentsOf(book.Activities)
-		found, err := readInstruments(ctx, q, ids)
-		if err != nil {
-			return err
-		}
-		book.Instruments = make(map[market.InstrumentID]market.Instrument, len(found))
-		for _, i := range found {
-			book.Instruments[i.ID] = i
-		}
-		if len(found) != len(ids) {
-			return fmt.Errorf("%d of %d instruments are missing", len(ids)-len(found), len(ids))
-		}
-		return nil
+	err := s.db.read(ctx, func(q queries) (err error) {
+		book, err = s.readBook(ctx, q, owner, portfolio)
+		return err
 	})
 	if err != nil {
 		return ledger.Book{}, s.explain("read book", err)
 	}
 	return book, nil
+}
+
+func (s *Store) readBook(ctx context.Context, q queries, owner ledger.OwnerID, portfolio ledger.PortfolioID) (book ledger.Book, err error) {
+	p, key, err := s.readPortfolio(ctx, q, owner, portfolio)
+	if err != nil {
+		return book, err
+	}
+	book.Portfolio = p
+	if book.Accounts, err = s.readAccounts(ctx, q, key, owner, portfolio); err != nil {
+		return book, err
+	}
+	if book.Activities, err = readActivities(ctx, q, key, portfolio, false); err != nil {
+		return book, err
+	}
+	if err := addOwn(ctx, q, key, &book); err != nil {
+		return book, err
+	}
+	return book, addInstruments(ctx, q, &book)
+}
+
+// addInstruments puts into a book the instruments that its activities name, and all own ones.
+func addInstruments(ctx context.Context, q queries, book *ledger.Book) error {
+	named := instrumentsOf(book.Activities)
+	shared := slices.DeleteFunc(slices.Clone(named), ledger.IsOwn)
+	found, err := readInstruments(ctx, q, shared)
+	if err != nil {
+		return err
+	}
+	book.Instruments = make(map[market.InstrumentID]market.Instrument, len(found)+len(book.Own))
+	for _, i := range found {
+		book.Instruments[i.ID] = i
+	}
+	for id, own := range book.Own {
+		book.Instruments[id] = own.Instrument
+	}
+	missing := 0
+	for _, id := range named {
+		if _, there := book.Instruments[id]; !there {
+			missing++
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("%d of %d instruments are missing", missing, len(named))
+	}
+	return nil
 }

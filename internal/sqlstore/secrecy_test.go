@@ -16,6 +16,7 @@ import (
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
+	"folioscope/internal/market"
 	"folioscope/internal/pgtest"
 	"folioscope/internal/seal"
 )
@@ -25,6 +26,7 @@ var planted = []string{
 	"anna.planted@secret.example", "Anna Plantedname", "$argon2id$plantedhash", "Planted Portfolio", "Planted Account", "Planted note of a purchase",
 	"planted-snapshot-payload", "planted-answer-payload", "Planted New Name", "planted-key-of-a-request", "987654.321987", "inviteeplanted@secret.example",
 	"Invitee Plantedname", "Planted Corrected Note", "Planted Void Note", "Planted Renamed Account", "Planted Renamed Portfolio", "123123.456456", "$argon2id$acceptedplanted", "Planted Seeded Note",
+	"Planted Own Name", "PLANTEDSYMBOL", "Planted Own Group", "Planted Own Sector", "Planted Own Note", "424242.131313", "575757.242424", "Planted Own Renamed",
 }
 
 // plant puts every one of them in by the store's methods.
@@ -49,6 +51,16 @@ func (b *bench) plant() {
 	_, err = b.UpdateAccount(ctx, "u1", "p1", ledger.Account{ID: "c1", Name: planted[15]}, entry("u1", audit.AccountChanged))
 	b.ok(err)
 	_, err = b.UpdatePortfolio(ctx, ledger.Portfolio{ID: "p1", Owner: "u1", Name: planted[16], Sequence: 4}, entry("u1", audit.PortfolioChanged))
+	b.ok(err)
+	own := ledger.Own{Instrument: market.Instrument{ID: "own-1", Symbol: planted[21], Name: planted[20], Currency: "EUR", Class: market.Property, Sector: planted[23]}, Group: planted[22], Note: planted[24]}
+	_, err = b.CreateOwnInstrument(ctx, "u1", "p1", own, entry("u1", audit.OwnCreated))
+	b.ok(err)
+	own.Instrument.Name = planted[27]
+	_, err = b.UpdateOwnInstrument(ctx, "u1", "p1", 6, own, entry("u1", audit.OwnChanged))
+	b.ok(err)
+	_, err = b.ChangePrices(ctx, "u1", "p1", []ledger.PriceChange{
+		{Instrument: "own-1", Set: []market.Bar{priced("2026-02-01", planted[25])}}, {Instrument: "aapl", Set: []market.Bar{priced("2026-02-01", planted[26])}},
+	}, ownLatest, entry("u1", audit.PricesChanged))
 	b.ok(err)
 	guest := identity.User{ID: "u2", Email: planted[11], Name: planted[12], Role: identity.RoleUser, Status: identity.Invited, CreatedAt: testStart}
 	b.ok(b.CreateInvitation(ctx, guest, identity.Invitation{User: "u2", Hash: identity.TokenHash{1}, ExpiresAt: testStart.AddDate(0, 0, 1)}, entry("u1", audit.UserInvited)))
