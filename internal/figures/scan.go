@@ -59,9 +59,9 @@ type field struct {
 	read     func(*value) error
 }
 
-// shown is a name as it may stand in a place: one short line.
+// shown is a name as it may stand in a place: one short line, whose end is seen.
 func shown(name string) string {
-	if !ledger.IsName(name) || len(name) > 60 {
+	if !ledger.IsName(name) || len(name) > 60 || strings.ContainsAny(name, `: "`) {
 		quoted, err := json.Marshal(name)
 		if err != nil || len(quoted) > 60 {
 			return "?"

@@ -25,10 +25,11 @@ func TestDateOfIsThatOfMarket(t *testing.T) {
 // Places are those of the file, however deep.
 func TestRefusalsNameTheirPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		`[]`:                                    "case: not an object",
-		`{"base_currency":"EUR"`:                "case: not JSON: unexpected end of JSON input",
-		`{"base_currency":"EUR"}}`:              "case: not JSON: invalid character '}' after top-level value",
-		`{"base_currency":"EUR","zz":1,"aa":2}`: "aa: no such field",
+		`[]`:                                            "case: not an object",
+		`{"base_currency":"EUR"`:                        "case: not JSON: unexpected end of JSON input",
+		`{"base_currency":"EUR"}}`:                      "case: not JSON: invalid character '}' after top-level value",
+		`{"base_currency":"EUR","zz":1,"aa":2}`:         "aa: no such field",
+		`{"base_currency":"EUR",": ":2}`:                `": ": no such field`,
 		`{"base_currency":"EUR","base_currency":"eur"}`: "base_currency: was given twice",
 		`{"base_currency":"EUR","prices":{"ABC":{"currency":"EUR","closes":{"2026-01-02":"1","2026-01-05":"2","2026-01-02":"3"}}}}`: "prices.ABC.closes.2026-01-02: was given twice",
 		`{"base_currency":"EUR","prices":{"ABC":{"currency":"EUR","closes":{}},"ABC":{"currency":"USD","closes":{}}}}`:              "prices.ABC: was given twice",
