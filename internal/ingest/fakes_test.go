@@ -36,6 +36,8 @@ type memory struct {
 	refusals []Refusal
 	held     []Held
 	tallies  []Tally
+
+	histories
 }
 
 type slotRow struct {

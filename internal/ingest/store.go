@@ -30,6 +30,7 @@ type Store interface {
 
 	Polling
 	Sources
+	Histories
 	Quarantine
 }
 
