@@ -120,4 +120,3 @@ func TestNodesThatLearnOfOneSplit(t *testing.T) {
 		}
 	})
 }
-

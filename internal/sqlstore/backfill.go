@@ -15,9 +15,9 @@ import (
 const (
 	sqlHistories = `SELECT instrument, wanted_from, state, source, first_day, last_day, bars, outcome, tried_at, done_at, again_at, actions_from, actions_at
 FROM backfills`
-	sqlHistoriesIn      = sqlHistories + ` WHERE instrument IN (`
-	sqlHistoriesWanted  = `SELECT instrument, wanted_from FROM backfills WHERE instrument IN (`
-	sqlWantHistory      = `INSERT INTO backfills (instrument, wanted_from, state, source, first_day, last_day, bars, outcome, tried_at, done_at, again_at, lease_at, actions_from, actions_at, silent) VALUES `
+	sqlHistoriesIn       = sqlHistories + ` WHERE instrument IN (`
+	sqlHistoriesWanted   = `SELECT instrument, wanted_from FROM backfills WHERE instrument IN (`
+	sqlWantHistory       = `INSERT INTO backfills (instrument, wanted_from, state, source, first_day, last_day, bars, outcome, tried_at, done_at, again_at, lease_at, actions_from, actions_at, silent) VALUES `
 	sqlWantEarlierSuffix = ` ON CONFLICT (instrument) DO UPDATE SET wanted_from = excluded.wanted_from, state = excluded.state, again_at = 0
 WHERE backfills.wanted_from > excluded.wanted_from`
 	sqlClaimHistory = `UPDATE backfills SET lease_at = $2, tried_at = $3, state = $5
