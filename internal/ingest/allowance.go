@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"folioscope/internal/market"
+	"folioscope/internal/provider"
 )
 
 // allowances are how many names each source of a chain may be asked for in this poll, so that what is left of an hour, a day
@@ -28,11 +29,14 @@ func (g *Ingest) allowances(ctx context.Context, r *round) (map[string]int, erro
 				return nil, fmt.Errorf("read the quotas: %w", err)
 			}
 		}
-		batch := max(source.BatchMax(), 1)
-		ration := gate.ration.spend(source, batch, r.now)
+		batch := firstNames(source, r.pending)
+		if len(batch) == 0 {
+			continue
+		}
+		ration := gate.ration.spend(gate.load(batch, r.now), r.now)
 		names := math.MaxInt
 		for n, s := range ration {
-			if Span(n) == Minute || s.Max >= unlimited {
+			if Span(n) == Minute || s.Max >= unlimited || gate.ration.windows[n].distinct {
 				continue
 			}
 			room := max(s.Max-used[source.Name()][n].In(s), 0)
@@ -44,7 +48,7 @@ func (g *Ingest) allowances(ctx context.Context, r *round) (map[string]int, erro
 			if gate.ration.windows[n].perName {
 				names = min(names, int(calls))
 			} else {
-				names = min(names, int(calls)*batch/max(int(s.Cost), 1))
+				names = min(names, int(calls)*len(batch)/max(int(s.Cost), 1))
 			}
 		}
 		if names < math.MaxInt {
@@ -52,6 +56,19 @@ func (g *Ingest) allowances(ctx context.Context, r *round) (map[string]int, erro
 		}
 	}
 	return left, nil
+}
+
+// firstNames are a source's names for the most urgent instruments, as many as go into a call.
+func firstNames(source provider.Provider, pending []market.Instrument) []string {
+	var names []string
+	for _, i := range pending {
+		if name, ok := nameAt(source, i); ok {
+			if names = append(names, name); len(names) >= source.BatchMax() {
+				break
+			}
+		}
+	}
+	return names
 }
 
 // pollsUntil is in how many slots the pending instruments, as far as they are known now, will be due until a time: markets that

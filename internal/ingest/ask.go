@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -74,7 +73,7 @@ func next(answers <-chan said) (said, bool) {
 // ask asks one source for all of an errand, batch by batch: the first alone, the others some at once as long as all goes well.
 // Its error is the store's.
 func (g *Ingest) ask(ctx context.Context, e *errand, answers chan<- said) error {
-	batches := slices.Collect(slices.Chunk(e.names, max(e.gate.source.BatchMax(), 1)))
+	batches := e.gate.batches(e.names, g.now())
 	var mutex sync.Mutex
 	take := func() []string {
 		mutex.Lock()
@@ -151,7 +150,7 @@ func (g *Ingest) call(ctx context.Context, t *gate, names []string) (provider.Ba
 				return provider.Batch{}, last
 			}
 		}
-		if err := g.pass(ctx, t, len(names)); errors.Is(err, errOpen) {
+		if err := g.passLoad(ctx, t, t.load(names, g.now())); errors.Is(err, errOpen) {
 			if last == nil {
 				last = errOpen
 			}
@@ -220,7 +219,7 @@ func (g *Ingest) offers(r *round, s said) []offer {
 	var all []offer
 	for _, name := range s.batch {
 		if failed := s.answer.Failed[name]; failed != nil {
-			g.Log.Debug("no price", "source", source, "name", name, "outcome", failed.Outcome)
+			g.Log.Debug("no price", "source", source, "name", provider.Shown(source, name), "outcome", failed.Outcome)
 			if failed.Outcome == provider.NotEntitled {
 				g.passOver(r, source, s.errand.byName[name])
 			}

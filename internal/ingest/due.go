@@ -17,6 +17,7 @@ const (
 	giveUpAfter   = 12 * time.Hour   // a confirmation that is still missing then isn't worth a poll any more
 	tryAgainAfter = time.Hour        // for what has no answer outside of these times
 	closeSettled  = 2 * time.Minute  // a last price this short before the close is the close's
+	openLateMax   = 10 * time.Minute // after the open a late source isn't asked: longer, and prices of the day before would look stale
 
 	// Below this the interval is for trying sources out: what has a time of day is asked for in every sixth slot then, and quotas
 	// are spent without a thought for the rest of the day.
@@ -61,8 +62,11 @@ func (g *Ingest) tradedDue(i market.Instrument, mark market.Mark, seen time.Time
 	session := g.Sessions.At(i.MIC, now)
 	end := session.LastClose
 	switch {
-	case session.Open, end.IsZero():
+	case end.IsZero():
 		return true
+	case session.Open:
+		// A source that is late has nothing of a session that has just begun.
+		return delay <= 0 || seen.Before(end) || g.Sessions.TradingTime(i.MIC, end, now) >= min(delay, openLateMax, g.Interval)
 	case delay > 0 && now.Sub(end) < delay:
 		return true // it is still open as the source sees it
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,8 @@ type gate struct {
 	spentUntil time.Time // a quota is spent until then
 	notedAt    time.Time // when its last answer was written down for the other nodes
 	refused    map[string]Refusal
-	used       Usage // of its quotas, as last read
+	used       Usage                // of its quotas, as last read
+	given      map[string]time.Time // names that were asked for, where the source counts different ones, and until when they count
 }
 
 // closedUntil is when the source may be asked again; zero where it may be now.
@@ -70,8 +72,43 @@ func (t *gate) setSpent(span Span, until time.Time) {
 	t.spentSpan, t.spentUntil = span, until
 }
 
-// pass lets one request for so many names through, or gives errOpen. Any other error is the store's.
+// load is what a call for the latest prices of names takes, now.
+func (t *gate) load(names []string, now time.Time) load {
+	l := load{requests: requests(t.source, names), names: len(names)}
+	if _, ok := t.ration.distinct(now); !ok {
+		return l
+	}
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	for _, name := range names {
+		if !t.given[name].After(now) {
+			l.fresh = append(l.fresh, name)
+		}
+	}
+	return l
+}
+
+// batches parts names into calls, none of which takes more than a window of the source ever holds.
+func (t *gate) batches(names []string, now time.Time) [][]string {
+	var all [][]string
+	for len(names) > 0 {
+		n := min(len(names), max(t.source.BatchMax(), 1))
+		for n > 1 && !t.ration.fits(t.load(names[:n], now)) {
+			n = (n + 1) / 2
+		}
+		all = append(all, names[:n:n])
+		names = names[n:]
+	}
+	return all
+}
+
+// pass lets requests for so many names through that are none for latest prices, or gives errOpen. Any other error is the store's.
 func (g *Ingest) pass(ctx context.Context, t *gate, names int) error {
+	return g.passLoad(ctx, t, load{requests: names, names: names})
+}
+
+// passLoad lets one call through, or gives errOpen. Any other error is the store's.
+func (g *Ingest) passLoad(ctx context.Context, t *gate, l load) error {
 	now := g.now()
 	if t.closedUntil(now).After(now) {
 		return errOpen
@@ -86,7 +123,7 @@ func (g *Ingest) pass(ctx context.Context, t *gate, names int) error {
 			return errOpen
 		}
 	}
-	if err := g.spend(ctx, t, names, now); err != nil {
+	if err := g.spend(ctx, t, l, now); err != nil {
 		return err
 	}
 	if !t.circuit.allow(now) {
@@ -95,19 +132,19 @@ func (g *Ingest) pass(ctx context.Context, t *gate, names int) error {
 	return nil
 }
 
-// spend takes a request out of the source's quotas. A minute's that is spent is waited for, a longer one's isn't.
-func (g *Ingest) spend(ctx context.Context, t *gate, names int, now time.Time) error {
+// spend takes a call out of the source's quotas. A minute's that is spent is waited for, a longer one's isn't.
+func (g *Ingest) spend(ctx context.Context, t *gate, l load, now time.Time) error {
 	if !t.ration.limited {
 		return nil
 	}
 	for range waitsMax {
-		r := t.ration.spend(t.source, names, now)
+		r := t.ration.spend(l, now)
 		took, err := g.Store.SpendQuota(ctx, t.source.Name(), r)
 		if err != nil {
 			return fmt.Errorf("spend the quota of %s: %w", t.source.Name(), err)
 		}
 		if took {
-			return nil
+			return g.give(ctx, t, l.fresh, now)
 		}
 		used, err := g.Store.QuotasUsed(ctx)
 		if err != nil {
@@ -124,11 +161,60 @@ func (g *Ingest) spend(ctx context.Context, t *gate, names int, now time.Time) e
 			now = g.now()
 			continue
 		}
-		t.setSpent(span, until)
+		if !t.ration.windows[span].distinct { // else the names that were asked for before still may be
+			t.setSpent(span, until)
+		}
 		g.Log.Info("quota spent", "source", t.source.Name(), "span", span.String(), "until", until)
 		return errOpen
 	}
 	return errOpen
+}
+
+// givenSuffix follows a source's name where it is written down which names it was asked for: they stand among the refusals, and
+// are forgotten like them.
+const givenSuffix = "/names"
+
+// give writes down which names were asked for the first time in a source's window of different names.
+func (g *Ingest) give(ctx context.Context, t *gate, fresh []string, now time.Time) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	until, _ := t.ration.distinct(now)
+	given := make([]Refusal, 0, len(fresh))
+	t.mutex.Lock()
+	if t.given == nil {
+		t.given = map[string]time.Time{}
+	}
+	for _, name := range fresh {
+		t.given[name] = until
+		given = append(given, Refusal{Source: t.source.Name() + givenSuffix, Name: name, Outcome: provider.OK, Until: until})
+	}
+	t.mutex.Unlock()
+	for some := range slices.Chunk(given, refusalsMax) {
+		if err := g.Store.PutRefusals(ctx, some); err != nil {
+			return fmt.Errorf("write down what %s was asked for: %w", t.source.Name(), err)
+		}
+	}
+	return nil
+}
+
+// freshLeft is how many names more each source of a chain may be asked for that it wasn't yet in its window. Sources that don't count
+// different names aren't among them.
+func (g *Ingest) freshLeft(ctx context.Context, chain string, now time.Time) (map[string]int64, error) {
+	left := map[string]int64{}
+	for _, source := range g.Chains[chain] {
+		t := g.gates[source.Name()]
+		if _, ok := t.ration.distinct(now); !ok {
+			continue
+		}
+		used, err := g.Store.QuotasUsed(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the quotas: %w", err)
+		}
+		s := t.ration.spend(load{}, now)[Month]
+		left[source.Name()] = s.Max - used[source.Name()][Month].In(s)
+	}
+	return left, nil
 }
 
 // waitingKey marks the context of who has time to wait for a minute to end: a poll of all that is due.
@@ -205,8 +291,12 @@ func (g *Ingest) learn(ctx context.Context) error {
 		if s, known := states[name]; known {
 			t.circuit.adopt(s, now)
 		}
+		given := make(map[string]time.Time, len(bySource[name+givenSuffix]))
+		for _, r := range bySource[name+givenSuffix] {
+			given[r.Name] = r.Until
+		}
 		t.mutex.Lock()
-		t.refused = bySource[name]
+		t.refused, t.given = bySource[name], given
 		t.mutex.Unlock()
 	}
 	return nil

@@ -135,7 +135,7 @@ func (t *gate) quotas(now time.Time) []QuotaLeft {
 	used := t.used
 	t.mutex.Unlock()
 	var out []QuotaLeft
-	for n, s := range t.ration.spend(t.source, 1, now) {
+	for n, s := range t.ration.spend(load{}, now) {
 		if s.Max < unlimited {
 			out = append(out, QuotaLeft{Span: Span(n), Max: s.Max, Used: used[n].In(s), Ends: s.Ends, PerName: t.ration.windows[n].perName})
 		}

@@ -21,6 +21,7 @@ type round struct {
 	first   map[market.InstrumentID]string
 	asked   map[market.InstrumentID]map[string]bool // which sources had their say in this poll
 	left    map[string]int                          // how many names a source may still be asked for in this poll
+	fresh   map[string]int64                        // and how many that it wasn't asked for before, where it counts different ones
 	held    map[market.InstrumentID]heldOffer       // guarded by Ingest.settling, like the next
 	settled map[market.InstrumentID]bool
 }
@@ -179,6 +180,9 @@ func (g *Ingest) newRound(ctx context.Context, chain string, w want) (*round, er
 			return nil, fmt.Errorf("read the quotas: %w", err)
 		}
 	}
+	if r.fresh, err = g.freshLeft(ctx, chain, r.now); err != nil {
+		return nil, err
+	}
 	if w.only != nil { // somebody asked for these: what the rest of the day needs doesn't count
 		r.left = map[string]int{}
 		return r, nil
@@ -237,9 +241,7 @@ func nameAt(source provider.Provider, i market.Instrument) (string, bool) {
 
 // delayOf is how much later than a market a source's prices are, where it says so.
 func delayOf(source provider.Provider, i market.Instrument) time.Duration {
-	if late, ok := source.(interface {
-		Delay(mic string) time.Duration
-	}); ok {
+	if late, ok := source.(provider.Delayed); ok {
 		return late.Delay(i.MIC)
 	}
 	return 0
@@ -269,11 +271,8 @@ func (g *Ingest) assign(r *round) []*errand {
 			}
 			e := byGate[gate]
 			known := e != nil && e.byName[name] != nil
-			if left, limited := r.left[source.Name()]; limited && !known {
-				if left <= 0 {
-					continue
-				}
-				r.left[source.Name()] = left - 1
+			if !known && !r.take(gate, name, now) {
+				continue
 			}
 			if e == nil {
 				e = &errand{gate: gate, byName: map[string][]market.Instrument{}}
@@ -292,6 +291,25 @@ func (g *Ingest) assign(r *round) []*errand {
 		}
 	}
 	return wave
+}
+
+// take takes a name from what a source may still be asked for in this poll; false where that is used up.
+func (r *round) take(t *gate, name string, now time.Time) bool {
+	source := t.source.Name()
+	left, limited := r.left[source]
+	if limited && left <= 0 {
+		return false
+	}
+	if fresh, counted := r.fresh[source]; counted && len(t.load([]string{name}, now).fresh) > 0 {
+		if fresh <= 0 {
+			return false
+		}
+		r.fresh[source] = fresh - 1
+	}
+	if limited {
+		r.left[source] = left - 1
+	}
+	return true
 }
 
 // note writes down what is asked for, once in a poll.

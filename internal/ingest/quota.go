@@ -61,9 +61,28 @@ const (
 
 // window is one of a source's windows.
 type window struct {
-	max     int64
-	perName bool
-	ends    func(time.Time) time.Time
+	max      int64
+	perName  bool // every name of a request counts
+	distinct bool // every name counts once in the window
+	ends     func(time.Time) time.Time
+}
+
+// load is what a call takes from the windows of a source.
+type load struct {
+	requests int
+	names    int
+	fresh    []string // of the names those that weren't asked for in this window yet, where the source counts different ones
+}
+
+// in is what counts in a window. What is more than the window ever holds takes all of it.
+func (l load) in(w window) int64 {
+	switch {
+	case w.distinct:
+		return int64(len(l.fresh))
+	case w.perName:
+		return min(int64(l.names), w.max)
+	}
+	return min(int64(l.requests), w.max)
 }
 
 // ration is a source's windows, put together from what it grants and what the operator allows.
@@ -85,11 +104,12 @@ func rationOf(source provider.Provider, limits Limits) ration {
 	if rationed, ok := source.(provider.Rationed); ok {
 		for _, quota := range rationed.Quotas() {
 			span, known := spanOf(quota.Outcome)
-			if !known || quota.Max <= 0 || span == Month && quota.PerName {
-				continue // names in a month are different ones, and those the source counts best itself
+			if !known || quota.Max <= 0 {
+				continue
 			}
 			w := &r.windows[span]
 			w.max, w.perName, r.limited = int64(quota.Max), quota.PerName, true
+			w.distinct = span == Month && quota.PerName // nobody asks for a name only once in a month
 			if quota.Reset != nil {
 				w.ends = quota.Reset
 			}
@@ -126,25 +146,37 @@ func endOfMonth(now time.Time) time.Time {
 	return time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)
 }
 
-// requests is how many requests a source makes for so many names; a source that makes more than one says so.
-func requests(source provider.Provider, names int) int {
-	if counted, ok := source.(interface{ Requests(names int) int }); ok {
+// requests is how many requests a source makes for names.
+func requests(source provider.Provider, names []string) int {
+	if counted, ok := source.(provider.Batching); ok {
 		return counted.Requests(names)
 	}
 	return 1
 }
 
-// spend is what a request for so many names takes, made now.
-func (r ration) spend(source provider.Provider, names int, now time.Time) Ration {
+// distinct says whether the source counts different names, and until when one that was asked for counts.
+func (r ration) distinct(now time.Time) (until time.Time, ok bool) {
+	w := r.windows[Month]
+	return w.ends(now), w.distinct
+}
+
+// spend is what a load takes, now.
+func (r ration) spend(l load, now time.Time) Ration {
 	var out Ration
 	for span, w := range r.windows {
-		cost := requests(source, names)
-		if w.perName {
-			cost = names
-		}
-		out[span] = Spend{Cost: int64(cost), Max: w.max, Ends: w.ends(now), EndsMax: w.ends(now.Add(skewMax))}
+		out[span] = Spend{Cost: l.in(w), Max: w.max, Ends: w.ends(now), EndsMax: w.ends(now.Add(skewMax))}
 	}
 	return out
+}
+
+// fits says whether no window is too small for a load, however much is left in it.
+func (r ration) fits(l load) bool {
+	for _, w := range r.windows {
+		if w.perName && !w.distinct && int64(l.names) > w.max || !w.perName && int64(l.requests) > w.max {
+			return false
+		}
+	}
+	return true
 }
 
 // spent is the window that has no room for a request, the one that ends last; ok is false where all have room.

@@ -48,6 +48,9 @@ func (v *AlphaVantageSource) Classes() []market.Class {
 // BatchMax keeps one call short: each name is a request.
 func (v *AlphaVantageSource) BatchMax() int { return alphaBatchMax }
 
+// Requests is one for each name.
+func (v *AlphaVantageSource) Requests(names []string) int { return len(names) }
+
 // Latest asks for each name on its own, and stops where the source itself fails.
 func (v *AlphaVantageSource) Latest(ctx context.Context, names []string, now time.Time) (Batch, error) {
 	return v.each(names, now, func(name string) (Quote, *Error) {

@@ -117,6 +117,18 @@ type Rationed interface {
 	Quotas() []Quota
 }
 
+// Batching is a source that may need several requests for one call of Latest. Requests is how many it makes for these names as
+// things stand, so that a quota loses what is really asked; of every other source it is one.
+type Batching interface {
+	Requests(names []string) int
+}
+
+// Delayed is a source whose prices of some markets come later than they were made.
+type Delayed interface {
+	// Delay is how much later, for a market by its MIC; 0 where it isn't late, or nobody knows.
+	Delay(mic string) time.Duration
+}
+
 // nextDay ends a daily window at midnight of a zone.
 func nextDay(zone *time.Location) func(time.Time) time.Time {
 	return func(now time.Time) time.Time {

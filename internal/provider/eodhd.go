@@ -18,6 +18,7 @@ const (
 	eodhdPerDay    = 20
 	eodhdBatchMax  = 15 // names in one request, as EODHD advises
 	eodhdHitsMax   = 20
+	eodhdLate      = 20 * time.Minute
 )
 
 // EODHDSource gives prices of many markets with a delay of some twenty minutes, and raw daily closes. A name is EODHD's code
@@ -44,6 +45,9 @@ func (e *EODHDSource) Classes() []market.Class {
 
 // BatchMax is how many names go into one request.
 func (e *EODHDSource) BatchMax() int { return eodhdBatchMax }
+
+// Delay is what EODHD says of its live prices, whatever the market.
+func (e *EODHDSource) Delay(string) time.Duration { return eodhdLate }
 
 // eodhdUnit parts a name into the code and the unit, which follows from the code for the United States, currencies and coins.
 func eodhdUnit(name string) (code string, unit money.Unit, has, ok bool) {

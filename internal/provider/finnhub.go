@@ -42,6 +42,9 @@ func (f *FinnhubSource) Classes() []market.Class {
 // BatchMax keeps one call short: each name is a request.
 func (f *FinnhubSource) BatchMax() int { return finnhubBatchMax }
 
+// Requests is one for each name.
+func (f *FinnhubSource) Requests(names []string) int { return len(names) }
+
 // Latest asks for each name on its own, and stops where the source itself fails.
 func (f *FinnhubSource) Latest(ctx context.Context, names []string, now time.Time) (Batch, error) {
 	return f.each(names, now, func(name string) (Quote, *Error) { return f.quote(ctx, name) })

@@ -48,6 +48,17 @@ func (f *FREDSource) Classes() []market.Class { return []market.Class{market.FX}
 // BatchMax keeps one call short.
 func (f *FREDSource) BatchMax() int { return fredBatchMax }
 
+// Requests is one for a rate of the dollar, and two for each that is crossed through it.
+func (f *FREDSource) Requests(names []string) int {
+	count := 0
+	for _, name := range names {
+		if count++; name != "USD" {
+			count++
+		}
+	}
+	return count
+}
+
 // fredDollar is dollars for a euro.
 const fredDollar = "DEXUSEU"
 

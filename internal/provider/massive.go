@@ -59,6 +59,25 @@ func (m *MassiveSource) Classes() []market.Class {
 // BatchMax is every share there is.
 func (m *MassiveSource) BatchMax() int { return massiveBatchMax }
 
+// Requests is one for all shares, none once the day's closes are here, and one for each currency and coin.
+func (m *MassiveSource) Requests(names []string) int {
+	shares, alone := 0, 0
+	for _, name := range names {
+		if strings.Contains(name, ":") {
+			alone++
+		} else {
+			shares = 1
+		}
+	}
+	newest := market.DateOf(m.clock().In(m.zone).Add(-massivePublished))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.day >= weekday(newest) {
+		shares = 0
+	}
+	return shares + min(alone, massiveAloneMax)
+}
+
 type massiveAggs struct {
 	Adjusted     bool
 	ResultsCount int

@@ -41,6 +41,9 @@ func (m *MFAPISource) Classes() []market.Class { return []market.Class{market.Fu
 // BatchMax keeps one call short: each name is a request.
 func (m *MFAPISource) BatchMax() int { return mfapiBatchMax }
 
+// Requests is one for each name.
+func (m *MFAPISource) Requests(names []string) int { return len(names) }
+
 // Latest asks for each name on its own, and stops where the source itself fails.
 func (m *MFAPISource) Latest(ctx context.Context, names []string, now time.Time) (Batch, error) {
 	batch := newBatch(len(names))

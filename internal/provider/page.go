@@ -122,6 +122,9 @@ func (p *PageSource) Classes() []market.Class {
 // BatchMax keeps one call short: each name is a request.
 func (p *PageSource) BatchMax() int { return pageBatchMax }
 
+// Requests is one for each name.
+func (p *PageSource) Requests(names []string) int { return len(names) }
+
 // pageName puts what is known of an instrument into the address that was given for it.
 func pageName(explicit string, i market.Instrument) (string, bool) {
 	if explicit == "" {
@@ -302,6 +305,15 @@ func (p *PageSource) History(ctx context.Context, name string, from, to market.D
 		bars = append(bars, market.Bar{Date: r.day, Close: r.price})
 	}
 	return within(bars, from, to), unit, nil
+}
+
+// Shown is as much of a source's name for an instrument as a log may tell: of a page's address only the host, since the rest may
+// hold somebody's key.
+func Shown(provider, name string) string {
+	if provider == HTTP {
+		return hostOf(name)
+	}
+	return name
 }
 
 // hostOf is as much of an address as an error may tell: the rest may hold a user's own key.

@@ -52,6 +52,18 @@ func (t *TiingoSource) Classes() []market.Class {
 // BatchMax is how many names go into one request.
 func (t *TiingoSource) BatchMax() int { return tiingoBatchMax }
 
+// Requests is one for each kind among the names, and one for each fund as far as a batch may hold them.
+func (t *TiingoSource) Requests(names []string) int {
+	count := map[string]int{}
+	for _, name := range names {
+		prefix, _ := tiingoKind(name)
+		count[prefix]++
+	}
+	funds := min(count[fundPrefix], tiingoFundsMax)
+	delete(count, fundPrefix)
+	return len(count) + funds
+}
+
 // Latest asks once for each kind of name among them, and for each fund on its own.
 func (t *TiingoSource) Latest(ctx context.Context, names []string, now time.Time) (Batch, error) {
 	batch := newBatch(len(names))

@@ -51,6 +51,17 @@ func (t *TwelveDataSource) Classes() []market.Class {
 // BatchMax is what a minute allows: every name counts.
 func (t *TwelveDataSource) BatchMax() int { return twelvePerMinute }
 
+// Requests is one for each market among the names; what Twelve Data counts is the names.
+func (t *TwelveDataSource) Requests(names []string) int {
+	markets := map[string]bool{}
+	for _, name := range names {
+		if _, mic, ok := twelveParts(name); ok {
+			markets[mic] = true
+		}
+	}
+	return len(markets)
+}
+
 // twelveAnswer is what one symbol gets: a quote, a price, a rate, a day's close or a series, or an error.
 type twelveAnswer struct {
 	Code    int

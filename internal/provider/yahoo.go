@@ -21,6 +21,7 @@ const (
 	yahooPerMinute  = 30
 	yahooPerHour    = 300
 	yahooCoolDown   = 15 * time.Minute // after a 429, which tells no time
+	yahooLate       = 15 * time.Minute // prices of most markets; each price tells its own time besides
 	yahooUnitsMax   = 20_000           // names whose unit is remembered: as many as anybody polls
 	yahooUnitsKept  = 24 * time.Hour
 	yahooSplitsMax  = 1_000                // of one instrument
@@ -78,6 +79,42 @@ func (y *YahooSource) Classes() []market.Class {
 
 // BatchMax is how many names go into one spark request.
 func (y *YahooSource) BatchMax() int { return yahooBatchMax }
+
+// Requests is one for the names whose unit is known. The others take a chart each, or where they are many some quotes with the
+// cookie and the crumb that these need.
+func (y *YahooSource) Requests(names []string) int {
+	now := y.clock()
+	known, others := y.split(names, now)
+	if len(known) == 1 {
+		known, others = nil, append(others, known[0])
+	}
+	count := min(len(known), 1)
+	if len(others) < yahooQuoteMin {
+		return count + len(others)
+	}
+	y.mu.Lock()
+	crumb := y.crumb
+	y.mu.Unlock()
+	switch {
+	case crumb.text != "" && now.Sub(crumb.got) < yahooCrumbKept:
+	case !crumb.refused.IsZero() && now.Sub(crumb.refused) < yahooCrumbRefused:
+		return count + len(others)
+	default:
+		count += yahooCrumbRequests
+	}
+	return count + (len(others)+yahooQuoteMax-1)/yahooQuoteMax
+}
+
+// Delay goes by what Yahoo says of markets: those of the United States, Canada, India and the Nordic countries aren't late.
+func (y *YahooSource) Delay(mic string) time.Duration {
+	switch {
+	case mic == "" || isAmerican(mic) || slices.Contains(yahooPrompt, mic):
+		return 0
+	case slices.Contains(yahooLater, mic):
+		return yahooLate + 5*time.Minute
+	}
+	return yahooLate
+}
 
 // Latest asks for names of a known unit together and for each other one on its own.
 func (y *YahooSource) Latest(ctx context.Context, names []string, now time.Time) (Batch, error) {

@@ -15,9 +15,12 @@ import (
 
 // Bounds of Yahoo's quotes.
 const (
-	yahooQuoteMax     = 50 // names in one request, as other clients were seen to work with
-	yahooQuoteMin     = 8  // new names from which on a cookie, a crumb and a quote cost less than a chart each
-	yahooCrumbMax     = 64 // bytes
+	yahooQuoteMax = 50 // names in one request, as other clients were seen to work with
+	yahooQuoteMin = 8  // new names from which on a cookie, a crumb and a quote cost less than a chart each
+	yahooCrumbMax = 64 // bytes
+
+	yahooCrumbRequests = 2 // for a cookie and the crumb that belongs to it
+
 	yahooCookiesMax   = 4096
 	yahooCrumbKept    = 12 * time.Hour
 	yahooCrumbRefused = time.Hour // in which we go without quotes after Yahoo gave us no crumb

@@ -23,6 +23,12 @@ var yahooMarkets = map[string]string{
 	"JKT": "XIDX", "BSE": "XBOM", "NSI": "XNSE", "SAO": "BVMF", "BUE": "XBUE", "MEX": "XMEX", "SGO": "XSGO",
 }
 
+// yahooPrompt are the markets outside of the United States whose prices aren't late, yahooLater those that are later than the rest.
+var (
+	yahooPrompt = []string{"XTSE", "XTSX", "CNSX", "NEOE", "XBOM", "XNSE", "XSTO", "XHEL", "XCSE", "XICE", "XTAL", "XRIS", "XLIT"}
+	yahooLater  = []string{"XTKS", "XASX", "XNZE", "XMIL", "MTAA", "XKRX", "XKOS", "XSES", "XTAI", "ROCO", "XTAE", "XMEX", "XPRA"}
+)
+
 // yahooClasses are Yahoo's kinds of instruments that can be held; options and indices can't here.
 var yahooClasses = map[string]market.Class{
 	"EQUITY": market.Stock, "ETF": market.ETF, "MUTUALFUND": market.Fund, "CRYPTOCURRENCY": market.Crypto,
