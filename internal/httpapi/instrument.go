@@ -123,7 +123,7 @@ func (s *Server) createInstrument(ctx context.Context, in *createInstrumentInput
 			*to = *field
 		}
 	}
-	if i.ISIN != "" && !isinChecks(i.ISIN) {
+	if i.ISIN != "" && !market.ValidISIN(i.ISIN) {
 		return nil, fault.At("isin", "The check digit of this ISIN is wrong.")
 	}
 	if err := checkNames(b.Names); err != nil {
@@ -193,26 +193,4 @@ func checkNames(names map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// isinChecks says whether an ISIN's last digit is right: the Luhn sum of its digits, letters counting as 10 to 35.
-func isinChecks(isin string) bool {
-	var digits []int
-	for _, c := range []byte(isin) {
-		if c >= 'A' {
-			value := int(c-'A') + 10
-			digits = append(digits, value/10, value%10)
-			continue
-		}
-		digits = append(digits, int(c-'0'))
-	}
-	sum := 0
-	for i := range digits {
-		d := digits[len(digits)-1-i]
-		if i%2 == 1 {
-			d *= 2
-		}
-		sum += d/10 + d%10
-	}
-	return sum%10 == 0
 }
