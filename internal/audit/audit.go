@@ -26,6 +26,7 @@ const (
 	ActivityVoided     Action = "activity.void"
 	ActivitiesImported Action = "activity.import"
 	InstrumentCreated  Action = "instrument.create"
+	InstrumentChanged  Action = "instrument.change"
 	KeysCreated        Action = "keys.create"
 	PriceAccepted      Action = "quarantine.accept" // a price that was held back is believed
 	PriceRefused       Action = "quarantine.refuse"

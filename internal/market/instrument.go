@@ -37,6 +37,9 @@ type Instrument struct {
 	Sector   string            // GICS sector or a fund's own group, may be empty
 	Country  string            // ISO 3166 alpha-2, may be empty
 	Names    map[string]string // provider → its name for this instrument
+
+	Delisted   bool // its market doesn't trade it any more
+	DelistedOn Date // the last day on which it did, NoDate where unknown; means nothing of what is listed
 }
 
 // RateID is the instrument of a currency's rate: units of EUR's counter currency per 1 EUR, as the ECB quotes it.

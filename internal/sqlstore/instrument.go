@@ -15,14 +15,15 @@ import (
 const (
 	foundMax       = 200 // instruments given for one search
 	queryBytesMax  = 200 // of a search text; names are shorter
-	instrumentCols = `SELECT id, symbol, mic, isin, name, currency, class, sector, country, names FROM instruments i `
+	instrumentCols = `SELECT id, symbol, mic, isin, name, currency, class, sector, country, names, delisted, delisted_on FROM instruments i `
 )
 
 const (
-	sqlPutInstruments       = `INSERT INTO instruments (id, symbol, mic, isin, name, currency, class, sector, country, names, search) VALUES `
+	sqlPutInstruments       = `INSERT INTO instruments (id, symbol, mic, isin, name, currency, class, sector, country, names, search, delisted, delisted_on) VALUES `
 	sqlPutInstrumentsSuffix = ` ON CONFLICT (id) DO UPDATE SET symbol = excluded.symbol, mic = excluded.mic, isin = excluded.isin,
 name = excluded.name, currency = excluded.currency, class = excluded.class, sector = excluded.sector, country = excluded.country,
-names = excluded.names, search = excluded.search`
+names = excluded.names, search = excluded.search, delisted = excluded.delisted, delisted_on = excluded.delisted_on,
+version = instruments.version + 1`
 	sqlInstrumentsIn = instrumentCols + `WHERE id IN (`
 	sqlSameSymbol    = instrumentCols + `WHERE symbol = $1 AND mic = $2 ORDER BY id`
 	sqlSymbol        = instrumentCols + `WHERE symbol = $1 ORDER BY mic, id LIMIT 100`
@@ -35,9 +36,10 @@ LIMIT $5`
 	sqlRates  = `SELECT instrument FROM instrument_interest WHERE holders > 0 AND instrument LIKE $1`
 )
 
-const instrumentColumns = 11
+const instrumentColumns = 13
 
-func instrumentRow(i market.Instrument) ([]any, error) {
+// instrumentRow is an instrument as it is stored; its search text holds what else it is called.
+func instrumentRow(i market.Instrument, aliases []market.Alias) ([]any, error) {
 	names := i.Names
 	if names == nil {
 		names = map[string]string{}
@@ -46,15 +48,23 @@ func instrumentRow(i market.Instrument) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("names of %s: %w", i.ID, err)
 	}
-	search := strings.ToLower(oneLine(i.Symbol) + "\n" + oneLine(i.ISIN) + "\n" + oneLine(i.Name))
-	return []any{string(i.ID), i.Symbol, i.MIC, i.ISIN, i.Name, string(i.Currency), string(i.Class), i.Sector, i.Country, string(encoded), search}, nil
+	search := oneLine(i.Symbol) + "\n" + oneLine(i.ISIN) + "\n" + oneLine(i.Name)
+	for _, a := range aliases {
+		search += "\n" + oneLine(a.Value)
+	}
+	var delistedOn market.Date
+	if i.Delisted {
+		delistedOn = i.DelistedOn
+	}
+	return []any{string(i.ID), i.Symbol, i.MIC, i.ISIN, i.Name, string(i.Currency), string(i.Class), i.Sector, i.Country, string(encoded),
+		strings.ToLower(search), i.Delisted, int64(delistedOn)}, nil
 }
 
 func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }
 
 func scanInstrument(row scanner) (i market.Instrument, err error) {
 	var id, unit, class, names string
-	if err := row.Scan(&id, &i.Symbol, &i.MIC, &i.ISIN, &i.Name, &unit, &class, &i.Sector, &i.Country, &names); err != nil {
+	if err := row.Scan(&id, &i.Symbol, &i.MIC, &i.ISIN, &i.Name, &unit, &class, &i.Sector, &i.Country, &names, &i.Delisted, &i.DelistedOn); err != nil {
 		return i, err
 	}
 	i.ID, i.Currency, i.Class = market.InstrumentID(id), money.Currency(unit), market.Class(class)
@@ -86,29 +96,16 @@ func readInstruments(ctx context.Context, q queries, ids []market.InstrumentID) 
 	return found, err
 }
 
-// CreateInstrument adds an instrument. One with the same symbol and market, or the same ISIN, currency and market, gives
-// fault.Conflict.
+// CreateInstrument adds an instrument. One that is the same by its market.Instrument.Keys, which only one of several who add
+// it at once gets, gives fault.Conflict.
 func (s *Store) CreateInstrument(ctx context.Context, i market.Instrument, w Write) error {
-	row, err := instrumentRow(i)
+	row, err := instrumentRow(i, nil)
 	if err != nil {
 		return s.explain("create instrument", err)
 	}
 	err = s.db.write(ctx, func(q queries) error {
-		same, err := listInstruments(ctx, q, sqlSameSymbol, i.Symbol, i.MIC)
-		if err != nil {
+		if err := claimKeys(ctx, q, i); err != nil {
 			return err
-		}
-		sameISIN, err := listInstruments(ctx, q, sqlISIN, i.ISIN)
-		if err != nil {
-			return err
-		}
-		for _, other := range sameISIN {
-			if other.Currency == i.Currency && other.MIC == i.MIC {
-				same = append(same, other)
-			}
-		}
-		if len(same) > 0 {
-			return fault.New(fault.Conflict, "the instrument exists already: %s", same[0].ID)
 		}
 		if err := insertRows(ctx, q, sqlPutInstruments, instrumentColumns, "", row); err != nil {
 			return s.taken(err, "there is an instrument with this id already")
@@ -118,9 +115,11 @@ func (s *Store) CreateInstrument(ctx context.Context, i market.Instrument, w Wri
 	return s.explain("create instrument", err)
 }
 
-// PutInstruments adds instruments and replaces those whose ids exist.
+// PutInstruments adds instruments and replaces those whose ids exist, with all that they were called.
 func (s *Store) PutInstruments(ctx context.Context, all []market.Instrument) error {
 	rows := make([]any, 0, len(all)*instrumentColumns)
+	ids := make([]market.InstrumentID, 0, len(all))
+	var keys []any
 	last := make(map[market.InstrumentID]int, len(all)) // one statement may not touch a row twice: the last of an id counts
 	for n, i := range all {
 		last[i.ID] = n
@@ -129,13 +128,27 @@ func (s *Store) PutInstruments(ctx context.Context, all []market.Instrument) err
 		if last[i.ID] != n {
 			continue
 		}
-		row, err := instrumentRow(i)
+		row, err := instrumentRow(i, nil)
 		if err != nil {
 			return s.explain("put instruments", err)
 		}
-		rows = append(rows, row...)
+		rows, ids = append(rows, row...), append(ids, i.ID)
+		for _, key := range i.Keys() {
+			keys = append(keys, key, string(i.ID))
+		}
 	}
 	err := s.db.write(ctx, func(q queries) error {
+		for _, text := range [...]string{sqlDropAliasesIn, sqlDropKeysIn} {
+			if err := inBatches(ids, 1, func(list string, args []any) error {
+				_, err := q.exec(ctx, text+list+")", args...)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		if err := insertRows(ctx, q, sqlPutKeys, keyColumns, sqlPutKeysSuffix, keys); err != nil {
+			return err
+		}
 		return insertRows(ctx, q, sqlPutInstruments, instrumentColumns, sqlPutInstrumentsSuffix, rows)
 	})
 	return s.explain("put instruments", err)
