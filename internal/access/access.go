@@ -35,6 +35,10 @@ const (
 	RefreshInstrument Action = "instrument.refresh"
 	ReadQuarantine    Action = "quarantine.read" // prices that were held back
 	DecideQuarantine  Action = "quarantine.decide"
+	ReadSources       Action = "source.read" // how the sources of prices are doing
+	TestSource        Action = "source.test"
+	ReadCalendar      Action = "calendar.read"
+	ChangeCalendar    Action = "calendar.change"
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.
@@ -100,6 +104,10 @@ var rules = map[Action]rule{
 	RefreshInstrument: {signedIn, everybody},
 	ReadQuarantine:    {signedIn, admins},
 	DecideQuarantine:  {signedIn, admins},
+	ReadSources:       {signedIn, admins},
+	TestSource:        {signedIn, admins},
+	ReadCalendar:      {signedIn, admins},
+	ChangeCalendar:    {signedIn, admins},
 }
 
 // May decides.

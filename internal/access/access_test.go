@@ -26,8 +26,9 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 			foreign: []Action{SignOut, ReadSelf, ReadInstruments, RefreshInstrument},
 		},
 		identity.RoleAdmin: {
-			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine},
+			own: mine,
+			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine,
+				ReadSources, TestSource, ReadCalendar, ChangeCalendar},
 		},
 		"root": {},
 	}

@@ -59,15 +59,16 @@ func Serve(ctx context.Context, settings config.Config, o Options) error {
 		return err
 	}
 	defer release()
-	store, err := openStore(ctx, settings, calendar, o)
+	sessions := newHours(calendar, o.Log)
+	store, err := openStore(ctx, settings, sessions, o)
 	if err != nil {
 		return err
 	}
-	overrides, err := store.CalendarOverrides(ctx)
-	if err != nil {
+	sessions.store = store
+	if err := sessions.reload(ctx); err != nil {
 		return errors.Join(err, store.Close())
 	}
-	n, err := newNode(ctx, settings, name, store, calendar.With(overrides), o)
+	n, err := newNode(ctx, settings, name, store, sessions, o)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
@@ -94,6 +95,7 @@ type node struct {
 	bus      *natsbus.Bus
 	ingest   *ingest.Ingest
 	server   *httpapi.Server
+	hours    *hours // nil where the market is made up
 	parts    []part
 }
 
@@ -123,6 +125,10 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 
 func (n *node) build(ctx context.Context, name string, sessions market.Sessions) error {
 	_, simulated := sessions.(interface{ Simulated() })
+	if changing, ok := sessions.(*hours); ok {
+		n.hours = changing
+		n.add("market hours", changing.Run)
+	}
 	record := journal.New(journalStore{n.store}, n.bus, journal.Options{Log: n.o.Log, Now: n.o.Now})
 	hub := live.New(liveStore{n.store}, record, n.bus, sessions, live.Options{Log: n.o.Log, Now: n.o.Now, Simulated: simulated})
 	n.add("live", hub.Run)
@@ -147,7 +153,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 		chain, quotesKept = nil, simulatedQuotesKept // the demo never asks an outside source
 	}
 	n.ingest, err = ingest.New(ingest.Options{
-		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Limits: limits(n.settings), Interval: n.settings.Poll.Interval, QuotesKept: quotesKept,
+		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Limits: limits(n.settings), Settings: sourceSettings(n.settings, simulated), Interval: n.settings.Poll.Interval, QuotesKept: quotesKept,
 		Upkeep: []ingest.Upkeep{
 			{Name: "answers", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.PruneAnswers(ctx, now.Add(-answersKeptFor))
@@ -185,9 +191,13 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	metrics := telemetry.NewMetrics(n.o.Version)
 	metrics.Gauge("folioscope_live_streams", "Open event streams.", func() float64 { return float64(hub.Streams()) })
 	metrics.Gauge("folioscope_live_portfolios", "Portfolios that are kept current because somebody watches.", func() float64 { return float64(hub.Watched()) })
+	var calendar httpapi.Calendar // an interface that holds nothing, unless there is one
+	if n.hours != nil {
+		calendar = n.hours
+	}
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: identity.NewService(identity.Options{Store: n.store, Hasher: hasher, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log}),
-		Store:    n.store, Journal: record, Live: hub, Importer: n.importer(record), Prices: n.ingest,
+		Store:    n.store, Journal: record, Live: hub, Importer: n.importer(record), Prices: n.ingest, Calendar: calendar,
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,

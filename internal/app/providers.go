@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 
 	"folioscope/internal/config"
 	"folioscope/internal/ingest"
@@ -77,4 +78,29 @@ func limits(settings config.Config) map[string]ingest.Limits {
 		}
 	}
 	return all
+}
+
+// sourceSettings are what the operator set for each provider, for whoever looks after them. A demo asks none.
+func sourceSettings(settings config.Config, simulated bool) []ingest.Setting {
+	if simulated {
+		return nil
+	}
+	var all []ingest.Setting
+	for _, name := range config.ProviderNames() {
+		p := settings.Providers[name]
+		inChain := slices.ContainsFunc([][]string{settings.Chain.Stock, settings.Chain.Fund, settings.Chain.FX, settings.Chain.Crypto}, func(chain []string) bool {
+			return slices.Contains(chain, name)
+		})
+		all = append(all, ingest.Setting{Name: name, Enabled: p.Enabled && inChain, NeedsKey: needsKey(name), HasKey: p.Key.Reveal() != ""})
+	}
+	return all
+}
+
+// needsKey says whether a provider answers nobody without a key.
+func needsKey(name string) bool {
+	switch name {
+	case "alphavantage", "eodhd", "finnhub", "massive", "tiingo", "twelvedata":
+		return true
+	}
+	return false
 }

@@ -35,6 +35,7 @@ const (
 	OwnDeleted         Action = "own_instrument.delete"
 	PricesChanged      Action = "own_price.change" // of a portfolio: which instruments is its owner's to know
 	CalendarChanged    Action = "calendar.change"
+	SourceTested       Action = "source.test"
 )
 
 // Entry is one row as its writer knows it; the store adds number and time.

@@ -45,6 +45,8 @@ type Store interface {
 	InstrumentBySymbol(ctx context.Context, symbol, mic string) ([]market.Instrument, error)
 	InstrumentByISIN(ctx context.Context, isin string) ([]market.Instrument, error)
 	CreateInstrument(ctx context.Context, instrument market.Instrument, write audit.Write) error
+	// RecordAudit adds an audit row that no change goes with.
+	RecordAudit(ctx context.Context, entry audit.Entry) error
 	Ping(ctx context.Context) error
 }
 

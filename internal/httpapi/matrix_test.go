@@ -31,7 +31,8 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 		for name, role := range roles {
 			for _, whose := range []string{"own", "foreign", "unknown"} {
 				portfolio := map[string]string{"own": "portfolio-" + name, "foreign": h.people["bob"].portfolio, "unknown": "portfolio-of-nobody"}[whose]
-				path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{activity}", "activity-bob", "{instrument}", "world-etf").Replace(rt.path)
+				path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{activity}", "activity-bob", "{instrument}", "world-etf",
+					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02").Replace(rt.path)
 				if strings.HasPrefix(rt.path, "/api/v1/instruments") {
 					path = strings.ReplaceAll(rt.path, "{id}", "world-etf")
 				}
@@ -182,6 +183,12 @@ GET /api/v1/admin/users
 POST /api/v1/admin/invitations
 GET /api/v1/admin/quarantine
 POST /api/v1/admin/quarantine/{id}
+GET /api/v1/admin/providers
+POST /api/v1/admin/providers/{name}/test
+GET /api/v1/admin/calendar
+GET /api/v1/admin/calendar/{mic}/{day}
+PUT /api/v1/admin/calendar/{mic}/{day}
+DELETE /api/v1/admin/calendar/{mic}/{day}
 POST /api/v1/instruments/{id}/refresh
 POST /api/v1/invitations/accept`
 	for line := range strings.SplitSeq(contract, "\n") {

@@ -22,6 +22,11 @@ type Prices interface {
 	RefuseHeld(ctx context.Context, id int64, write audit.Write) (ingest.Held, error)
 	// Refresh asks for instruments now and gives those that weren't asked for a moment ago.
 	Refresh(ctx context.Context, ids []market.InstrumentID) ([]market.InstrumentID, error)
+	// Health is how the sources are doing; TestSource asks one of them.
+	Health(ctx context.Context) (ingest.Health, error)
+	TestSource(ctx context.Context, source string) (ingest.Trial, error)
+	// Outlooks say what stands between instruments and their prices.
+	Outlooks(ctx context.Context, instruments []market.Instrument) (map[market.InstrumentID]ingest.Outlook, error)
 }
 
 // HeldPrice is a price that was held back, and what became of it.

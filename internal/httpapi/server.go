@@ -32,7 +32,8 @@ type Options struct {
 	Journal  Journal
 	Live     Live
 	Importer Importer
-	Prices   Prices // nil: its routes answer 503
+	Prices   Prices   // nil: its routes answer 503
+	Calendar Calendar // nil: its routes answer 503
 
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
@@ -131,6 +132,8 @@ func (s *Server) addRoutes() {
 	s.addInstrumentRoutes()
 	s.addAdminRoutes()
 	s.addPriceRoutes()
+	s.addSourceRoutes()
+	s.addCalendarRoutes()
 	s.addStreamRoute()
 	s.addDescriptionRoutes()
 }

@@ -124,6 +124,7 @@ func (g *Ingest) sourcesHealth(today map[string]Tally, now time.Time) map[string
 		if all[setting.Name] == nil {
 			all[setting.Name] = &SourceHealth{Status: Status{Name: setting.Name}, Places: map[string]int{}}
 		}
+		setting.Enabled = setting.Enabled || g.gates[setting.Name] != nil
 		all[setting.Name].Setting = setting
 	}
 	return all

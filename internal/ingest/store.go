@@ -91,6 +91,23 @@ type Sources interface {
 // Outcome is how a request ended, in the words of package provider.
 type Outcome = provider.Outcome
 
+// The outcomes, for those who know no source; see package provider for what they mean.
+const (
+	OK            = provider.OK
+	Empty         = provider.Empty
+	UnknownSymbol = provider.UnknownSymbol
+	NotEntitled   = provider.NotEntitled
+	BadKey        = provider.BadKey
+	RateBurst     = provider.RateBurst
+	RateMinute    = provider.RateMinute
+	RateHour      = provider.RateHour
+	RateDay       = provider.RateDay
+	RateMonth     = provider.RateMonth
+	Blocked       = provider.Blocked
+	Transient     = provider.Transient
+	SchemaDrift   = provider.SchemaDrift
+)
+
 // SourceState is how one source is doing, as all nodes know it.
 type SourceState struct {
 	Failing  bool

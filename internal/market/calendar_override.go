@@ -2,6 +2,8 @@ package market
 
 import (
 	"maps"
+	"slices"
+	"time"
 
 	"folioscope/internal/fault"
 )
@@ -62,4 +64,20 @@ func (c *Calendar) With(overrides []Override) *Calendar {
 		h.special[o.Day] = span{o.Opens, o.Closes}
 	}
 	return changed
+}
+
+// MICs are the markets that the calendar knows, sorted.
+func (c *Calendar) MICs() []string { return slices.Sorted(maps.Keys(c.markets)) }
+
+// Known says whether the calendar knows a market.
+func (c *Calendar) Known(mic string) bool { return c.markets[mic] != nil }
+
+// Day is when trading begins and ends on a day, in the market's own zone; ok is false on a day off, and for a market that isn't
+// known. A break at noon isn't told.
+func (c *Calendar) Day(mic string, day Date) (opens, closes time.Time, ok bool) {
+	h := c.markets[mic]
+	if h == nil {
+		return opens, closes, false
+	}
+	return h.session(day)
 }
