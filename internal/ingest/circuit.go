@@ -167,6 +167,9 @@ func (c *circuit) stayAway(now time.Time, err error) {
 	if wait <= 0 {
 		wait = coolDown(provider.OutcomeOf(err))
 	}
+	if c.row >= failuresMax {
+		wait = max(wait, circuitDelay) // it says soon, and refuses us each time
+	}
 	c.trial = true
 	if until := now.Add(wait); until.After(c.notBefore) {
 		c.notBefore = until

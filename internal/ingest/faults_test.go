@@ -89,7 +89,7 @@ func TestAFailingSourceIsLeftAlone(t *testing.T) {
 		}, 73 * time.Second},
 		{"429 and a second", func() func(*http.Request) (*http.Response, error) {
 			return answers(429, strings.NewReader("{}"), "Retry-After", "1")
-		}, time.Second},
+		}, 0},
 		{"403", func() func(*http.Request) (*http.Response, error) { return answers(403, strings.NewReader("no")) }, 15 * time.Minute},
 		{"redirects in a circle", func() func(*http.Request) (*http.Response, error) {
 			return func(r *http.Request) (*http.Response, error) {

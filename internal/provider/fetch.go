@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/time/rate"
 
@@ -359,12 +360,18 @@ func withoutSecret(text, secret string) string {
 	}
 }
 
-// brief is a source's own words without the key, and short.
+// brief is a source's own words without the key and what nobody can read, and short.
 func (s *source) brief(words string) string {
 	if words = s.redact(words); len(words) > causeBytesMax {
-		words = strings.ToValidUTF8(words[:causeBytesMax], "")
+		words = words[:causeBytesMax]
 	}
-	return words
+	// What isn't printable would take up to ten bytes in quotes.
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(words, ""))
 }
 
 // secondsPerEpoch tells the two meanings of a reset header apart: no source asks to wait for thirty years.
