@@ -13,10 +13,11 @@ import (
 
 // Bounds of AMFI's file.
 const (
-	amfiPerMinute = 2
-	amfiBytesMax  = 16 << 20 // today 14,000 schemes in 2.5 MiB
-	amfiBatchMax  = 50_000   // all schemes there are, three times over
-	amfiDaysMax   = 7        // of one report: all schemes of a day have 1.5 MiB
+	amfiPerMinute  = 2
+	amfiBytesMax   = 16 << 20 // today 14,000 schemes in 2.5 MiB
+	amfiBatchMax   = 50_000   // all schemes there are, three times over
+	amfiDaysMax    = 7        // of one report: all schemes of a day have 1.5 MiB
+	amfiColumnsMax = 64       // there are eight
 )
 
 const rupee = "INR"
@@ -153,8 +154,11 @@ type amfiRow struct {
 	date                   market.Date
 }
 
-// amfiColumns finds columns by name: new ones were put between the others before.
-func amfiColumns(header string) (map[string]int, error) {
+// columnsOfAMFI finds columns by name: new ones were put between the others before.
+func columnsOfAMFI(header string) (map[string]int, error) {
+	if strings.Count(header, ";") >= amfiColumnsMax {
+		return nil, fmt.Errorf("%w: more than %d columns", errShape, amfiColumnsMax)
+	}
 	columns := map[string]int{}
 	for i, title := range strings.Split(header, ";") {
 		title = strings.ToLower(strings.Join(strings.Fields(title), ""))
@@ -176,7 +180,7 @@ func amfiColumns(header string) (map[string]int, error) {
 // without a separator are headings of groups. A file of which most rows don't fit its header, or none does, is refused.
 func parseAMFI(text string, row func(amfiRow)) error {
 	header, rest, _ := strings.Cut(text, "\n")
-	columns, err := amfiColumns(strings.TrimSpace(header))
+	columns, err := columnsOfAMFI(strings.TrimSpace(header))
 	if err != nil {
 		return err
 	}
@@ -192,8 +196,12 @@ func parseAMFI(text string, row func(amfiRow)) error {
 		if !strings.Contains(line, ";") {
 			continue
 		}
+		if strings.Count(line, ";") != len(columns)-1 { // before they take memory
+			bad++
+			continue
+		}
 		cells := strings.Split(line, ";")
-		if len(cells) != len(columns) || !isSchemeCode(strings.TrimSpace(cells[columns["schemecode"]])) {
+		if !isSchemeCode(strings.TrimSpace(cells[columns["schemecode"]])) {
 			bad++
 			continue
 		}

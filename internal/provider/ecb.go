@@ -24,6 +24,8 @@ const (
 	ecbHistoryBytesMax = 16 << 20 // unzipped; since 1999 it has come to 2 MiB
 	ecbZipEntriesMax   = 8        // it has one
 	ecbDaysMax         = 40_000   // of history: a hundred years
+	ecbDepthMax        = 16       // of elements; the files have five
+	ecbColumnsMax      = 400      // of a table; there are 180 currencies
 )
 
 // The addresses of the ECB's files.
@@ -250,6 +252,7 @@ func unzipCSV(data []byte) ([]byte, error) {
 func parseECBXML(data []byte) ([]ecbFix, error) {
 	decoder := xml.NewDecoder(bytes.NewReader(data))
 	var fixes []ecbFix
+	depth := 0
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -261,7 +264,15 @@ func parseECBXML(data []byte) ([]ecbFix, error) {
 			}
 			return nil, err
 		}
+		if _, ends := token.(xml.EndElement); ends {
+			depth--
+		}
 		start, ok := token.(xml.StartElement)
+		if ok {
+			if depth++; depth > ecbDepthMax {
+				return nil, fmt.Errorf("%w: elements within elements", errShape)
+			}
+		}
 		if !ok || start.Name.Local != "Cube" {
 			continue
 		}
@@ -313,19 +324,23 @@ func inOrder(fixes []ecbFix) ([]ecbFix, error) {
 // parseECBCSV reads both CSV forms: "Date,USD,JPY" with ISO days and "Date, USD, JPY" with "13 April 2026".
 func parseECBCSV(data []byte) ([]ecbFix, error) {
 	header, rest, _ := strings.Cut(string(data), "\n")
+	if strings.Count(header, ",") > ecbColumnsMax {
+		return nil, fmt.Errorf("%w: more than %d columns", errShape, ecbColumnsMax)
+	}
 	columns := strings.Split(strings.TrimSpace(header), ",")
 	if strings.TrimSpace(columns[0]) != "Date" {
 		return nil, fmt.Errorf("%w: the first column isn't Date", errShape)
 	}
 	var fixes []ecbFix
 	for line := range strings.Lines(rest) {
-		cells := strings.Split(strings.TrimSpace(line), ",")
-		if len(cells) == 1 && cells[0] == "" {
+		line = strings.TrimSpace(line)
+		if line == "" {
 			continue
 		}
-		if len(cells) != len(columns) {
-			return nil, fmt.Errorf("%w: %d cells under %d columns", errShape, len(cells), len(columns))
+		if n := strings.Count(line, ",") + 1; n != len(columns) { // before they take memory
+			return nil, fmt.Errorf("%w: %d cells under %d columns", errShape, n, len(columns))
 		}
+		cells := strings.Split(line, ",")
 		day, err := market.ParseDate(strings.TrimSpace(cells[0]))
 		if err != nil {
 			long, longErr := time.Parse("2 January 2006", strings.TrimSpace(cells[0]))

@@ -304,11 +304,33 @@ func readBody(resp *http.Response, bytesMax int64) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("%w: content encoding %.20q", errShape, encoding)
 	}
-	data, err := io.ReadAll(io.LimitReader(body, bytesMax+1))
-	if int64(len(data)) > bytesMax {
-		return nil, fmt.Errorf("%w: more than %d bytes", errShape, bytesMax)
+	return readAll(body, bytesMax)
+}
+
+// readPieceBytes is how much of a body is read at once: ordinary answers fit into one piece.
+const readPieceBytes = 64 << 10
+
+// readAll reads to the end, or to bytesMax, beyond which it refuses. What was read is copied once, at the end: a buffer that grows
+// takes several times the bound.
+func readAll(body io.Reader, bytesMax int64) ([]byte, error) {
+	var pieces [][]byte
+	var read int64
+	piece := make([]byte, 0, readPieceBytes)
+	for {
+		n, err := body.Read(piece[len(piece):cap(piece)])
+		piece = piece[:len(piece)+n]
+		if read += int64(n); read > bytesMax {
+			return nil, fmt.Errorf("%w: more than %d bytes", errShape, bytesMax)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return slices.Concat(append(pieces, piece)...), nil
+		case err != nil:
+			return nil, err
+		case len(piece) == cap(piece):
+			pieces, piece = append(pieces, piece), make([]byte, 0, readPieceBytes)
+		}
 	}
-	return data, err
 }
 
 // withoutAddress drops the addresses that net/http and net put into their errors: one may carry what we asked for, another

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -219,6 +220,9 @@ func weekday(day market.Date) market.Date {
 // grouped reads the closes of all shares and the day they are of.
 func (m *MassiveSource) grouped(body []byte) (map[string]money.Decimal, market.Date, *Error) {
 	var got massiveAggs
+	if rows := bytes.Count(body, []byte("{")); rows > massiveBatchMax {
+		return nil, market.NoDate, m.fail(SchemaDrift, "", "%d rows", rows)
+	}
 	if err := m.decodeJSON(body, "", &got); err != nil {
 		return nil, market.NoDate, err
 	}

@@ -283,6 +283,15 @@ func TestHistoryOfNothing(t *testing.T) {
 	}
 }
 
+// found is what a search tells of instruments.
+func found(hits []market.Instrument) string {
+	texts := make([]string, len(hits))
+	for n, i := range hits {
+		texts[n] = fmt.Sprint("{", i.ID, " ", i.Symbol, " ", i.MIC, " ", i.ISIN, " ", i.Name, " ", i.Currency, " ", i.Class, " ", i.Sector, " ", i.Country, " ", i.Names, "}")
+	}
+	return fmt.Sprint(texts)
+}
+
 func TestSearch(t *testing.T) {
 	for source, want := range map[string]string{
 		Yahoo:     `[{ VOD XLON  Vodafone Group Public Limited Company  stock   map[yahoo:VOD.L]}]`,
@@ -294,7 +303,7 @@ func TestSearch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(hits); got != want {
+		if got := found(hits); got != want {
 			t.Errorf("%s: got  %s\nwant %s", source, got, want)
 		}
 	}

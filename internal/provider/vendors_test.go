@@ -205,7 +205,7 @@ func TestSearchOfVendors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(hits); got != want {
+		if got := found(hits); got != want {
 			t.Errorf("%s: got  %s\nwant %s", source, got, want)
 		}
 	}
