@@ -102,6 +102,7 @@ func newInstallation(t testing.TB, settings ...string) *installation {
 		fmt.Sprintf("FOLIOSCOPE_LISTEN=127.0.0.1:%d", freePort(t)),
 		"FOLIOSCOPE_PROVIDERS_AMFI_ENABLED=false", "FOLIOSCOPE_PROVIDERS_COINGECKO_ENABLED=false",
 		"FOLIOSCOPE_PROVIDERS_ECB_ENABLED=false", "FOLIOSCOPE_PROVIDERS_MFAPI_ENABLED=false",
+		"FOLIOSCOPE_PROVIDERS_FRANKFURTER_ENABLED=false", "FOLIOSCOPE_PROVIDERS_FRED_ENABLED=false",
 	)
 	in.env = append(in.env, settings...)
 	in.command("", "keys", "init")

@@ -150,10 +150,10 @@ func Default() Config {
 		Poll:      Poll{Interval: 10 * time.Minute},
 		Providers: map[string]Provider{},
 		Chain: Chain{
-			Stock:  []string{"yahoo"},
-			Fund:   []string{"amfi", "mfapi", "yahoo"},
-			FX:     []string{"ecb", "yahoo"},
-			Crypto: []string{"coingecko", "yahoo"},
+			Stock:  []string{"finnhub", "tiingo", "twelvedata", "eodhd", "yahoo", "massive"},
+			Fund:   []string{"amfi", "mfapi", "tiingo", "yahoo", "eodhd"},
+			FX:     []string{"ecb", "frankfurter", "twelvedata", "tiingo", "yahoo", "fred"},
+			Crypto: []string{"coingecko", "yahoo", "tiingo", "twelvedata"},
 		},
 		SMTP:      SMTP{Port: 587},
 		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text"},
@@ -165,9 +165,16 @@ func Default() Config {
 	return c
 }
 
-// Enabled keeps the providers of a chain that are switched on, in their order.
+// NeedsKey says whether a provider answers nobody without a key.
+func NeedsKey(name string) bool {
+	return slices.Contains([]string{"alphavantage", "eodhd", "finnhub", "massive", "tiingo", "twelvedata"}, name)
+}
+
+// Enabled keeps the providers of a chain that are switched on and have the key that they need, in their order.
 func (c Config) Enabled(chain []string) []string {
-	return slices.DeleteFunc(slices.Clone(chain), func(name string) bool { return !c.Providers[name].Enabled })
+	return slices.DeleteFunc(slices.Clone(chain), func(name string) bool {
+		return !c.Providers[name].Enabled || NeedsKey(name) && c.Providers[name].Key == ""
+	})
 }
 
 // HasRole says whether the node takes a role.

@@ -41,6 +41,20 @@ func TestDefaultsAreAWorkingNode(t *testing.T) {
 	if got := c.Enabled(c.Chain.Crypto); !slices.Equal(got, []string{"coingecko"}) {
 		t.Errorf("crypto chain: %v", got)
 	}
+	if got := c.Enabled(c.Chain.Stock); len(got) != 0 {
+		t.Errorf("asked without a key: %v", got)
+	}
+	if got := c.Enabled(c.Chain.FX); !slices.Equal(got, []string{"ecb", "frankfurter", "fred"}) {
+		t.Errorf("rates: %v", got)
+	}
+	for _, name := range []string{"finnhub", "twelvedata"} { // the key is all that a provider needs
+		p := c.Providers[name]
+		p.Key = "k"
+		c.Providers[name] = p
+	}
+	if got := c.Enabled(c.Chain.Stock); !slices.Equal(got, []string{"finnhub", "twelvedata"}) {
+		t.Errorf("stocks with two keys: %v", got)
+	}
 }
 
 func TestFileThenEnvironmentThenFlags(t *testing.T) {

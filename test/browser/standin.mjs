@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { reference, root, temporaryDir } from './harness.mjs';
 
-const providers = ['yahoo', 'ecb', 'amfi', 'mfapi', 'coingecko'];
+const providers = ['yahoo', 'ecb', 'amfi', 'mfapi', 'coingecko', 'frankfurter', 'fred'];
 
 /** AMFI's code of a fund that AMFI's and MFapi's payloads both have. */
 export const scheme = reference ? '118955' : '101001';
