@@ -116,7 +116,7 @@ func (s *Server) addActivityRoutes() {
 }
 
 func (s *Server) reader(book *ledger.Book) *transfer.Reader {
-	return transfer.NewReader(book.Portfolio.BaseCurrency, book.Accounts, s.store)
+	return transfer.NewReader(book.Portfolio.BaseCurrency, book.Accounts, transfer.InstrumentsOf(book, s.store))
 }
 
 // offering adds to an error what the caller may have meant.

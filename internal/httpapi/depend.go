@@ -47,6 +47,11 @@ type Store interface {
 	CreateInstrument(ctx context.Context, instrument market.Instrument, write audit.Write) error
 	// RecordAudit adds an audit row that no change goes with.
 	RecordAudit(ctx context.Context, entry audit.Entry) error
+	// Own instruments and prices entered by hand are a portfolio's, at a sequence.
+	CreateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, own ledger.Own, write func(sequence int64) audit.Write) (sequence int64, err error)
+	UpdateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, own ledger.Own, write audit.Write) (sequence int64, err error)
+	DeleteOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, id market.InstrumentID, write audit.Write) (sequence int64, err error)
+	ChangePrices(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, changes []ledger.PriceChange, latest market.Date, write func(sequence int64) audit.Write) (sequence int64, err error)
 	Ping(ctx context.Context) error
 }
 
@@ -57,9 +62,11 @@ type Journal interface {
 		changes ledger.Changes, write func(journal.Recorded) audit.Write) (journal.Recorded, error)
 	// Book is a portfolio's book at a sequence or a later one. It is shared: nobody changes it.
 	Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*ledger.Book, error)
-	// Market is the closes and rates that a book's figures need; Series those of one instrument.
+	// Market is the closes and rates that a book's figures need; Series the sources' closes of one instrument, and SeriesIn those with
+	// what the book's owner entered.
 	Market(ctx context.Context, book *ledger.Book) (*figures.Market, error)
 	Series(ctx context.Context, id market.InstrumentID) (*market.Series, error)
+	SeriesIn(ctx context.Context, book *ledger.Book, id market.InstrumentID) (*market.Series, error)
 	// Announce tells every node that a portfolio has reached a sequence, for changes that Record didn't make.
 	Announce(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, sequence int64)
 }

@@ -87,7 +87,12 @@ func (s *Server) serveExplanation(w http.ResponseWriter, r *http.Request, book l
 		return
 	}
 	defer leave()
-	out, err := figures.Explain(book, m, from, to, "", s.live.PriceSource, query.Get("explain"), view)
+	source, err := s.priceSource(r.Context(), &book)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	out, err := figures.Explain(book, m, from, to, "", source, query.Get("explain"), view)
 	if err != nil {
 		s.fail(w, r, fmt.Errorf("explain a figure: %w", err))
 		return

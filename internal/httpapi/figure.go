@@ -236,6 +236,7 @@ func (s *Server) allocation(ctx context.Context, in *allocationInput) (*answer[A
 
 var classLabels = map[market.Class]string{
 	market.Stock: "Stocks", market.ETF: "ETFs", market.Fund: "Funds", market.Bond: "Bonds", market.Crypto: "Crypto", market.Other: "Other", "cash": "Cash",
+	market.Property: "Property", market.Private: "Private holdings",
 }
 
 // labelOf is what a group is called; screens translate what they know themselves.

@@ -164,7 +164,7 @@ func (s *Server) holdingPrices(ctx context.Context, in *holdingPricesInput) (*an
 	if !slices.ContainsFunc(book.Activities, func(a ledger.Activity) bool { return a.Instrument == id || a.ToInstrument == id }) {
 		return nil, errNeverHeld
 	}
-	series, err := s.journal.Series(ctx, id)
+	series, err := s.journal.SeriesIn(ctx, book, id)
 	if err != nil {
 		return nil, err
 	}

@@ -130,6 +130,7 @@ func (s *Server) addRoutes() {
 	s.addFigureRoutes()
 	s.addPeriodRoutes()
 	s.addInstrumentRoutes()
+	s.addOwnRoutes()
 	s.addAdminRoutes()
 	s.addPriceRoutes()
 	s.addSourceRoutes()

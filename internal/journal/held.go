@@ -22,6 +22,9 @@ type Held struct {
 	Instruments map[market.InstrumentID]market.Instrument // of the whole book
 	Holdings    *figures.Holdings
 	Needs       []market.InstrumentID // whose marks it is valued with: open positions, then rates; rising in each
+	// Manual is what its owner entered by hand, of those of Needs that have such a price, and of own ones without: those are nil. It is
+	// nil itself for nearly everybody.
+	Manual map[market.InstrumentID]*market.Mark
 
 	bytes uint32
 	until time.Time // when to work it out anew since rates of past days were missing; zero for never
@@ -89,6 +92,9 @@ func (j *Journal) hold(ctx context.Context, book ledger.Book) (*Held, error) {
 		Instruments: book.Instruments,
 		Needs:       slices.Concat(open, neededRates(holdings.Currencies(), book.Portfolio.BaseCurrency)),
 	}
+	if held.Manual, err = j.manual(ctx, book, open); err != nil {
+		return nil, err
+	}
 	held.bytes = heldBytes(held, len(book.Activities))
 	if ratesMissing(book, rates) {
 		held.until = j.now().Add(incompleteAgeMax)
@@ -150,9 +156,56 @@ func ratesOf(book ledger.Book) []market.InstrumentID {
 func (j *Journal) Market(ctx context.Context, book *ledger.Book) (*figures.Market, error) {
 	ids := ratesOf(*book)
 	for id := range book.Instruments {
-		ids = append(ids, id)
+		if !ledger.IsOwn(id) {
+			ids = append(ids, id)
+		}
 	}
-	return j.load(ctx, ids)
+	m, err := j.load(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for id, prices := range book.Prices {
+		if i, named := book.Instruments[id]; named && len(prices) > 0 {
+			m.Series[id] = m.Series[id].Fill(id, i.Currency, ledger.ManualBars(prices))
+		}
+	}
+	return m, nil
+}
+
+// SeriesIn gives the closes of an instrument as a book knows them: those of its sources and, on days that they have none of, those
+// that its owner entered.
+func (j *Journal) SeriesIn(ctx context.Context, book *ledger.Book, id market.InstrumentID) (*market.Series, error) {
+	series := &market.Series{Instrument: id, Currency: book.Instruments[id].Currency}
+	if !ledger.IsOwn(id) {
+		var err error
+		if series, err = j.Series(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return series.Fill(id, book.Instruments[id].Currency, ledger.ManualBars(book.Prices[id])), nil
+}
+
+// manual is the newest manual price of each of some instruments; see Held.Manual.
+func (j *Journal) manual(ctx context.Context, book ledger.Book, ids []market.InstrumentID) (map[market.InstrumentID]*market.Mark, error) {
+	if len(book.Own) == 0 && len(book.Prices) == 0 {
+		return nil, nil
+	}
+	marks := make(map[market.InstrumentID]*market.Mark)
+	for _, id := range ids {
+		prices := book.Prices[id]
+		if len(prices) == 0 {
+			if ledger.IsOwn(id) {
+				marks[id] = nil
+			}
+			continue
+		}
+		series, err := j.SeriesIn(ctx, &book, id)
+		if err != nil {
+			return nil, err
+		}
+		marks[id] = ledger.ManualMark(book.Instruments[id], prices, series)
+	}
+	return marks, nil
 }
 
 // Series gives an instrument's closes; at most 2 min old, since past days hardly change.
@@ -210,7 +263,7 @@ func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (*figures
 // heldBytes estimates what positions take: their lots come from activities.
 func heldBytes(h *Held, activities int) uint32 {
 	const positionBytes, lotBytes, overhead = 1500, 160, 1024
-	return uint32(min(overhead+len(h.Instruments)*positionBytes+activities*lotBytes, heldBytesMax))
+	return uint32(min(overhead+len(h.Instruments)*positionBytes+activities*lotBytes, heldBytesMax)) // marks by hand are within a position's
 }
 
 func seriesBytes(s *market.Series) uint32 {

@@ -203,7 +203,7 @@ func (j *Journal) prepare(ctx context.Context, book ledger.Book, changes ledger.
 	if err != nil {
 		return Change{}, nil, err
 	}
-	after, err := ledger.Apply(book, changes, latestDay(j.now()))
+	after, err := ledger.Apply(book, changes, LatestDay(j.now()))
 	if err != nil {
 		return Change{}, nil, err // the place is named in it, and nothing may come before it
 	}
@@ -222,8 +222,8 @@ func (j *Journal) prepare(ctx context.Context, book ledger.Book, changes ledger.
 	}, held, nil
 }
 
-// latestDay is the day that it is in the first of the world's time zones: nobody enters tomorrow by mistake of ours.
-func latestDay(now time.Time) market.Date {
+// LatestDay is the day that it is in the first of the world's time zones: nobody enters tomorrow by mistake of ours.
+func LatestDay(now time.Time) market.Date {
 	const aheadMost = 14 * time.Hour // UTC+14, Kiribati
 	return market.DateOf(now.UTC().Add(aheadMost))
 }
@@ -256,16 +256,17 @@ func (j *Journal) withInstruments(ctx context.Context, book ledger.Book, changes
 	return book, nil
 }
 
-// interestChange says which prices and rates the portfolio begins and ends to need.
+// interestChange says which prices and rates the portfolio begins and ends to need from sources. Own instruments have none, and
+// nobody else is to know of them.
 func interestChange(before, after *Held) map[market.InstrumentID]int {
 	changed := make(map[market.InstrumentID]int)
 	for _, id := range after.Needs {
-		if !slices.Contains(before.Needs, id) {
+		if !ledger.IsOwn(id) && !slices.Contains(before.Needs, id) {
 			changed[id] = 1
 		}
 	}
 	for _, id := range before.Needs {
-		if !slices.Contains(after.Needs, id) {
+		if !ledger.IsOwn(id) && !slices.Contains(after.Needs, id) {
 			changed[id] = -1
 		}
 	}
@@ -376,7 +377,10 @@ func share[T any](ctx context.Context, j *Journal, name string, load func(contex
 
 // bookBytes estimates what a book takes.
 func bookBytes(b *ledger.Book) uint32 {
-	const activityBytes, instrumentBytes, bookOverhead = 560, 420, 1024
-	n := bookOverhead + len(b.Activities)*activityBytes + len(b.Instruments)*instrumentBytes
+	const activityBytes, instrumentBytes, priceBytes, bookOverhead = 560, 420, 80, 1024
+	n := bookOverhead + len(b.Activities)*activityBytes + (len(b.Instruments)+len(b.Own))*instrumentBytes
+	for _, prices := range b.Prices {
+		n += len(prices) * priceBytes
+	}
 	return uint32(min(n, booksBytesMax))
 }

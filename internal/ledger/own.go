@@ -9,7 +9,6 @@ import (
 
 	"folioscope/internal/fault"
 	"folioscope/internal/market"
-	"folioscope/internal/money"
 )
 
 // Own is an instrument that belongs to one portfolio: a house, a private fund, anything that no source knows. Nobody polls it;
@@ -104,9 +103,8 @@ func (b *Book) Uses(id market.InstrumentID) bool {
 
 // Reprice applies a change to the prices of one instrument, which rise by date, and gives what follows, entered now where it is new
 // or other than before; changed says whether anything is. Nothing of what was given changes.
-// latest is the last day that a price may be of. The error is fault.Invalid at the day that is wrong, fault.TooLarge for too many.
+// latest is the last day that a price may be of. The error is CheckPrice's, or fault.TooLarge for too many.
 func Reprice(prices []ManualPrice, change PriceChange, latest market.Date, now time.Time) (after []ManualPrice, changed bool, err error) {
-	first, _ := market.ParseDate(DateMin) // a constant
 	byDay := make(map[market.Date]ManualPrice, len(prices)+len(change.Set))
 	for _, p := range prices {
 		byDay[p.Date] = p
@@ -118,14 +116,10 @@ func Reprice(prices []ManualPrice, change PriceChange, latest market.Date, now t
 		}
 	}
 	for _, bar := range change.Set {
-		switch old, there := byDay[bar.Date]; {
-		case bar.Date < first || bar.Date > latest:
-			return nil, false, fault.At(bar.Date.String(), "A price can be of %s to today.", DateMin)
-		case bar.Close.Sign() <= 0:
-			return nil, false, fault.At(bar.Date.String(), "A price is above 0. What is worth nothing any more is written off.")
-		case !fits(bar.Close):
-			return nil, false, fault.At(bar.Date.String(), "A price has at most %d digits.", priceDigitsMax)
-		case !there || !old.Close.Equal(bar.Close):
+		if err := CheckPrice(bar, latest); err != nil {
+			return nil, false, err
+		}
+		if old, there := byDay[bar.Date]; !there || !old.Close.Equal(bar.Close) {
 			byDay[bar.Date] = ManualPrice{Bar: bar, EnteredAt: now}
 			changed = true
 		}
@@ -147,7 +141,20 @@ func Reprice(prices []ManualPrice, change PriceChange, latest market.Date, now t
 // priceDigitsMax is how long a price may be as it is written: more than any has that means something.
 const priceDigitsMax = 30
 
-func fits(price money.Decimal) bool { return len(price.String()) <= priceDigitsMax }
+// CheckPrice sees that a price that is entered by hand can be one. latest is the last day that it may be of. The error is fault.Invalid
+// at date or price.
+func CheckPrice(bar market.Bar, latest market.Date) error {
+	first, _ := market.ParseDate(DateMin) // a constant
+	switch {
+	case bar.Date < first || bar.Date > latest:
+		return fault.At("date", "A price is of a day from %s to today.", DateMin)
+	case bar.Close.Sign() <= 0:
+		return fault.At("price", "A price is above 0. What is worth nothing any more is written off.")
+	case len(bar.Close.String()) > priceDigitsMax:
+		return fault.At("price", "A price has at most %d digits.", priceDigitsMax)
+	}
+	return nil
+}
 
 // ManualBars are the closes of manual prices.
 func ManualBars(prices []ManualPrice) []market.Bar {

@@ -94,9 +94,18 @@ func TestReprice(t *testing.T) {
 	if len(prices) != 2 || !prices[0].Close.Equal(money.MustParse("9")) {
 		t.Errorf("what was given changed: %v", prices)
 	}
-	for _, wrong := range []market.Bar{bar("2026-03-03", "1"), {Date: market.MustDate(DateMin) - 1, Close: money.One}, bar("2026-01-01", "0"), bar("2026-01-01", "-1"), bar("2026-01-01", strings.Repeat("9", 31))} {
-		if _, _, err := Reprice(prices, PriceChange{Set: []market.Bar{wrong}}, latest, entered); placeOf(err) != wrong.Date.String() {
-			t.Errorf("%v: %v", wrong, err)
+	for _, wrong := range []struct {
+		bar   market.Bar
+		place string
+	}{
+		{bar("2026-03-03", "1"), "date"},
+		{market.Bar{Date: market.MustDate(DateMin) - 1, Close: money.One}, "date"},
+		{bar("2026-01-01", "0"), "price"},
+		{bar("2026-01-01", "-1"), "price"},
+		{bar("2026-01-01", strings.Repeat("9", 31)), "price"},
+	} {
+		if _, _, err := Reprice(prices, PriceChange{Set: []market.Bar{wrong.bar}}, latest, entered); placeOf(err) != wrong.place {
+			t.Errorf("%v: %v", wrong.bar, err)
 		}
 	}
 	many := make([]market.Bar, ManualPricesMax+1)

@@ -6,6 +6,7 @@ import (
 
 	"folioscope/internal/event"
 	"folioscope/internal/journal"
+	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 )
 
@@ -22,8 +23,12 @@ type Marks struct {
 }
 
 // place is where an instrument's newest mark is. An instrument keeps its place, so that nobody has to look for it twice.
+//
+// What a portfolio's owner prices by hand has a place of that portfolio's own beside the shared one: its mark is the one that was
+// entered, and the shared place's goes before it unless that is of an earlier day.
 type place struct {
 	mark       *market.Mark         // guarded by Marks.mu; nil where there is none; never changed once in
+	shared     *place               // of a portfolio's own place, nil for an own instrument; set when it is made
 	instrument *market.Instrument   // the same; as it was known when somebody looked for it last
 	view       atomic.Pointer[view] // what the mark says to everybody, see builder.viewOf
 }
@@ -49,8 +54,24 @@ type need struct {
 	instrument *market.Instrument // never changed; without Names
 }
 
+// newest is the mark that counts at a place; mu is held.
+func (p *place) newest() *market.Mark {
+	if p.shared == nil || p.shared.mark == nil {
+		return p.mark
+	}
+	if theirs := p.shared.mark; p.mark == nil || dayOf(theirs) >= dayOf(p.mark) {
+		return theirs
+	}
+	return p.mark
+}
+
+func dayOf(mark *market.Mark) market.Date { return market.DateOf(mark.MarketTime.UTC()) }
+
 // find gives what a portfolio is valued with, in the order of held.Needs. Who holds the same shares it.
 func (m *Marks) find(into []need, held *journal.Held) []need {
+	if len(held.Manual) > 0 {
+		return m.findManual(into, held)
+	}
 	m.mu.RLock()
 	into = m.found(into[:0], held)
 	m.mu.RUnlock()
@@ -61,11 +82,40 @@ func (m *Marks) find(into []need, held *journal.Held) []need {
 	defer m.mu.Unlock()
 	for _, id := range held.Needs {
 		instrument := instrumentOf(held, id)
-		if p := m.place(id); p.instrument == nil || !sameInstrument(p.instrument, &instrument) {
-			p.instrument = &instrument
-		}
+		m.described(&instrument)
 	}
 	return m.found(into[:0], held)
+}
+
+// findManual is find for a portfolio that has places of its own.
+func (m *Marks) findManual(into []need, held *journal.Held) []need {
+	into = into[:0]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range held.Needs {
+		instrument := instrumentOf(held, id)
+		var p *place
+		mark, manual := held.Manual[id]
+		switch {
+		case !manual:
+			p = m.described(&instrument)
+		case ledger.IsOwn(id):
+			p = &place{mark: mark, instrument: &instrument}
+		default:
+			p = &place{mark: mark, shared: m.place(id), instrument: &instrument}
+		}
+		into = append(into, need{p, p.instrument})
+	}
+	return into
+}
+
+// described gives an instrument's shared place with what is known of it; mu is held for writing.
+func (m *Marks) described(instrument *market.Instrument) *place {
+	p := m.place(instrument.ID)
+	if p.instrument == nil || !sameInstrument(p.instrument, instrument) {
+		p.instrument = instrument
+	}
+	return p
 }
 
 // found gives what is there already; fewer where some isn't. mu is held.
@@ -186,7 +236,12 @@ func (m *Marks) marks(into []*market.Mark, needs []need) (marks []*market.Mark, 
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	for i := range needs {
-		into = append(into, needs[i].place.mark)
+		p := needs[i].place
+		mark := p.mark
+		if p.shared != nil {
+			mark = p.newest()
+		}
+		into = append(into, mark)
 	}
 	return into, m.version.Load(), m.cursor
 }

@@ -15,17 +15,32 @@ func (h *Hub) WithMarks(book *ledger.Book, past *figures.Market) *figures.Market
 		series := past.Series[id]
 		mark, ok := h.marks.Mark(id)
 		if ok && mark.Price.Sign() > 0 {
-			if series == nil {
-				series = &market.Series{Instrument: id, Currency: mark.Currency}
-			}
-			longer := series.With(market.Bar{Date: market.DateOf(mark.MarketTime.UTC()), Close: mark.Price})
-			series = &longer
+			series = withMark(series, &mark, len(book.Prices[id]) > 0)
 		}
 		if series != nil {
 			out.Series[id] = series
 		}
 	}
 	return out
+}
+
+// withMark is a series with a mark as the close of its day: the newest one, unless the owner entered a newer one by hand.
+func withMark(series *market.Series, mark *market.Mark, byHand bool) *market.Series {
+	if series == nil {
+		series = &market.Series{Instrument: mark.Instrument, Currency: mark.Currency}
+	}
+	bar := market.Bar{Date: dayOf(mark), Close: mark.Price}
+	n := series.Len()
+	if !byHand || n == 0 || bar.Date >= series.Dates[n-1] {
+		longer := series.With(bar)
+		return &longer
+	}
+	rest := make([]market.Bar, n)
+	for i := range n {
+		rest[i] = market.Bar{Date: series.Dates[i], Close: series.Close(i)}
+	}
+	marked := market.NewSeries(series.Instrument, series.Currency, []market.Bar{bar})
+	return marked.Fill(series.Instrument, series.Currency, rest)
 }
 
 // PriceSource is who gave the price of a day, where it is the latest one; of older days nothing is known. It makes a

@@ -102,7 +102,7 @@ func (b *builder) viewOf(n *need, before *view, mark *market.Mark) *view {
 		before.second.Store(b.now.Unix())
 		return before
 	}
-	if before != nil && before.mark != nil && (next.mark == nil || before.mark.Sequence > next.mark.Sequence) {
+	if n.place.shared == nil && before != nil && before.mark != nil && (next.mark == nil || before.mark.Sequence > next.mark.Sequence) {
 		return next // somebody looked later and is here already
 	}
 	if !n.place.view.CompareAndSwap(before, next) {
@@ -125,9 +125,9 @@ func (b *builder) newView(mark *market.Mark, instrument *market.Instrument) *vie
 }
 
 // currentAt says whether a price still tells of the day at its market: until the next session opens, people ask what the
-// last one did. Funds have a value a day, and rates a fix: theirs tell of the day that they were made on.
+// last one did. Funds have a value a day, and rates a fix: theirs tell of the day that they were made on, as do prices entered by hand.
 func (b *builder) currentAt(mark *market.Mark, i *market.Instrument) bool {
-	if i.Class == market.Fund || i.MIC == "" {
+	if i.Class == market.Fund || i.MIC == "" || mark.Source == market.SourceManual {
 		return market.DateOf(mark.MarketTime.UTC()) >= market.DateOf(b.now.UTC())
 	}
 	return b.hours.At(i.MIC, mark.MarketTime).Date >= b.At(i.MIC, b.now).Date

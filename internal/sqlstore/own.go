@@ -216,7 +216,7 @@ func addOwn(ctx context.Context, q queries, key *seal.Key, book *ledger.Book) er
 
 // changeOwn takes the portfolio's next sequence, has the change made and records it. A portfolio at another sequence than expected,
 // where one is, gives fault.Stale.
-func (s *Store) changeOwn(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected *int64, w Write,
+func (s *Store) changeOwn(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected *int64, w func(sequence int64) Write,
 	change func(q queries, key *seal.Key) error,
 ) (sequence int64, err error) {
 	err = s.db.write(ctx, func(q queries) error {
@@ -233,7 +233,7 @@ func (s *Store) changeOwn(ctx context.Context, owner ledger.OwnerID, portfolio l
 		if err := change(q, key); err != nil {
 			return err
 		}
-		return s.record(ctx, q, owner, w)
+		return s.record(ctx, q, owner, w(sequence))
 	})
 	if err != nil {
 		return 0, err
@@ -242,8 +242,8 @@ func (s *Store) changeOwn(ctx context.Context, owner ledger.OwnerID, portfolio l
 }
 
 // CreateOwnInstrument adds an own instrument to a portfolio. What ledger.CheckOwn refuses is refused here, at what the portfolio
-// holds when it is written.
-func (s *Store) CreateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, own ledger.Own, w Write) (sequence int64, err error) {
+// holds when it is written. What travels with the change is asked for once its sequence is known.
+func (s *Store) CreateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, own ledger.Own, w func(sequence int64) Write) (sequence int64, err error) {
 	sequence, err = s.changeOwn(ctx, owner, portfolio, nil, w, func(q queries, key *seal.Key) error {
 		book, err := s.readBook(ctx, q, owner, portfolio)
 		if err != nil {
@@ -262,7 +262,7 @@ func (s *Store) CreateOwnInstrument(ctx context.Context, owner ledger.OwnerID, p
 // UpdateOwnInstrument replaces an own instrument, but for its currency: that of what was bought and priced stays. An instrument that
 // the portfolio doesn't have gives fault.NotFound, a portfolio at another sequence than expected fault.Stale.
 func (s *Store) UpdateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, own ledger.Own, w Write) (sequence int64, err error) {
-	sequence, err = s.changeOwn(ctx, owner, portfolio, &expected, w, func(q queries, key *seal.Key) error {
+	sequence, err = s.changeOwn(ctx, owner, portfolio, &expected, func(int64) Write { return w }, func(q queries, key *seal.Key) error {
 		book, err := s.readBook(ctx, q, owner, portfolio)
 		if err != nil {
 			return err
@@ -284,7 +284,7 @@ func (s *Store) UpdateOwnInstrument(ctx context.Context, owner ledger.OwnerID, p
 // DeleteOwnInstrument takes an own instrument away, with its prices. One that an activity names gives fault.Conflict, one that the
 // portfolio doesn't have fault.NotFound, a portfolio at another sequence than expected fault.Stale.
 func (s *Store) DeleteOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, id market.InstrumentID, w Write) (sequence int64, err error) {
-	sequence, err = s.changeOwn(ctx, owner, portfolio, &expected, w, func(q queries, key *seal.Key) error {
+	sequence, err = s.changeOwn(ctx, owner, portfolio, &expected, func(int64) Write { return w }, func(q queries, key *seal.Key) error {
 		book, err := s.readBook(ctx, q, owner, portfolio)
 		if err != nil {
 			return err
@@ -314,8 +314,8 @@ func errNoOwn() error { return fault.New(fault.NotFound, "There is no such instr
 
 // ChangePrices sets and removes manual prices, all of it or nothing. latest is the last day that a price may be of. What
 // ledger.Reprice refuses is refused; an own instrument that the portfolio doesn't have gives fault.NotFound. A change that changes
-// nothing takes a sequence all the same.
-func (s *Store) ChangePrices(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, changes []ledger.PriceChange, latest market.Date, w Write) (sequence int64, err error) {
+// nothing takes a sequence all the same. What travels with it is asked for once its sequence is known.
+func (s *Store) ChangePrices(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, changes []ledger.PriceChange, latest market.Date, w func(sequence int64) Write) (sequence int64, err error) {
 	now := s.now().UTC().Truncate(time.Microsecond)
 	sequence, err = s.changeOwn(ctx, owner, portfolio, nil, w, func(q queries, key *seal.Key) error {
 		own, err := readOwn(ctx, q, key, portfolio)

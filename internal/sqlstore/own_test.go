@@ -32,6 +32,9 @@ func (b *bench) book(owner ledger.OwnerID, portfolio ledger.PortfolioID) ledger.
 	return book
 }
 
+// with is a write whatever the sequence.
+func with(w Write) func(int64) Write { return func(int64) Write { return w } }
+
 func renderPrices(prices []ledger.ManualPrice) (text string) {
 	for _, p := range prices {
 		text += fmt.Sprint(p.Date, " ", p.Close, " ", p.EnteredAt, "\n")
@@ -46,7 +49,7 @@ func TestOwnInstruments(t *testing.T) {
 		b.user("ben")
 		b.portfolio("anna", "p1")
 		b.portfolio("ben", "p2")
-		sequence, err := b.CreateOwnInstrument(ctx, "anna", "p1", ownHouse(), once("anna", audit.OwnCreated, "k1", "body", "answer"))
+		sequence, err := b.CreateOwnInstrument(ctx, "anna", "p1", ownHouse(), with(once("anna", audit.OwnCreated, "k1", "body", "answer")))
 		b.ok(err)
 		if sequence != 2 || b.sequenceOf("anna", "p1") != 2 {
 			t.Errorf("the portfolio is at %d", sequence)
@@ -59,14 +62,14 @@ func TestOwnInstruments(t *testing.T) {
 		if other := b.book("ben", "p2"); len(other.Own) != 0 || len(other.Instruments) != 0 {
 			t.Errorf("another's book knows %+v", other.Own)
 		}
-		_, err = b.CreateOwnInstrument(ctx, "ben", "p1", ownHouse(), entry("ben", audit.OwnCreated))
+		_, err = b.CreateOwnInstrument(ctx, "ben", "p1", ownHouse(), with(entry("ben", audit.OwnCreated)))
 		b.kind(err, fault.NotFound)
 		twin := ownHouse()
 		twin.Instrument.ID = "own-twin"
-		_, err = b.CreateOwnInstrument(ctx, "anna", "p1", twin, entry("anna", audit.OwnCreated))
+		_, err = b.CreateOwnInstrument(ctx, "anna", "p1", twin, with(entry("anna", audit.OwnCreated)))
 		b.kind(err, fault.Invalid) // the symbol
 		twin.Instrument.Symbol = "TWIN"
-		_, err = b.CreateOwnInstrument(ctx, "anna", "p1", twin, once("anna", audit.OwnCreated, "k1", "body", "answer"))
+		_, err = b.CreateOwnInstrument(ctx, "anna", "p1", twin, with(once("anna", audit.OwnCreated, "k1", "body", "answer")))
 		b.kind(err, fault.Conflict) // the idempotency key
 		if b.sequenceOf("anna", "p1") != 2 {
 			t.Error("what was refused took a sequence")
@@ -95,10 +98,10 @@ func TestOwnInstrumentInUse(t *testing.T) {
 		ctx := t.Context()
 		b.user("anna")
 		b.portfolio("anna", "p1")
-		_, err := b.CreateOwnInstrument(ctx, "anna", "p1", ownHouse(), entry("anna", audit.OwnCreated))
+		_, err := b.CreateOwnInstrument(ctx, "anna", "p1", ownHouse(), with(entry("anna", audit.OwnCreated)))
 		b.ok(err)
 		b.appended("anna", "p1", Change{Added: []ledger.Activity{buy("a1", "2026-01-02", "own-house")}})
-		_, err = b.ChangePrices(ctx, "anna", "p1", []ledger.PriceChange{{Instrument: "own-house", Set: []market.Bar{priced("2026-02-01", "300000")}}}, ownLatest, entry("anna", audit.PricesChanged))
+		_, err = b.ChangePrices(ctx, "anna", "p1", []ledger.PriceChange{{Instrument: "own-house", Set: []market.Bar{priced("2026-02-01", "300000")}}}, ownLatest, with(entry("anna", audit.PricesChanged)))
 		b.ok(err)
 		_, err = b.DeleteOwnInstrument(ctx, "anna", "p1", 4, "own-house", entry("anna", audit.OwnDeleted))
 		b.kind(err, fault.Conflict)
@@ -125,10 +128,10 @@ func TestManualPrices(t *testing.T) {
 		b.user("ben")
 		b.portfolio("anna", "p1")
 		b.instruments("aapl")
-		_, err := b.CreateOwnInstrument(ctx, "anna", "p1", ownHouse(), entry("anna", audit.OwnCreated))
+		_, err := b.CreateOwnInstrument(ctx, "anna", "p1", ownHouse(), with(entry("anna", audit.OwnCreated)))
 		b.ok(err)
 		change := func(changes ...ledger.PriceChange) error {
-			_, err := b.ChangePrices(ctx, "anna", "p1", changes, ownLatest, entry("anna", audit.PricesChanged))
+			_, err := b.ChangePrices(ctx, "anna", "p1", changes, ownLatest, with(entry("anna", audit.PricesChanged)))
 			return err
 		}
 		b.ok(change(
@@ -157,7 +160,7 @@ func TestManualPrices(t *testing.T) {
 		if _, there := book.Prices["aapl"]; there || len(book.Prices["own-house"]) != 2 {
 			t.Errorf("after deleting: %v", book.Prices)
 		}
-		_, err = b.ChangePrices(ctx, "ben", "p1", []ledger.PriceChange{{Instrument: "aapl", Set: []market.Bar{priced("2026-02-01", "1")}}}, ownLatest, entry("ben", audit.PricesChanged))
+		_, err = b.ChangePrices(ctx, "ben", "p1", []ledger.PriceChange{{Instrument: "aapl", Set: []market.Bar{priced("2026-02-01", "1")}}}, ownLatest, with(entry("ben", audit.PricesChanged)))
 		b.kind(err, fault.NotFound)
 	})
 }
@@ -174,7 +177,7 @@ func TestManualPricesAreBounded(t *testing.T) {
 			}
 			changes = append(changes, c)
 		}
-		_, err := b.ChangePrices(t.Context(), "anna", "p1", changes, ownLatest, entry("anna", audit.PricesChanged))
+		_, err := b.ChangePrices(t.Context(), "anna", "p1", changes, ownLatest, with(entry("anna", audit.PricesChanged)))
 		b.kind(err, fault.TooLarge)
 		if len(b.book("anna", "p1").Prices) != 0 {
 			t.Error("some of too many are there")

@@ -53,14 +53,14 @@ func (b *bench) plant() {
 	_, err = b.UpdatePortfolio(ctx, ledger.Portfolio{ID: "p1", Owner: "u1", Name: planted[16], Sequence: 4}, entry("u1", audit.PortfolioChanged))
 	b.ok(err)
 	own := ledger.Own{Instrument: market.Instrument{ID: "own-1", Symbol: planted[21], Name: planted[20], Currency: "EUR", Class: market.Property, Sector: planted[23]}, Group: planted[22], Note: planted[24]}
-	_, err = b.CreateOwnInstrument(ctx, "u1", "p1", own, entry("u1", audit.OwnCreated))
+	_, err = b.CreateOwnInstrument(ctx, "u1", "p1", own, with(entry("u1", audit.OwnCreated)))
 	b.ok(err)
 	own.Instrument.Name = planted[27]
 	_, err = b.UpdateOwnInstrument(ctx, "u1", "p1", 6, own, entry("u1", audit.OwnChanged))
 	b.ok(err)
 	_, err = b.ChangePrices(ctx, "u1", "p1", []ledger.PriceChange{
 		{Instrument: "own-1", Set: []market.Bar{priced("2026-02-01", planted[25])}}, {Instrument: "aapl", Set: []market.Bar{priced("2026-02-01", planted[26])}},
-	}, ownLatest, entry("u1", audit.PricesChanged))
+	}, ownLatest, with(entry("u1", audit.PricesChanged)))
 	b.ok(err)
 	guest := identity.User{ID: "u2", Email: planted[11], Name: planted[12], Role: identity.RoleUser, Status: identity.Invited, CreatedAt: testStart}
 	b.ok(b.CreateInvitation(ctx, guest, identity.Invitation{User: "u2", Hash: identity.TokenHash{1}, ExpiresAt: testStart.AddDate(0, 0, 1)}, entry("u1", audit.UserInvited)))

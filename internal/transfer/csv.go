@@ -87,57 +87,75 @@ const byteOrderMark = "\ufeff"
 // ParseCSV reads a file. Lines that can't be read are in the errors; a file that can't be read at all is fault.Invalid, one that is too
 // large fault.TooLarge. It stops where the context ends.
 func ParseCSV(ctx context.Context, file io.Reader) (rows []Row, mistakes []RowError, err error) {
-	data, err := io.ReadAll(io.LimitReader(file, FileBytesMax+1))
+	err = table{FileBytesMax, RowsMax, readHeader}.read(ctx, file, func(names, cells []string, line int) bool {
+		row, wrong := readRow(names, cells, line)
+		if len(wrong) == 0 {
+			rows = append(rows, row)
+			return true
+		}
+		mistakes = append(mistakes, wrong[:min(len(wrong), max(errorsMax-len(mistakes), 0))]...)
+		return len(mistakes) < errorsMax
+	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("read file: %w", err)
+		return nil, nil, err
 	}
-	if len(data) > FileBytesMax {
-		return nil, nil, fault.New(fault.TooLarge, "The file is larger than %d MiB. Split it.", FileBytesMax>>20)
+	return rows, mistakes, nil
+}
+
+// table is a kind of file with a header line: its bounds, and how its header is read into the names of its columns.
+type table struct {
+	bytesMax, rowsMax int
+	header            func(cells []string) (names []string, err error)
+}
+
+// read gives the lines of a file to take, blank ones left out, until it has enough. line counts from 1, the header's.
+func (t table) read(ctx context.Context, file io.Reader, take func(names, cells []string, line int) (more bool)) error {
+	data, err := io.ReadAll(io.LimitReader(file, int64(t.bytesMax)+1))
+	if err != nil {
+		return fmt.Errorf("read file: %w", err)
+	}
+	if len(data) > t.bytesMax {
+		return fault.New(fault.TooLarge, "The file is larger than %d MiB. Split it.", t.bytesMax>>20)
 	}
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
 	if at := invalidLine(data); at > 0 {
-		return nil, nil, fault.At("row "+strconv.Itoa(at), "The file is not UTF-8 text here. Save it as UTF-8.")
+		return fault.At("row "+strconv.Itoa(at), "The file is not UTF-8 text here. Save it as UTF-8.")
 	}
 	in := csv.NewReader(bytes.NewReader(data))
 	in.Comma, in.FieldsPerRecord, in.ReuseRecord = delimiterOf(data), -1, true
 	header, err := in.Read()
 	if err != nil {
-		return nil, nil, fault.At("row 1", "The file has no header line.")
+		return fault.At("row 1", "The file has no header line.")
 	}
-	names, err := readHeader(header)
+	names, err := t.header(header)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
+	rows := 0
 	for read := 0; ; read++ {
 		if err := ended(ctx, read); err != nil {
-			return nil, nil, err
+			return err
 		}
 		cells, err := in.Read()
 		if errors.Is(err, io.EOF) {
-			return rows, mistakes, nil
+			return nil
 		}
 		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
-			return nil, nil, fault.At("row "+strconv.Itoa(broken.StartLine), "The quotes of this line don't match.")
+			return fault.At("row "+strconv.Itoa(broken.StartLine), "The quotes of this line don't match.")
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("read file: %w", err)
+			return fmt.Errorf("read file: %w", err)
 		}
 		line, _ := in.FieldPos(0)
 		if blank(cells) {
 			continue
 		}
-		if len(rows)+len(mistakes) >= RowsMax {
-			return nil, nil, fault.New(fault.TooLarge, "The file has more than %d rows. Split it.", RowsMax)
+		if rows++; rows > t.rowsMax {
+			return fault.New(fault.TooLarge, "The file has more than %d rows. Split it.", t.rowsMax)
 		}
-		row, wrong := readRow(names, cells, line)
-		if len(wrong) > 0 {
-			mistakes = append(mistakes, wrong[:min(len(wrong), max(errorsMax-len(mistakes), 0))]...)
-			if len(mistakes) >= errorsMax {
-				return rows, mistakes, nil
-			}
-			continue
+		if !take(names, cells, line) {
+			return nil
 		}
-		rows = append(rows, row)
 	}
 }
 
@@ -154,21 +172,26 @@ func delimiterOf(data []byte) rune {
 }
 
 func readHeader(header []string) ([]string, error) {
+	return headerOf(header, columnNames(), neededColumns)
+}
+
+// headerOf reads a header that may name known columns, each once, and has to name the needed ones.
+func headerOf(header, known, needed []string) ([]string, error) {
 	if len(header) > columnsMax {
-		return nil, fault.At("row 1", "The header names %d columns; at most %d are known.", len(header), len(columns))
+		return nil, fault.At("row 1", "The header names %d columns; at most %d are known.", len(header), len(known))
 	}
 	names := make([]string, 0, len(header))
 	for _, cell := range header {
 		name := strings.ToLower(strings.TrimSpace(cell))
-		if _, ok := columns[name]; !ok {
-			return nil, fault.At("row 1, "+shown(name), "Unknown column %s. Known are %s.", quoted(name), strings.Join(columnNames(), ", "))
+		if !slices.Contains(known, name) {
+			return nil, fault.At("row 1, "+shown(name), "Unknown column %s. Known are %s.", quoted(name), strings.Join(known, ", "))
 		}
 		if slices.Contains(names, name) {
 			return nil, fault.At("row 1, "+name, "The column is named twice.")
 		}
 		names = append(names, name)
 	}
-	for _, name := range neededColumns {
+	for _, name := range needed {
 		if !slices.Contains(names, name) {
 			return nil, fault.At("row 1, "+name, "The column %s is missing from the header.", name)
 		}
@@ -195,8 +218,8 @@ func columnNames() []string {
 func readRow(names, cells []string, line int) (row Row, mistakes []RowError) {
 	row.Line = line
 	e := &row.Entry
-	if len(cells) > len(names) && !blank(cells[len(names):]) || len(cells) < len(names) {
-		return row, []RowError{{Row: line, Message: fmt.Sprintf("%d cells, but the header names %d columns", len(cells), len(names))}}
+	if wrong, ok := fitsHeader(names, cells, line); !ok {
+		return row, []RowError{wrong}
 	}
 	for i, name := range names {
 		cell := strings.TrimSpace(cells[i])
@@ -228,6 +251,14 @@ func readRow(names, cells []string, line int) (row Row, mistakes []RowError) {
 		}
 	}
 	return row, mistakes
+}
+
+// fitsHeader says whether a line has a cell for each column; there may be blank ones after them.
+func fitsHeader(names, cells []string, line int) (wrong RowError, ok bool) {
+	if len(cells) > len(names) && !blank(cells[len(names):]) || len(cells) < len(names) {
+		return RowError{Row: line, Message: fmt.Sprintf("%d cells, but the header names %d columns", len(cells), len(names))}, false
+	}
+	return wrong, true
 }
 
 // readLots reads lots as id:quantity, with blanks between them.

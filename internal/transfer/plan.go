@@ -37,7 +37,7 @@ type planning struct {
 func (s *Service) plan(ctx context.Context, book *ledger.Book, before []ledger.Activity, rows []Row, mistakes []RowError) (*plan, error) {
 	p := planning{
 		plan:   &plan{rows: len(rows), status: make(map[int]Status, len(rows)), mistakes: append([]RowError(nil), mistakes...)},
-		reader: NewReader(book.Portfolio.BaseCurrency, book.Accounts, s.o.Instruments),
+		reader: NewReader(book.Portfolio.BaseCurrency, book.Accounts, InstrumentsOf(book, s.o.Instruments)),
 		had:    contentsOf(book.Activities, before), ids: map[string]ledger.ActivityID{}, fresh: map[int]ledger.Activity{}, newID: s.o.NewID,
 	}
 	for i, m := range mistakes {

@@ -55,42 +55,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/admin/calendar": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Markets, and their days that administrators changed */
-        get: operations["get-admin-calendar"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/admin/calendar/{mic}/{day}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What a market does on a day */
-        get: operations["get-admin-calendar-mic-day"];
-        /** Say what a market does on a day instead of what the calendar says */
-        put: operations["put-admin-calendar-mic-day"];
-        post?: never;
-        /** Go by the calendar again */
-        delete: operations["delete-admin-calendar-mic-day"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/admin/invitations": {
         parameters: {
             query?: never;
@@ -102,40 +66,6 @@ export interface paths {
         put?: never;
         /** Invite somebody; the link is shown once */
         post: operations["post-admin-invitations"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/admin/providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How the sources of prices are doing */
-        get: operations["get-admin-providers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/admin/providers/{name}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Ask a source for one price, and keep nothing of it */
-        post: operations["post-admin-providers-name-test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -562,6 +492,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A portfolio's own instruments */
+        get: operations["get-portfolios-id-instruments"];
+        put?: never;
+        /** Add something of one's own, such as a house */
+        post: operations["post-portfolios-id-instruments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/instruments/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an own instrument that no activity names, with its prices */
+        delete: operations["delete-portfolios-id-instruments-instrument"];
+        options?: never;
+        head?: never;
+        /** Change an own instrument */
+        patch: operations["patch-portfolios-id-instruments-instrument"];
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/lot-methods": {
         parameters: {
             query?: never;
@@ -591,6 +557,45 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter prices by a file
+         * @description Columns date, price and one of symbol (with mic), isin and id; currency where it isn't the instrument's, such as GBX. All rows are stored or none, and the same file twice adds nothing.
+         */
+        post: operations["post-portfolios-id-prices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/prices/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prices that were entered by hand */
+        get: operations["get-portfolios-id-prices-instrument"];
+        /** Enter prices by hand */
+        put: operations["put-portfolios-id-prices-instrument"];
+        post?: never;
+        /** Delete the price that was entered for a day */
+        delete: operations["delete-portfolios-id-prices-instrument"];
         options?: never;
         head?: never;
         patch?: never;
@@ -882,37 +887,19 @@ export interface components {
             date: string;
             value: string | null;
         };
-        CalendarDay: {
-            closed: boolean;
-            closes: string | null;
-            day: string;
-            mic: string;
-            name: string;
-            /** @description by the market's own clock, as 09:30 */
-            opens: string | null;
-            /** @description what an administrator said of it */
-            override: components["schemas"]["CalendarOverride"];
-        };
-        CalendarMarket: {
-            /** @description the last day for which its days off are known */
-            known_to: string | null;
-            mic: string;
-            name: string;
-        };
-        CalendarOverride: {
-            /** @description all day */
-            closed: boolean;
-            closes: string | null;
-            day: string;
-            mic: string;
-            name: string;
-            note: string;
-            /** @description by the market's own clock, as 09:30 */
-            opens: string | null;
-        };
         ChangeAccountInputBody: {
             closed?: boolean;
             name?: string;
+        };
+        ChangeOwnInputBody: {
+            /** @enum {string} */
+            asset_class?: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            country?: string;
+            group?: string;
+            name?: string;
+            note?: string;
+            sector?: string;
+            symbol?: string;
         };
         ChangePortfolioInputBody: {
             allow_short?: boolean;
@@ -928,6 +915,10 @@ export interface components {
              */
             lot_scope?: "account" | "portfolio";
             name?: string;
+        };
+        Changed: {
+            /** Format: int64 */
+            sequence: number;
         };
         Contribution: {
             amount: string;
@@ -962,6 +953,20 @@ export interface components {
             sector?: string;
             symbol: string;
         };
+        CreateOwnInputBody: {
+            /** @enum {string} */
+            asset_class: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            country?: string;
+            /** @description Of its prices; it stays */
+            currency: string;
+            /** @description One's own word for its kind */
+            group?: string;
+            name: string;
+            note?: string;
+            sector?: string;
+            /** @description A short name to enter activities by; no other holding of the portfolio has it */
+            symbol: string;
+        };
         CreatePortfolioInputBody: {
             allow_short?: boolean;
             base_currency: string;
@@ -976,13 +981,6 @@ export interface components {
              */
             lot_scope?: "account" | "portfolio";
             name: string;
-        };
-        DataWarning: {
-            /** @enum {string} */
-            code: "schema_drift" | "bad_key" | "no_key" | "calendar_ends" | "unserved" | "held" | "no_source";
-            mic: string | null;
-            source: string | null;
-            text: string;
         };
         DayReturn: {
             date: string;
@@ -1018,6 +1016,11 @@ export interface components {
             low: string;
             /** @description The recovery; null where there is none yet */
             to: string | null;
+        };
+        EnteredPrice: {
+            date: string;
+            /** @description Per unit, in the instrument's currency */
+            price: string;
         };
         Explanation: {
             figure: string;
@@ -1396,6 +1399,25 @@ export interface components {
             symbol: string;
             unrealised_base: string | null;
         };
+        ManualPrice: {
+            date: string;
+            /** Format: date-time */
+            entered_at: string;
+            price: string;
+            /** @description A source has a price of this day, which is used in its place */
+            superseded: boolean;
+        };
+        ManualPrices: {
+            currency: string;
+            instrument_id: string;
+            items: components["schemas"]["ManualPrice"][];
+            name: string;
+            /** @description No source knows the instrument */
+            own: boolean;
+            /** Format: int64 */
+            sequence: number;
+            symbol: string;
+        };
         Market: {
             mic: string;
             name: string;
@@ -1403,10 +1425,6 @@ export interface components {
             state: "open" | "closed";
             /** Format: date-time */
             until: string | null;
-        };
-        MarketCalendar: {
-            markets: components["schemas"]["CalendarMarket"][];
-            overrides: components["schemas"]["CalendarOverride"][];
         };
         MatchedLot: {
             cost: string | null;
@@ -1420,15 +1438,34 @@ export interface components {
             /** @description A fraction; null where a day can't be known */
             return: string | null;
         };
-        NamedInstrument: {
-            instrument_id: string;
-            name: string;
-            symbol: string;
-        };
-        OutcomeCount: {
+        OwnCreated: {
+            instrument: components["schemas"]["OwnInstrument"];
             /** Format: int64 */
-            calls: number;
-            outcome: string;
+            sequence: number;
+        };
+        OwnInstrument: {
+            asset_class: string;
+            country: string | null;
+            currency: string;
+            group: string | null;
+            id: string;
+            last_price: components["schemas"]["ManualPrice"];
+            name: string;
+            note: string | null;
+            /**
+             * Format: int64
+             * @description How many were entered
+             */
+            prices: number;
+            sector: string | null;
+            symbol: string;
+            /** @description An activity names it: it can't be deleted */
+            used: boolean;
+        };
+        OwnInstruments: {
+            items: components["schemas"]["OwnInstrument"][];
+            /** Format: int64 */
+            sequence: number;
         };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
@@ -1565,6 +1602,25 @@ export interface components {
             /** @description Or the currency */
             symbol: string;
         };
+        PricesChanged: {
+            /**
+             * Format: int64
+             * @description Days that had no price entered by hand
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Days that had another
+             */
+            replaced: number;
+            /**
+             * Format: int64
+             * @description Days that had this one already
+             */
+            same: number;
+            /** Format: int64 */
+            sequence: number;
+        };
         Problem: {
             /** @description Where a symbol is ambiguous: what it may mean */
             candidates?: components["schemas"]["Instrument"][] | null;
@@ -1620,13 +1676,9 @@ export interface components {
             /** @description A fraction; null where the whole profit is 0 */
             share_of_profit: string | null;
         };
-        PutCalendarDayInputBody: {
-            closed: boolean;
-            /** @description as 16:00 */
-            closes?: string;
-            note?: string;
-            /** @description as 09:30, by the market's own clock; not where it is closed */
-            opens?: string;
+        PutPricesInputBody: {
+            /** @description One a day; a day that has one gets this one */
+            prices: components["schemas"]["EnteredPrice"][];
         };
         Rate: {
             /** Format: date-time */
@@ -1689,139 +1741,6 @@ export interface components {
         };
         SignedIn: {
             user: components["schemas"]["User"];
-        };
-        Source: {
-            /**
-             * Format: int64
-             * @description in the last 24 hours to the full hour, of all nodes
-             */
-            calls: number;
-            chains: components["schemas"]["SourcePlace"][];
-            /**
-             * @description closed: asked as usual; open: left alone until next_try; half-open: one call tries it out
-             * @enum {string}
-             */
-            circuit: "closed" | "half-open" | "open" | "none";
-            enabled: boolean;
-            /**
-             * Format: int64
-             * @description of them; an answer that a name is unknown is no failure
-             */
-            failed: number;
-            has_key: boolean;
-            /** @description switched on, and never answered nor failed */
-            knows_nothing_yet: boolean;
-            /** Format: date-time */
-            last_failure: string | null;
-            /** @description of the last failure */
-            last_outcome: string | null;
-            /** Format: date-time */
-            last_success: string | null;
-            /**
-             * Format: int64
-             * @description half of the calls for prices took at most so long, by buckets; null without calls
-             */
-            median_ms: number | null;
-            name: string;
-            needs_key: boolean;
-            /** Format: date-time */
-            next_try: string | null;
-            /**
-             * Format: int64
-             * @description of this node since it started
-             */
-            node_calls: number;
-            /** Format: int64 */
-            node_failed: number;
-            /** @description of the same time, the most frequent first */
-            outcomes: components["schemas"]["OutcomeCount"][];
-            /** @description it sends prices by itself; nobody asks it */
-            pushed: boolean;
-            /** @description of the windows that have a limit */
-            quotas: components["schemas"]["SourceQuota"][];
-            /**
-             * Format: int64
-             * @description names that it doesn't know, or doesn't give with this key
-             */
-            refused_names: number;
-            /**
-             * Format: int64
-             * @description instruments that should have its price and have another's
-             */
-            replaced: number;
-            /**
-             * Format: int64
-             * @description instruments whose price comes from it now
-             */
-            serves: number;
-            /**
-             * Format: int64
-             * @description 95 of 100 took at most so long
-             */
-            slow_ms: number | null;
-            /** @description the span whose quota is spent */
-            spent: string | null;
-            /**
-             * Format: int64
-             * @description of those, in the place of a source before it
-             */
-            stands_in: number;
-        };
-        SourcePlace: {
-            /** @enum {string} */
-            chain: "stock" | "fund" | "fx" | "crypto";
-            /**
-             * Format: int64
-             * @description 1 is asked first
-             */
-            position: number;
-        };
-        SourceQuota: {
-            /** Format: date-time */
-            ends: string;
-            /** Format: int64 */
-            max: number;
-            /** @description each name of a request counts, not each request */
-            per_name: boolean;
-            /** @enum {string} */
-            span: "minute" | "hour" | "day" | "month";
-            /** Format: int64 */
-            used: number;
-        };
-        SourceTest: {
-            /** @description false where the source is left alone until next_try */
-            asked: boolean;
-            currency: string | null;
-            /** @description what the source said; never a key */
-            detail: string | null;
-            /** Format: date-time */
-            market_time: string | null;
-            /** @description what it was asked for, in its own words; of a page only the host */
-            name: string;
-            /** Format: date-time */
-            next_try: string | null;
-            outcome: string | null;
-            price: string | null;
-            /** @description what it means, in a sentence */
-            text: string;
-            /** Format: int64 */
-            took_ms: number | null;
-        };
-        Sources: {
-            /** Format: date-time */
-            as_of: string;
-            /**
-             * Format: int64
-             * @description prices that wait for a second source or a decision
-             */
-            held: number;
-            /** @description those that are switched on first, by name */
-            items: components["schemas"]["Source"][];
-            /** @description held instruments that no source has, at most 100 */
-            unserved: components["schemas"]["NamedInstrument"][];
-            /** Format: int64 */
-            unserved_count: number;
-            warnings: components["schemas"]["DataWarning"][];
         };
         Split: {
             date: string;
@@ -2029,138 +1948,6 @@ export interface operations {
             };
         };
     };
-    "get-admin-calendar": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MarketCalendar"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-admin-calendar-mic-day": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                mic: string;
-                /** @description YYYY-MM-DD */
-                day: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CalendarDay"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "put-admin-calendar-mic-day": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                mic: string;
-                /** @description YYYY-MM-DD */
-                day: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PutCalendarDayInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CalendarDay"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-admin-calendar-mic-day": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                mic: string;
-                /** @description YYYY-MM-DD */
-                day: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CalendarDay"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "post-admin-invitations": {
         parameters: {
             query?: never;
@@ -2184,66 +1971,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitation"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-admin-providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Sources"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-admin-providers-name-test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SourceTest"];
                 };
             };
             /** @description Problem */
@@ -3322,6 +3049,149 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnInstruments"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-instruments": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateOwnInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnCreated"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The sequence that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-portfolios-id-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The sequence that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeOwnInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnCreated"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-lot-methods": {
         parameters: {
             query?: {
@@ -3393,6 +3263,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Performance"] | components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-prices": {
+        parameters: {
+            query?: {
+                /** @description What rows are of that name no instrument */
+                instrument_id?: string;
+            };
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description What the file did */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesChanged"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-prices-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManualPrices"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-portfolios-id-prices-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPricesInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesChanged"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-prices-instrument": {
+        parameters: {
+            query: {
+                date: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Problem */
