@@ -55,6 +55,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Markets, and their days that administrators changed */
+        get: operations["get-admin-calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/calendar/{mic}/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a market does on a day */
+        get: operations["get-admin-calendar-mic-day"];
+        /** Say what a market does on a day instead of what the calendar says */
+        put: operations["put-admin-calendar-mic-day"];
+        post?: never;
+        /** Go by the calendar again */
+        delete: operations["delete-admin-calendar-mic-day"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/invitations": {
         parameters: {
             query?: never;
@@ -66,6 +102,40 @@ export interface paths {
         put?: never;
         /** Invite somebody; the link is shown once */
         post: operations["post-admin-invitations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the sources of prices are doing */
+        get: operations["get-admin-providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/providers/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a source for one price, and keep nothing of it */
+        post: operations["post-admin-providers-name-test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -887,6 +957,34 @@ export interface components {
             date: string;
             value: string | null;
         };
+        CalendarDay: {
+            closed: boolean;
+            closes: string | null;
+            day: string;
+            mic: string;
+            name: string;
+            /** @description by the market's own clock, as 09:30 */
+            opens: string | null;
+            /** @description what an administrator said of it */
+            override: components["schemas"]["CalendarOverride"];
+        };
+        CalendarMarket: {
+            /** @description the last day for which its days off are known */
+            known_to: string | null;
+            mic: string;
+            name: string;
+        };
+        CalendarOverride: {
+            /** @description all day */
+            closed: boolean;
+            closes: string | null;
+            day: string;
+            mic: string;
+            name: string;
+            note: string;
+            /** @description by the market's own clock, as 09:30 */
+            opens: string | null;
+        };
         ChangeAccountInputBody: {
             closed?: boolean;
             name?: string;
@@ -981,6 +1079,13 @@ export interface components {
              */
             lot_scope?: "account" | "portfolio";
             name: string;
+        };
+        DataWarning: {
+            /** @enum {string} */
+            code: "schema_drift" | "bad_key" | "no_key" | "calendar_ends" | "unserved" | "held" | "no_source";
+            mic: string | null;
+            source: string | null;
+            text: string;
         };
         DayReturn: {
             date: string;
@@ -1426,6 +1531,10 @@ export interface components {
             /** Format: date-time */
             until: string | null;
         };
+        MarketCalendar: {
+            markets: components["schemas"]["CalendarMarket"][];
+            overrides: components["schemas"]["CalendarOverride"][];
+        };
         MatchedLot: {
             cost: string | null;
             id: string;
@@ -1437,6 +1546,16 @@ export interface components {
             month: string;
             /** @description A fraction; null where a day can't be known */
             return: string | null;
+        };
+        NamedInstrument: {
+            instrument_id: string;
+            name: string;
+            symbol: string;
+        };
+        OutcomeCount: {
+            /** Format: int64 */
+            calls: number;
+            outcome: string;
         };
         OwnCreated: {
             instrument: components["schemas"]["OwnInstrument"];
@@ -1676,6 +1795,14 @@ export interface components {
             /** @description A fraction; null where the whole profit is 0 */
             share_of_profit: string | null;
         };
+        PutCalendarDayInputBody: {
+            closed: boolean;
+            /** @description as 16:00 */
+            closes?: string;
+            note?: string;
+            /** @description as 09:30, by the market's own clock; not where it is closed */
+            opens?: string;
+        };
         PutPricesInputBody: {
             /** @description One a day; a day that has one gets this one */
             prices: components["schemas"]["EnteredPrice"][];
@@ -1741,6 +1868,139 @@ export interface components {
         };
         SignedIn: {
             user: components["schemas"]["User"];
+        };
+        Source: {
+            /**
+             * Format: int64
+             * @description in the last 24 hours to the full hour, of all nodes
+             */
+            calls: number;
+            chains: components["schemas"]["SourcePlace"][];
+            /**
+             * @description closed: asked as usual; open: left alone until next_try; half-open: one call tries it out
+             * @enum {string}
+             */
+            circuit: "closed" | "half-open" | "open" | "none";
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description of them; an answer that a name is unknown is no failure
+             */
+            failed: number;
+            has_key: boolean;
+            /** @description switched on, and never answered nor failed */
+            knows_nothing_yet: boolean;
+            /** Format: date-time */
+            last_failure: string | null;
+            /** @description of the last failure */
+            last_outcome: string | null;
+            /** Format: date-time */
+            last_success: string | null;
+            /**
+             * Format: int64
+             * @description half of the calls for prices took at most so long, by buckets; null without calls
+             */
+            median_ms: number | null;
+            name: string;
+            needs_key: boolean;
+            /** Format: date-time */
+            next_try: string | null;
+            /**
+             * Format: int64
+             * @description of this node since it started
+             */
+            node_calls: number;
+            /** Format: int64 */
+            node_failed: number;
+            /** @description of the same time, the most frequent first */
+            outcomes: components["schemas"]["OutcomeCount"][];
+            /** @description it sends prices by itself; nobody asks it */
+            pushed: boolean;
+            /** @description of the windows that have a limit */
+            quotas: components["schemas"]["SourceQuota"][];
+            /**
+             * Format: int64
+             * @description names that it doesn't know, or doesn't give with this key
+             */
+            refused_names: number;
+            /**
+             * Format: int64
+             * @description instruments that should have its price and have another's
+             */
+            replaced: number;
+            /**
+             * Format: int64
+             * @description instruments whose price comes from it now
+             */
+            serves: number;
+            /**
+             * Format: int64
+             * @description 95 of 100 took at most so long
+             */
+            slow_ms: number | null;
+            /** @description the span whose quota is spent */
+            spent: string | null;
+            /**
+             * Format: int64
+             * @description of those, in the place of a source before it
+             */
+            stands_in: number;
+        };
+        SourcePlace: {
+            /** @enum {string} */
+            chain: "stock" | "fund" | "fx" | "crypto";
+            /**
+             * Format: int64
+             * @description 1 is asked first
+             */
+            position: number;
+        };
+        SourceQuota: {
+            /** Format: date-time */
+            ends: string;
+            /** Format: int64 */
+            max: number;
+            /** @description each name of a request counts, not each request */
+            per_name: boolean;
+            /** @enum {string} */
+            span: "minute" | "hour" | "day" | "month";
+            /** Format: int64 */
+            used: number;
+        };
+        SourceTest: {
+            /** @description false where the source is left alone until next_try */
+            asked: boolean;
+            currency: string | null;
+            /** @description what the source said; never a key */
+            detail: string | null;
+            /** Format: date-time */
+            market_time: string | null;
+            /** @description what it was asked for, in its own words; of a page only the host */
+            name: string;
+            /** Format: date-time */
+            next_try: string | null;
+            outcome: string | null;
+            price: string | null;
+            /** @description what it means, in a sentence */
+            text: string;
+            /** Format: int64 */
+            took_ms: number | null;
+        };
+        Sources: {
+            /** Format: date-time */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description prices that wait for a second source or a decision
+             */
+            held: number;
+            /** @description those that are switched on first, by name */
+            items: components["schemas"]["Source"][];
+            /** @description held instruments that no source has, at most 100 */
+            unserved: components["schemas"]["NamedInstrument"][];
+            /** Format: int64 */
+            unserved_count: number;
+            warnings: components["schemas"]["DataWarning"][];
         };
         Split: {
             date: string;
@@ -1948,6 +2208,138 @@ export interface operations {
             };
         };
     };
+    "get-admin-calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketCalendar"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-calendar-mic-day": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mic: string;
+                /** @description YYYY-MM-DD */
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarDay"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-admin-calendar-mic-day": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mic: string;
+                /** @description YYYY-MM-DD */
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutCalendarDayInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarDay"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-admin-calendar-mic-day": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mic: string;
+                /** @description YYYY-MM-DD */
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarDay"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-admin-invitations": {
         parameters: {
             query?: never;
@@ -1971,6 +2363,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sources"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-admin-providers-name-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceTest"];
                 };
             };
             /** @description Problem */
