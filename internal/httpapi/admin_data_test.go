@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"folioscope/internal/audit"
+	"folioscope/internal/event"
 	"folioscope/internal/ingest"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -58,10 +59,11 @@ func withSources(t *testing.T) (*house, *ingest.Ingest, *scriptedSource, *script
 	t.Helper()
 	first, second := &scriptedSource{name: "finnhub", price: "100"}, &scriptedSource{name: "tiingo", price: "100.5"}
 	var prices *ingest.Ingest
+	bus := &quotesBus{}
 	h := newHouse(t, func(o *Options) {
 		calendar, err := market.NewCalendar()
 		must(t, err)
-		prices, err = ingest.New(ingest.Options{Store: o.Store.(ingest.Store), Publisher: ingest.Hints{Bus: deafBus{}}, Sessions: calendar,
+		prices, err = ingest.New(ingest.Options{Store: o.Store.(ingest.Store), Publisher: ingest.Hints{Bus: bus}, Sessions: calendar,
 			Log: slog.New(slog.DiscardHandler), Interval: 10 * time.Minute, Now: o.Now,
 			Chains:   map[string][]provider.Provider{ingest.ChainStock: {first, second}},
 			Settings: []ingest.Setting{{Name: "finnhub", Enabled: true, NeedsKey: true, HasKey: true}, {Name: "tiingo", Enabled: true, NeedsKey: true}, {Name: "yahoo"}},
@@ -69,6 +71,8 @@ func withSources(t *testing.T) (*house, *ingest.Ingest, *scriptedSource, *script
 		must(t, err)
 		o.Prices = prices
 	})
+	_, err := bus.Subscribe(event.QuotesAcceptedAll, func(subject string, payload []byte) { _ = h.bus.Publish(t.Context(), subject, payload) }, nil)
+	must(t, err)
 	must(t, h.store.PutInstruments(t.Context(), []market.Instrument{{ID: "both", Symbol: "BOTH", MIC: "XETR", Name: "Known to both", Currency: "EUR", Class: market.Stock,
 		Names: map[string]string{"finnhub": "BOTH", "tiingo": "both"}}}))
 	return h, prices, first, second

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"folioscope/internal/audit"
+	"folioscope/internal/event"
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/journal"
@@ -39,6 +40,7 @@ type house struct {
 	clock  *testClock
 	log    *lockedBuffer
 	people map[string]*person
+	bus    *quotesBus
 }
 
 // person is somebody with a portfolio and, mostly, a session.
@@ -105,6 +107,31 @@ func (deafBus) Publish(context.Context, string, []byte) error                  {
 func (deafBus) Subscribe(string, func(string, []byte), func()) (func(), error) { return func() {}, nil }
 func (deafBus) Close() error                                                   { return nil }
 
+// quotesBus carries hints of prices to the house's hub, and nothing else.
+type quotesBus struct {
+	deafBus
+	mutex sync.Mutex
+	heard []func(string, []byte)
+}
+
+func (b *quotesBus) Publish(_ context.Context, subject string, payload []byte) error {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	for _, hear := range b.heard {
+		hear(subject, payload)
+	}
+	return nil
+}
+
+func (b *quotesBus) Subscribe(subject string, hear func(string, []byte), _ func()) (func(), error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if subject == event.QuotesAcceptedAll {
+		b.heard = append(b.heard, hear)
+	}
+	return func() {}, nil
+}
+
 type houseJournalStore struct{ *sqlstore.Store }
 
 func (s houseJournalStore) Append(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, change journal.Change, write audit.Write) (int64, error) {
@@ -153,13 +180,13 @@ func newHouseAt(t testing.TB, start time.Time, change ...func(*Options)) *house 
 	store, err := sqlstore.Open(t.Context(), sqlstore.Options{Path: filepath.Join(t.TempDir(), "house.db"), FileKey: root.FileKey(), Root: root, Now: clock.Now, Log: logger})
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
-	h := &house{t: t, store: store, clock: clock, log: log, people: map[string]*person{}}
+	h := &house{t: t, store: store, clock: clock, log: log, people: map[string]*person{}, bus: &quotesBus{}}
 	hasher, err := identity.NewHasher(rand.Reader)
 	must(t, err)
 	calendar, err := market.NewCalendar()
 	must(t, err)
 	record := journal.New(houseJournalStore{store}, deafBus{}, journal.Options{Log: logger, Now: clock.Now})
-	hub := live.New(houseLiveStore{store}, record, deafBus{}, calendar, live.Options{Log: logger, Now: clock.Now, Workers: 1})
+	hub := live.New(houseLiveStore{store}, record, h.bus, calendar, live.Options{Log: logger, Now: clock.Now, Workers: 1})
 	options := Options{
 		Identity: identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: clock.Now, Log: logger}),
 		Store:    store, Journal: record, Live: hub, Importer: transfer.NewService(transfer.Options{Journal: record, Instruments: store, Versions: store, Now: clock.Now}),

@@ -190,6 +190,7 @@ GET /api/v1/admin/calendar/{mic}/{day}
 PUT /api/v1/admin/calendar/{mic}/{day}
 DELETE /api/v1/admin/calendar/{mic}/{day}
 POST /api/v1/instruments/{id}/refresh
+GET /api/v1/portfolios/{id}/data
 POST /api/v1/invitations/accept`
 	for line := range strings.SplitSeq(contract, "\n") {
 		if !slices.ContainsFunc(h.server.routes, func(rt *route) bool { return rt.pattern() == line }) {

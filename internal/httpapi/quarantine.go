@@ -27,6 +27,8 @@ type Prices interface {
 	TestSource(ctx context.Context, source string) (ingest.Trial, error)
 	// Outlooks say what stands between instruments and their prices.
 	Outlooks(ctx context.Context, instruments []market.Instrument) (map[market.InstrumentID]ingest.Outlook, error)
+	// History says how far the history of instruments is known; what nobody asked for is left out.
+	History(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID]ingest.HistoryState, error)
 }
 
 // HeldPrice is a price that was held back, and what became of it.

@@ -133,6 +133,7 @@ func (s *Server) addRoutes() {
 	s.addOwnRoutes()
 	s.addAdminRoutes()
 	s.addPriceRoutes()
+	s.addDataRoutes()
 	s.addSourceRoutes()
 	s.addCalendarRoutes()
 	s.addStreamRoute()

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -27,9 +28,13 @@ type SourceView struct {
 type Outlook struct {
 	Chain     string
 	Sources   []SourceView // of the chain, in its order
-	First     string       // whose price it should be; empty where no source has a name for it
-	Tried     time.Time    // when it was last asked for, zero where never
-	RefreshAt time.Time    // from when on it may be asked for again
+	Mark      *market.Mark // nil where it never had a price
+	State     market.State
+	Session   market.Session // of its market, now
+	Unseen    time.Duration  // open time of its market since the price was got
+	First     string         // whose price it should be; empty where no source has a name for it
+	Tried     time.Time      // when it was last asked for, zero where never
+	RefreshAt time.Time      // from when on it may be asked for again
 }
 
 // outlook is what was last read for Outlooks.
@@ -48,7 +53,10 @@ func (g *Ingest) Outlooks(ctx context.Context, instruments []market.Instrument) 
 	now := g.now()
 	out := make(map[market.InstrumentID]Outlook, len(instruments))
 	for _, i := range instruments {
-		o := Outlook{Chain: ChainOf(i.Class), Tried: asked[i.ID].Tried}
+		o := Outlook{Chain: ChainOf(i.Class), Tried: asked[i.ID].Tried, Mark: g.book.mark(i.ID), State: market.StateNone, Session: g.Sessions.At(i.MIC, now)}
+		if o.Mark != nil {
+			o.State, o.Unseen = market.StateOf(*o.Mark, i, g.Sessions, now), g.Sessions.TradingTime(i.MIC, o.Mark.ObservedAt, now)
+		}
 		if !o.Tried.IsZero() && !o.Tried.After(now.Add(skewMax)) {
 			o.RefreshAt = o.Tried.Add(refreshFloor)
 		}
@@ -83,7 +91,7 @@ func (g *Ingest) askedLately(ctx context.Context) (map[market.InstrumentID]Asked
 		if err != nil {
 			return nil, fmt.Errorf("read what was asked for: %w", err)
 		}
-		if err := g.learn(ctx); err != nil {
+		if err := errors.Join(g.learn(ctx), g.catchUp(ctx)); err != nil {
 			return nil, err
 		}
 		o.asked, o.read = asked, now
