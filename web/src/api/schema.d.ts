@@ -457,6 +457,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where prices come from, what is missing and what to do */
+        get: operations["get-portfolios-id-data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/exposure": {
         parameters: {
             query?: never;
@@ -1080,6 +1097,59 @@ export interface components {
             lot_scope?: "account" | "portfolio";
             name: string;
         };
+        DataHeldBack: {
+            /** Format: date-time */
+            observed_at: string;
+            price: string;
+            reason: string;
+            source: string;
+        };
+        DataItem: {
+            asset_class: string;
+            currency: string;
+            /** @description whose price it should be */
+            first_source: string | null;
+            held_back: components["schemas"]["DataHeldBack"];
+            /** @description null where nothing is looked for */
+            history: components["schemas"]["HistoryProgress"];
+            instrument_id: string;
+            /** @enum {string} */
+            kind: "holding" | "rate";
+            /** @description null where it has no market */
+            market_open: boolean | null;
+            /** Format: date-time */
+            market_time: string | null;
+            /**
+             * Format: date-time
+             * @description when market_open changes
+             */
+            market_until: string | null;
+            missing: components["schemas"]["MissingData"][];
+            name: string;
+            /** Format: date-time */
+            observed_at: string | null;
+            /**
+             * Format: int64
+             * @description time that its market was open since the price was got
+             */
+            open_seconds: number | null;
+            price: string | null;
+            /**
+             * Format: date-time
+             * @description when it may be asked for again; null: now
+             */
+            refresh_at: string | null;
+            /** @description whether asking for it now can help */
+            refreshable: boolean;
+            /** @description whose price is in use */
+            source: string | null;
+            /** @description of its chain, the first choice first */
+            sources: components["schemas"]["PriceSource"][];
+            /** @enum {string} */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+            symbol: string;
+            to_do: components["schemas"]["ToDo"];
+        };
         DataWarning: {
             /** @enum {string} */
             code: "schema_drift" | "bad_key" | "no_key" | "calendar_ends" | "unserved" | "held" | "no_source";
@@ -1248,6 +1318,19 @@ export interface components {
             taken_out: string | null;
             twr: string | null;
             value: string | null;
+        };
+        HistoryProgress: {
+            /** @description the first day with a close from then on */
+            from: string | null;
+            /** @description of the days from wanted_from to today, a fraction */
+            share: string;
+            source: string | null;
+            /** @enum {string} */
+            state: "waiting" | "running" | "done" | "none" | "failed";
+            /** @description the last one */
+            until: string | null;
+            /** @description the day of the portfolio's first activity with it */
+            wanted_from: string;
         };
         Holding: {
             accounts: string[];
@@ -1541,6 +1624,11 @@ export interface components {
             opened: string;
             quantity: string;
         };
+        MissingData: {
+            text: string;
+            /** @enum {string} */
+            what: "price" | "fresh_price" | "first_source" | "decision" | "history" | "rate";
+        };
         MonthReturn: {
             /** @description YYYY-MM */
             month: string;
@@ -1650,6 +1738,17 @@ export interface components {
              */
             sequence: number;
         };
+        PortfolioData: {
+            /** Format: date-time */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description items with something missing
+             */
+            attention: number;
+            items: components["schemas"]["DataItem"][];
+            stale_share: string;
+        };
         PortfolioDelta: {
             /** Format: date-time */
             as_of: string;
@@ -1720,6 +1819,16 @@ export interface components {
             name: string;
             /** @description Or the currency */
             symbol: string;
+        };
+        PriceSource: {
+            name: string;
+            /**
+             * @description asked: as usual; no_name: it has none for the instrument; unknown: it doesn't know the name; not_covered: not with our key; quota_spent and left_alone: not before until
+             * @enum {string}
+             */
+            state: "asked" | "no_name" | "unknown" | "not_covered" | "quota_spent" | "left_alone";
+            /** Format: date-time */
+            until: string | null;
         };
         PricesChanged: {
             /**
@@ -2017,6 +2126,16 @@ export interface components {
             stale_share: string;
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+        };
+        ToDo: {
+            /** @enum {string} */
+            code: "enter_price" | "name_at_source" | "switch_on_source" | "check_name" | "not_covered" | "decide_price" | "wait_source" | "wait_first_price" | "wait_market" | "wait_history" | "refresh" | "add_history";
+            text: string;
+            /**
+             * Format: date-time
+             * @description when what is waited for is due, where that is known
+             */
+            until: string | null;
         };
         Totals: {
             cash: string | null;
@@ -3260,6 +3379,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PeriodContribution"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortfolioData"];
                 };
             };
             /** @description Problem */
