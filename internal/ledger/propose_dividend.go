@@ -81,7 +81,7 @@ func (p *proposer) unbooked(id market.InstrumentID, account AccountID, held *hol
 		}
 		var ok bool
 		if one.Activity.Date, ok = p.payable(&one, held); ok {
-			due, payments = append(due, one), append(payments, paymentOf(a))
+			due, payments = append(due, one), append(payments, paymentOf(a, one.Activity.Date))
 		}
 	}
 	if len(due) == 0 {

@@ -20,10 +20,10 @@ type payment struct {
 	earliest, expected, latest market.Date
 }
 
-func paymentOf(a *market.Action) payment {
-	p := payment{a.Date, a.Date - paidDaysBefore, a.Date, a.Date + paidDaysAfter}
+func paymentOf(a *market.Action, expected market.Date) payment {
+	p := payment{a.Date, a.Date - paidDaysBefore, expected, a.Date + paidDaysAfter}
 	if a.PayDate != market.NoDate {
-		p.expected, p.latest = a.PayDate, max(p.latest, a.PayDate+paidDaysLate)
+		p.latest = max(p.latest, a.PayDate+paidDaysLate)
 	}
 	return p
 }
