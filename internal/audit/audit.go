@@ -35,6 +35,9 @@ const (
 	OwnDeleted         Action = "own_instrument.delete"
 	PricesChanged      Action = "own_price.change" // of a portfolio: which instruments is its owner's to know
 	CalendarChanged    Action = "calendar.change"
+	ProposalsAccepted  Action = "proposal.accept" // splits and dividends are booked as proposed, or edited
+	ProposalIgnored    Action = "proposal.ignore"
+	ProposalRestored   Action = "proposal.restore"
 	SourceTested       Action = "source.test"
 )
 

@@ -31,7 +31,7 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 		for name, role := range roles {
 			for _, whose := range []string{"own", "foreign", "unknown"} {
 				portfolio := map[string]string{"own": "portfolio-" + name, "foreign": h.people["bob"].portfolio, "unknown": "portfolio-of-nobody"}[whose]
-				path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{activity}", "activity-bob", "{instrument}", "world-etf",
+				path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{proposal}", "proposal-x", "{activity}", "activity-bob", "{instrument}", "world-etf",
 					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02").Replace(rt.path)
 				if strings.HasPrefix(rt.path, "/api/v1/instruments") {
 					path = strings.ReplaceAll(rt.path, "{id}", "world-etf")
@@ -89,7 +89,7 @@ func checkAccess(t *testing.T, h *house, rt *route, role identity.Role, whose st
 		if a.Code != http.StatusNotFound {
 			t.Errorf("%s (%s): %d %s, want 404 as for what doesn't exist", a.what, whose, a.Code, a.Body)
 		}
-	case personal && a.Code == http.StatusNotFound && !strings.Contains(rt.path, "/{a") && !strings.Contains(rt.path, "/{instrument}"):
+	case personal && a.Code == http.StatusNotFound && !strings.Contains(rt.path, "/{a") && !strings.Contains(rt.path, "/{proposal}") && !strings.Contains(rt.path, "/{instrument}"):
 		t.Errorf("%s (%s): %s, but it is theirs", a.what, whose, a.Body)
 	case refused:
 		t.Errorf("%s (%s): %d %s, but the table allows it", a.what, whose, a.Code, a.Body)
@@ -106,7 +106,7 @@ func TestForeignLooksLikeUnknown(t *testing.T) {
 			continue
 		}
 		fill := func(portfolio string) string {
-			return strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{activity}", "a", "{instrument}", "world-etf").Replace(rt.path)
+			return strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{proposal}", "proposal-x", "{activity}", "a", "{instrument}", "world-etf").Replace(rt.path)
 		}
 		foreign, unknown := h.askBriefly("ann", rt, fill("portfolio-bob")), h.askBriefly("ann", rt, fill("portfolio-xyz"))
 		clean := func(a *reply) string { return strings.ReplaceAll(a.Body.String(), a.Header()[requestIDHeader][0], "") }
@@ -170,6 +170,11 @@ GET /api/v1/portfolios/{id}/activities
 POST /api/v1/portfolios/{id}/activities
 PUT /api/v1/portfolios/{id}/activities/{activity}
 DELETE /api/v1/portfolios/{id}/activities/{activity}
+GET /api/v1/portfolios/{id}/proposals
+POST /api/v1/portfolios/{id}/proposals/accept
+POST /api/v1/portfolios/{id}/proposals/{proposal}/accept
+POST /api/v1/portfolios/{id}/proposals/{proposal}/ignore
+POST /api/v1/portfolios/{id}/proposals/{proposal}/restore
 POST /api/v1/portfolios/{id}/imports
 GET /api/v1/portfolios/{id}/performance
 GET /api/v1/portfolios/{id}/history

@@ -27,13 +27,14 @@ const handlerDeadline = 20 * time.Second
 
 // Options are what a Server is made of.
 type Options struct {
-	Identity Identity
-	Store    Store
-	Journal  Journal
-	Live     Live
-	Importer Importer
-	Prices   Prices   // nil: its routes answer 503
-	Calendar Calendar // nil: its routes answer 503
+	Identity  Identity
+	Store     Store
+	Journal   Journal
+	Live      Live
+	Importer  Importer
+	Prices    Prices   // nil: its routes answer 503
+	Calendar  Calendar // nil: its routes answer 503
+	Proposals Proposer // nil: its routes answer 503
 
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
@@ -126,6 +127,7 @@ func (s *Server) addRoutes() {
 	s.addSessionRoutes()
 	s.addPortfolioRoutes()
 	s.addActivityRoutes()
+	s.addProposalRoutes()
 	s.addImportRoutes()
 	s.addFigureRoutes()
 	s.addPeriodRoutes()

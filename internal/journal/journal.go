@@ -52,6 +52,7 @@ type Change struct {
 	Voided    []ledger.ActivityID
 	Snapshot  []byte
 	Interest  map[market.InstrumentID]int // 1 where the portfolio begins to hold, −1 where it ends to
+	Accepted  []ledger.Decision           // the proposals that Added came of
 }
 
 // Store is what the journal needs of the truth.
@@ -128,6 +129,13 @@ type Recorded struct {
 func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
 	changes ledger.Changes, write func(Recorded) audit.Write,
 ) (Recorded, error) {
+	return j.record(ctx, owner, portfolio, expectedSequence, changes, nil, write)
+}
+
+// record is Record with the proposals that what is added came of.
+func (j *Journal) record(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expectedSequence *int64,
+	changes ledger.Changes, accepted []ledger.Decision, write func(Recorded) audit.Write,
+) (Recorded, error) {
 	changes.Added = slices.Clone(changes.Added)
 	result := Recorded{IDs: make([]ledger.ActivityID, len(changes.Added))}
 	for i := range changes.Added {
@@ -158,6 +166,7 @@ func (j *Journal) Record(ctx context.Context, owner ledger.OwnerID, portfolio le
 		if err != nil {
 			return Recorded{}, err
 		}
+		change.Accepted = accepted
 		got, err := j.store.Append(ctx, owner, portfolio, book.Portfolio.Sequence, change, write(result))
 		if fault.Is(err, fault.Stale) && expectedSequence == nil {
 			stale = err

@@ -38,6 +38,7 @@ type Proposal struct {
 type Decision struct {
 	Proposal ProposalID
 	Activity ActivityID // what it was accepted as; empty: it is ignored
+	Sequence int64      // of the portfolio with that activity; kept by the store
 }
 
 // Proposals are what waits for a decision and what was decided against, each newest first and at most ProposalsMax.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +21,7 @@ type Change struct {
 	Voided    []ledger.ActivityID         // last versions
 	Snapshot  []byte                      // the positions after it, nil to keep the old snapshot
 	Interest  map[market.InstrumentID]int // 1 where the portfolio begins to hold, −1 where it ends to
+	Accepted  []ledger.Decision           // the proposals that Added came of; Sequence is the store's
 }
 
 const (
@@ -232,7 +234,8 @@ func scanActivity(row scanner) (a stored, err error) {
 }
 
 // Append changes a portfolio's journal in one step and gives its new sequence. A portfolio that is at another sequence than
-// expected gives fault.Stale, an activity that isn't there fault.NotFound, one that was voided fault.Conflict; then nothing changed.
+// expected gives fault.Stale, an activity that isn't there fault.NotFound, one that was voided, or a proposal that was decided
+// on, fault.Conflict; then nothing changed.
 func (s *Store) Append(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, change Change, w Write) (sequence int64, err error) {
 	err = s.db.write(ctx, func(q queries) error {
 		var entries int64
@@ -254,6 +257,13 @@ func (s *Store) Append(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 		}
 		if err := insertRows(ctx, q, sqlNewActivity, activityColumns, "", rows); err != nil {
 			return s.taken(err, "there is an activity with this id already")
+		}
+		accepted := slices.Clone(change.Accepted)
+		for i := range accepted {
+			accepted[i].Sequence = sequence
+		}
+		if err := s.decide(ctx, q, key, portfolio, accepted); err != nil {
+			return err
 		}
 		if change.Snapshot != nil {
 			if err := insertRows(ctx, q, sqlPutSnapshot, snapshotColumns, sqlPutSnapshotSuffix,

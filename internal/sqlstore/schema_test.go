@@ -79,7 +79,7 @@ func personalTables(t *testing.T) []string {
 
 func TestPersonalTablesAreKeyedByOwner(t *testing.T) {
 	personal := personalTables(t)
-	for _, table := range []string{"users", "user_keys", "sessions", "answers", "audit_rows", "portfolios", "accounts", "activities", "snapshots", "own_instruments", "own_prices"} {
+	for _, table := range []string{"users", "user_keys", "sessions", "answers", "audit_rows", "portfolios", "accounts", "activities", "snapshots", "proposal_decisions", "own_instruments", "own_prices"} {
 		if !slices.Contains(personal, table) {
 			t.Errorf("%s is not found to be personal", table)
 		}

@@ -27,7 +27,11 @@ var planted = []string{
 	"planted-snapshot-payload", "planted-answer-payload", "Planted New Name", "planted-key-of-a-request", "987654.321987", "inviteeplanted@secret.example",
 	"Invitee Plantedname", "Planted Corrected Note", "Planted Void Note", "Planted Renamed Account", "Planted Renamed Portfolio", "123123.456456", "$argon2id$acceptedplanted", "Planted Seeded Note",
 	"Planted Own Name", "PLANTEDSYMBOL", "Planted Own Group", "Planted Own Sector", "Planted Own Note", "424242.131313", "575757.242424", "Planted Own Renamed",
+	plantedIgnored, plantedAccepted,
 }
+
+// The names of proposals say what somebody holds.
+const plantedIgnored, plantedAccepted = "planted-proposal-ignored", "planted-proposal-accepted"
 
 // plant puts every one of them in by the store's methods.
 func (b *bench) plant() {
@@ -43,7 +47,7 @@ func (b *bench) plant() {
 	v := buy("a2", "2024-05-02", "aapl")
 	v.Note = planted[14]
 	w := once("u1", audit.ActivitiesAdded, planted[9], "body", planted[7])
-	_, err = b.Append(ctx, "u1", "p1", 1, Change{Added: []ledger.Activity{a, v}, Snapshot: []byte(planted[6])}, w)
+	_, err = b.Append(ctx, "u1", "p1", 1, Change{Added: []ledger.Activity{a, v}, Snapshot: []byte(planted[6]), Accepted: []ledger.Decision{{Proposal: plantedAccepted, Activity: "a1"}}}, w)
 	b.ok(err)
 	a.Note, a.Price = planted[13], number(planted[17])
 	_, err = b.Append(ctx, "u1", "p1", 2, Change{Corrected: []ledger.Activity{a}, Voided: []ledger.ActivityID{"a2"}}, entry("u1", audit.ActivitiesAdded))
@@ -66,6 +70,7 @@ func (b *bench) plant() {
 	b.ok(b.CreateInvitation(ctx, guest, identity.Invitation{User: "u2", Hash: identity.TokenHash{1}, ExpiresAt: testStart.AddDate(0, 0, 1)}, entry("u1", audit.UserInvited)))
 	_, err = b.AcceptInvitation(ctx, identity.TokenHash{1}, planted[8], planted[18], testStart, entry("", audit.InvitationAccepted))
 	b.ok(err)
+	b.ok(b.Decide(ctx, "u1", "p1", []ledger.Decision{{Proposal: plantedIgnored}}, entry("u1", audit.ProposalIgnored)))
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
 	b.ok(b.Seed(ctx, seeded))

@@ -457,23 +457,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/portfolios/{id}/data": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where prices come from, what is missing and what to do */
-        get: operations["get-portfolios-id-data"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/portfolios/{id}/exposure": {
         parameters: {
             query?: never;
@@ -579,42 +562,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/portfolios/{id}/instruments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A portfolio's own instruments */
-        get: operations["get-portfolios-id-instruments"];
-        put?: never;
-        /** Add something of one's own, such as a house */
-        post: operations["post-portfolios-id-instruments"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/instruments/{instrument}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Delete an own instrument that no activity names, with its prices */
-        delete: operations["delete-portfolios-id-instruments-instrument"];
-        options?: never;
-        head?: never;
-        /** Change an own instrument */
-        patch: operations["patch-portfolios-id-instruments-instrument"];
-        trace?: never;
-    };
     "/api/v1/portfolios/{id}/lot-methods": {
         parameters: {
             query?: never;
@@ -649,7 +596,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/portfolios/{id}/prices": {
+    "/api/v1/portfolios/{id}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Splits and dividends of what is held that are not booked yet */
+        get: operations["get-portfolios-id-proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals/accept": {
         parameters: {
             query?: never;
             header?: never;
@@ -658,31 +622,60 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Enter prices by a file
-         * @description Columns date, price and one of symbol (with mic), isin and id; currency where it isn't the instrument's, such as GBX. All rows are stored or none, and the same file twice adds nothing.
-         */
-        post: operations["post-portfolios-id-prices"];
+        /** Book several as proposed, all or none */
+        post: operations["post-portfolios-id-proposals-accept"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/portfolios/{id}/prices/{instrument}": {
+    "/api/v1/portfolios/{id}/proposals/{proposal}/accept": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Prices that were entered by hand */
-        get: operations["get-portfolios-id-prices-instrument"];
-        /** Enter prices by hand */
-        put: operations["put-portfolios-id-prices-instrument"];
-        post?: never;
-        /** Delete the price that was entered for a day */
-        delete: operations["delete-portfolios-id-prices-instrument"];
+        get?: never;
+        put?: never;
+        /** Book one, as proposed or edited */
+        post: operations["post-portfolios-id-proposals-proposal-accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals/{proposal}/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Don't propose it again */
+        post: operations["post-portfolios-id-proposals-proposal-ignore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals/{proposal}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Propose it again */
+        post: operations["post-portfolios-id-proposals-proposal-restore"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -802,6 +795,13 @@ export interface components {
             name?: string;
             password: string;
             token: string;
+        };
+        AcceptProposalInputBody: {
+            /** @description What to book instead of what is proposed */
+            activity?: components["schemas"]["ActivityFields"];
+        };
+        AcceptProposalsInputBody: {
+            ids: string[];
         };
         Account: {
             closed: boolean;
@@ -1006,16 +1006,6 @@ export interface components {
             closed?: boolean;
             name?: string;
         };
-        ChangeOwnInputBody: {
-            /** @enum {string} */
-            asset_class?: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
-            country?: string;
-            group?: string;
-            name?: string;
-            note?: string;
-            sector?: string;
-            symbol?: string;
-        };
         ChangePortfolioInputBody: {
             allow_short?: boolean;
             closed?: boolean;
@@ -1030,10 +1020,6 @@ export interface components {
              */
             lot_scope?: "account" | "portfolio";
             name?: string;
-        };
-        Changed: {
-            /** Format: int64 */
-            sequence: number;
         };
         Contribution: {
             amount: string;
@@ -1068,20 +1054,6 @@ export interface components {
             sector?: string;
             symbol: string;
         };
-        CreateOwnInputBody: {
-            /** @enum {string} */
-            asset_class: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
-            country?: string;
-            /** @description Of its prices; it stays */
-            currency: string;
-            /** @description One's own word for its kind */
-            group?: string;
-            name: string;
-            note?: string;
-            sector?: string;
-            /** @description A short name to enter activities by; no other holding of the portfolio has it */
-            symbol: string;
-        };
         CreatePortfolioInputBody: {
             allow_short?: boolean;
             base_currency: string;
@@ -1097,59 +1069,6 @@ export interface components {
             lot_scope?: "account" | "portfolio";
             name: string;
         };
-        DataHeldBack: {
-            /** Format: date-time */
-            observed_at: string;
-            price: string;
-            reason: string;
-            source: string;
-        };
-        DataItem: {
-            asset_class: string;
-            currency: string;
-            /** @description whose price it should be */
-            first_source: string | null;
-            held_back: components["schemas"]["DataHeldBack"];
-            /** @description null where nothing is looked for */
-            history: components["schemas"]["HistoryProgress"];
-            instrument_id: string;
-            /** @enum {string} */
-            kind: "holding" | "rate";
-            /** @description null where it has no market */
-            market_open: boolean | null;
-            /** Format: date-time */
-            market_time: string | null;
-            /**
-             * Format: date-time
-             * @description when market_open changes
-             */
-            market_until: string | null;
-            missing: components["schemas"]["MissingData"][];
-            name: string;
-            /** Format: date-time */
-            observed_at: string | null;
-            /**
-             * Format: int64
-             * @description time that its market was open since the price was got
-             */
-            open_seconds: number | null;
-            price: string | null;
-            /**
-             * Format: date-time
-             * @description when it may be asked for again; null: now
-             */
-            refresh_at: string | null;
-            /** @description whether asking for it now can help */
-            refreshable: boolean;
-            /** @description whose price is in use */
-            source: string | null;
-            /** @description of its chain, the first choice first */
-            sources: components["schemas"]["PriceSource"][];
-            /** @enum {string} */
-            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
-            symbol: string;
-            to_do: components["schemas"]["ToDo"];
-        };
         DataWarning: {
             /** @enum {string} */
             code: "schema_drift" | "bad_key" | "no_key" | "calendar_ends" | "unserved" | "held" | "no_source";
@@ -1164,6 +1083,11 @@ export interface components {
         DecideHeldInputBody: {
             /** @enum {string} */
             decision: "accept" | "refuse";
+        };
+        DecidedProposal: {
+            id: string;
+            /** @enum {string} */
+            state: "open" | "ignored";
         };
         Disposal: {
             account: string;
@@ -1191,11 +1115,6 @@ export interface components {
             low: string;
             /** @description The recovery; null where there is none yet */
             to: string | null;
-        };
-        EnteredPrice: {
-            date: string;
-            /** @description Per unit, in the instrument's currency */
-            price: string;
         };
         Explanation: {
             figure: string;
@@ -1318,19 +1237,6 @@ export interface components {
             taken_out: string | null;
             twr: string | null;
             value: string | null;
-        };
-        HistoryProgress: {
-            /** @description the first day with a close from then on */
-            from: string | null;
-            /** @description of the days from wanted_from to today, a fraction */
-            share: string;
-            source: string | null;
-            /** @enum {string} */
-            state: "waiting" | "running" | "done" | "none" | "failed";
-            /** @description the last one */
-            until: string | null;
-            /** @description the day of the portfolio's first activity with it */
-            wanted_from: string;
         };
         Holding: {
             accounts: string[];
@@ -1587,25 +1493,6 @@ export interface components {
             symbol: string;
             unrealised_base: string | null;
         };
-        ManualPrice: {
-            date: string;
-            /** Format: date-time */
-            entered_at: string;
-            price: string;
-            /** @description A source has a price of this day, which is used in its place */
-            superseded: boolean;
-        };
-        ManualPrices: {
-            currency: string;
-            instrument_id: string;
-            items: components["schemas"]["ManualPrice"][];
-            name: string;
-            /** @description No source knows the instrument */
-            own: boolean;
-            /** Format: int64 */
-            sequence: number;
-            symbol: string;
-        };
         Market: {
             mic: string;
             name: string;
@@ -1624,11 +1511,6 @@ export interface components {
             opened: string;
             quantity: string;
         };
-        MissingData: {
-            text: string;
-            /** @enum {string} */
-            what: "price" | "fresh_price" | "first_source" | "decision" | "history" | "rate";
-        };
         MonthReturn: {
             /** @description YYYY-MM */
             month: string;
@@ -1644,35 +1526,6 @@ export interface components {
             /** Format: int64 */
             calls: number;
             outcome: string;
-        };
-        OwnCreated: {
-            instrument: components["schemas"]["OwnInstrument"];
-            /** Format: int64 */
-            sequence: number;
-        };
-        OwnInstrument: {
-            asset_class: string;
-            country: string | null;
-            currency: string;
-            group: string | null;
-            id: string;
-            last_price: components["schemas"]["ManualPrice"];
-            name: string;
-            note: string | null;
-            /**
-             * Format: int64
-             * @description How many were entered
-             */
-            prices: number;
-            sector: string | null;
-            symbol: string;
-            /** @description An activity names it: it can't be deleted */
-            used: boolean;
-        };
-        OwnInstruments: {
-            items: components["schemas"]["OwnInstrument"][];
-            /** Format: int64 */
-            sequence: number;
         };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
@@ -1737,17 +1590,6 @@ export interface components {
              * @description Grows by 1 with every change
              */
             sequence: number;
-        };
-        PortfolioData: {
-            /** Format: date-time */
-            as_of: string;
-            /**
-             * Format: int64
-             * @description items with something missing
-             */
-            attention: number;
-            items: components["schemas"]["DataItem"][];
-            stale_share: string;
         };
         PortfolioDelta: {
             /** Format: date-time */
@@ -1820,35 +1662,6 @@ export interface components {
             /** @description Or the currency */
             symbol: string;
         };
-        PriceSource: {
-            name: string;
-            /**
-             * @description asked: as usual; no_name: it has none for the instrument; unknown: it doesn't know the name; not_covered: not with our key; quota_spent and left_alone: not before until
-             * @enum {string}
-             */
-            state: "asked" | "no_name" | "unknown" | "not_covered" | "quota_spent" | "left_alone";
-            /** Format: date-time */
-            until: string | null;
-        };
-        PricesChanged: {
-            /**
-             * Format: int64
-             * @description Days that had no price entered by hand
-             */
-            added: number;
-            /**
-             * Format: int64
-             * @description Days that had another
-             */
-            replaced: number;
-            /**
-             * Format: int64
-             * @description Days that had this one already
-             */
-            same: number;
-            /** Format: int64 */
-            sequence: number;
-        };
         Problem: {
             /** @description Where a symbol is ambiguous: what it may mean */
             candidates?: components["schemas"]["Instrument"][] | null;
@@ -1904,6 +1717,57 @@ export interface components {
             /** @description A fraction; null where the whole profit is 0 */
             share_of_profit: string | null;
         };
+        Proposal: {
+            /** @description null: every account that holds it */
+            account_id: string | null;
+            account_name: string | null;
+            /** @description What accepting books, ready to be posted or edited */
+            activity: components["schemas"]["ActivityFields"];
+            /** @description Splits that wait, too, and that quantity counts as if they were booked */
+            assumes: string[];
+            /** @description Of per_share */
+            currency: string | null;
+            /** @description The ex-date */
+            date: string;
+            id: string;
+            instrument_id: string;
+            /** @enum {string} */
+            kind: "split" | "dividend";
+            name: string;
+            /** @description What there is to know before accepting it */
+            note: string | null;
+            /** Format: date-time */
+            observed_at: string;
+            /** @description Of a dividend, where it is known */
+            pay_date: string | null;
+            /** @description Of a dividend, for one share as it was on the ex-date */
+            per_share: string | null;
+            /** @description Held at the start of the ex-date; below 0 where it was held short */
+            quantity: string;
+            /** @description Of a split: what quantity becomes */
+            quantity_after: string | null;
+            /** @description Of a split, new:old */
+            ratio: string | null;
+            source: string;
+            /** @enum {string} */
+            state: "open" | "ignored";
+            symbol: string;
+        };
+        Proposals: {
+            /**
+             * Format: int64
+             * @description How many were decided against
+             */
+            ignored: number;
+            items: components["schemas"]["Proposal"][];
+            /**
+             * Format: int64
+             * @description How many wait
+             */
+            open: number;
+            /** Format: int64 */
+            sequence: number;
+        };
         PutCalendarDayInputBody: {
             closed: boolean;
             /** @description as 16:00 */
@@ -1911,10 +1775,6 @@ export interface components {
             note?: string;
             /** @description as 09:30, by the market's own clock; not where it is closed */
             opens?: string;
-        };
-        PutPricesInputBody: {
-            /** @description One a day; a day that has one gets this one */
-            prices: components["schemas"]["EnteredPrice"][];
         };
         Rate: {
             /** Format: date-time */
@@ -2126,16 +1986,6 @@ export interface components {
             stale_share: string;
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
-        };
-        ToDo: {
-            /** @enum {string} */
-            code: "enter_price" | "name_at_source" | "switch_on_source" | "check_name" | "not_covered" | "decide_price" | "wait_source" | "wait_first_price" | "wait_market" | "wait_history" | "refresh" | "add_history";
-            text: string;
-            /**
-             * Format: date-time
-             * @description when what is waited for is due, where that is known
-             */
-            until: string | null;
         };
         Totals: {
             cash: string | null;
@@ -3392,37 +3242,6 @@ export interface operations {
             };
         };
     };
-    "get-portfolios-id-data": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PortfolioData"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "get-portfolios-id-exposure": {
         parameters: {
             query?: {
@@ -3651,149 +3470,6 @@ export interface operations {
             };
         };
     };
-    "get-portfolios-id-instruments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OwnInstruments"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-portfolios-id-instruments": {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
-                "Idempotency-Key": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateOwnInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OwnCreated"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-portfolios-id-instruments-instrument": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The sequence that the change is made on */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Changed"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "patch-portfolios-id-instruments-instrument": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The sequence that the change is made on */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeOwnInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OwnCreated"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "get-portfolios-id-lot-methods": {
         parameters: {
             query?: {
@@ -3878,12 +3554,44 @@ export interface operations {
             };
         };
     };
-    "post-portfolios-id-prices": {
+    "get-portfolios-id-proposals": {
         parameters: {
             query?: {
-                /** @description What rows are of that name no instrument */
-                instrument_id?: string;
+                state?: "open" | "ignored";
+                /** @description 0 for the counts alone */
+                limit?: number;
             };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposals"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-proposals-accept": {
+        parameters: {
+            query?: never;
             header: {
                 /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
                 "Idempotency-Key": string;
@@ -3895,17 +3603,17 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "text/csv": string;
+                "application/json": components["schemas"]["AcceptProposalsInputBody"];
             };
         };
         responses: {
-            /** @description What the file did */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PricesChanged"];
+                    "application/json": components["schemas"]["Recorded"];
                 };
             };
             /** @description Problem */
@@ -3919,61 +3627,32 @@ export interface operations {
             };
         };
     };
-    "get-portfolios-id-prices-instrument": {
+    "post-portfolios-id-proposals-proposal-accept": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
             path: {
                 id: string;
-                instrument: string;
+                proposal: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ManualPrices"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "put-portfolios-id-prices-instrument": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["PutPricesInputBody"];
+                "application/json": components["schemas"]["AcceptProposalInputBody"];
             };
         };
         responses: {
-            /** @description OK */
-            200: {
+            /** @description Created */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PricesChanged"];
+                    "application/json": components["schemas"]["Recorded"];
                 };
             };
             /** @description Problem */
@@ -3987,15 +3666,13 @@ export interface operations {
             };
         };
     };
-    "delete-portfolios-id-prices-instrument": {
+    "post-portfolios-id-proposals-proposal-ignore": {
         parameters: {
-            query: {
-                date: string;
-            };
+            query?: never;
             header?: never;
             path: {
                 id: string;
-                instrument: string;
+                proposal: string;
             };
             cookie?: never;
         };
@@ -4007,7 +3684,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["DecidedProposal"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-proposals-proposal-restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedProposal"];
                 };
             };
             /** @description Problem */
