@@ -457,6 +457,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where prices come from, what is missing and what to do */
+        get: operations["get-portfolios-id-data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/exposure": {
         parameters: {
             query?: never;
@@ -562,6 +579,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A portfolio's own instruments */
+        get: operations["get-portfolios-id-instruments"];
+        put?: never;
+        /** Add something of one's own, such as a house */
+        post: operations["post-portfolios-id-instruments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/instruments/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an own instrument that no activity names, with its prices */
+        delete: operations["delete-portfolios-id-instruments-instrument"];
+        options?: never;
+        head?: never;
+        /** Change an own instrument */
+        patch: operations["patch-portfolios-id-instruments-instrument"];
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/lot-methods": {
         parameters: {
             query?: never;
@@ -591,6 +644,45 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter prices by a file
+         * @description Columns date, price and one of symbol (with mic), isin and id; currency where it isn't the instrument's, such as GBX. All rows are stored or none, and the same file twice adds nothing.
+         */
+        post: operations["post-portfolios-id-prices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/prices/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prices that were entered by hand */
+        get: operations["get-portfolios-id-prices-instrument"];
+        /** Enter prices by hand */
+        put: operations["put-portfolios-id-prices-instrument"];
+        post?: never;
+        /** Delete the price that was entered for a day */
+        delete: operations["delete-portfolios-id-prices-instrument"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1006,6 +1098,16 @@ export interface components {
             closed?: boolean;
             name?: string;
         };
+        ChangeOwnInputBody: {
+            /** @enum {string} */
+            asset_class?: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            country?: string;
+            group?: string;
+            name?: string;
+            note?: string;
+            sector?: string;
+            symbol?: string;
+        };
         ChangePortfolioInputBody: {
             allow_short?: boolean;
             closed?: boolean;
@@ -1020,6 +1122,10 @@ export interface components {
              */
             lot_scope?: "account" | "portfolio";
             name?: string;
+        };
+        Changed: {
+            /** Format: int64 */
+            sequence: number;
         };
         Contribution: {
             amount: string;
@@ -1054,6 +1160,20 @@ export interface components {
             sector?: string;
             symbol: string;
         };
+        CreateOwnInputBody: {
+            /** @enum {string} */
+            asset_class: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            country?: string;
+            /** @description Of its prices; it stays */
+            currency: string;
+            /** @description One's own word for its kind */
+            group?: string;
+            name: string;
+            note?: string;
+            sector?: string;
+            /** @description A short name to enter activities by; no other holding of the portfolio has it */
+            symbol: string;
+        };
         CreatePortfolioInputBody: {
             allow_short?: boolean;
             base_currency: string;
@@ -1068,6 +1188,59 @@ export interface components {
              */
             lot_scope?: "account" | "portfolio";
             name: string;
+        };
+        DataHeldBack: {
+            /** Format: date-time */
+            observed_at: string;
+            price: string;
+            reason: string;
+            source: string;
+        };
+        DataItem: {
+            asset_class: string;
+            currency: string;
+            /** @description whose price it should be */
+            first_source: string | null;
+            held_back: components["schemas"]["DataHeldBack"];
+            /** @description null where nothing is looked for */
+            history: components["schemas"]["HistoryProgress"];
+            instrument_id: string;
+            /** @enum {string} */
+            kind: "holding" | "rate";
+            /** @description null where it has no market */
+            market_open: boolean | null;
+            /** Format: date-time */
+            market_time: string | null;
+            /**
+             * Format: date-time
+             * @description when market_open changes
+             */
+            market_until: string | null;
+            missing: components["schemas"]["MissingData"][];
+            name: string;
+            /** Format: date-time */
+            observed_at: string | null;
+            /**
+             * Format: int64
+             * @description time that its market was open since the price was got
+             */
+            open_seconds: number | null;
+            price: string | null;
+            /**
+             * Format: date-time
+             * @description when it may be asked for again; null: now
+             */
+            refresh_at: string | null;
+            /** @description whether asking for it now can help */
+            refreshable: boolean;
+            /** @description whose price is in use */
+            source: string | null;
+            /** @description of its chain, the first choice first */
+            sources: components["schemas"]["PriceSource"][];
+            /** @enum {string} */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+            symbol: string;
+            to_do: components["schemas"]["ToDo"];
         };
         DataWarning: {
             /** @enum {string} */
@@ -1115,6 +1288,11 @@ export interface components {
             low: string;
             /** @description The recovery; null where there is none yet */
             to: string | null;
+        };
+        EnteredPrice: {
+            date: string;
+            /** @description Per unit, in the instrument's currency */
+            price: string;
         };
         Explanation: {
             figure: string;
@@ -1237,6 +1415,19 @@ export interface components {
             taken_out: string | null;
             twr: string | null;
             value: string | null;
+        };
+        HistoryProgress: {
+            /** @description the first day with a close from then on */
+            from: string | null;
+            /** @description of the days from wanted_from to today, a fraction */
+            share: string;
+            source: string | null;
+            /** @enum {string} */
+            state: "waiting" | "running" | "done" | "none" | "failed";
+            /** @description the last one */
+            until: string | null;
+            /** @description the day of the portfolio's first activity with it */
+            wanted_from: string;
         };
         Holding: {
             accounts: string[];
@@ -1493,6 +1684,25 @@ export interface components {
             symbol: string;
             unrealised_base: string | null;
         };
+        ManualPrice: {
+            date: string;
+            /** Format: date-time */
+            entered_at: string;
+            price: string;
+            /** @description A source has a price of this day, which is used in its place */
+            superseded: boolean;
+        };
+        ManualPrices: {
+            currency: string;
+            instrument_id: string;
+            items: components["schemas"]["ManualPrice"][];
+            name: string;
+            /** @description No source knows the instrument */
+            own: boolean;
+            /** Format: int64 */
+            sequence: number;
+            symbol: string;
+        };
         Market: {
             mic: string;
             name: string;
@@ -1511,6 +1721,11 @@ export interface components {
             opened: string;
             quantity: string;
         };
+        MissingData: {
+            text: string;
+            /** @enum {string} */
+            what: "price" | "fresh_price" | "first_source" | "decision" | "history" | "rate";
+        };
         MonthReturn: {
             /** @description YYYY-MM */
             month: string;
@@ -1526,6 +1741,35 @@ export interface components {
             /** Format: int64 */
             calls: number;
             outcome: string;
+        };
+        OwnCreated: {
+            instrument: components["schemas"]["OwnInstrument"];
+            /** Format: int64 */
+            sequence: number;
+        };
+        OwnInstrument: {
+            asset_class: string;
+            country: string | null;
+            currency: string;
+            group: string | null;
+            id: string;
+            last_price: components["schemas"]["ManualPrice"];
+            name: string;
+            note: string | null;
+            /**
+             * Format: int64
+             * @description How many were entered
+             */
+            prices: number;
+            sector: string | null;
+            symbol: string;
+            /** @description An activity names it: it can't be deleted */
+            used: boolean;
+        };
+        OwnInstruments: {
+            items: components["schemas"]["OwnInstrument"][];
+            /** Format: int64 */
+            sequence: number;
         };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
@@ -1590,6 +1834,17 @@ export interface components {
              * @description Grows by 1 with every change
              */
             sequence: number;
+        };
+        PortfolioData: {
+            /** Format: date-time */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description items with something missing
+             */
+            attention: number;
+            items: components["schemas"]["DataItem"][];
+            stale_share: string;
         };
         PortfolioDelta: {
             /** Format: date-time */
@@ -1661,6 +1916,35 @@ export interface components {
             name: string;
             /** @description Or the currency */
             symbol: string;
+        };
+        PriceSource: {
+            name: string;
+            /**
+             * @description asked: as usual; no_name: it has none for the instrument; unknown: it doesn't know the name; not_covered: not with our key; quota_spent and left_alone: not before until
+             * @enum {string}
+             */
+            state: "asked" | "no_name" | "unknown" | "not_covered" | "quota_spent" | "left_alone";
+            /** Format: date-time */
+            until: string | null;
+        };
+        PricesChanged: {
+            /**
+             * Format: int64
+             * @description Days that had no price entered by hand
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Days that had another
+             */
+            replaced: number;
+            /**
+             * Format: int64
+             * @description Days that had this one already
+             */
+            same: number;
+            /** Format: int64 */
+            sequence: number;
         };
         Problem: {
             /** @description Where a symbol is ambiguous: what it may mean */
@@ -1775,6 +2059,10 @@ export interface components {
             note?: string;
             /** @description as 09:30, by the market's own clock; not where it is closed */
             opens?: string;
+        };
+        PutPricesInputBody: {
+            /** @description One a day; a day that has one gets this one */
+            prices: components["schemas"]["EnteredPrice"][];
         };
         Rate: {
             /** Format: date-time */
@@ -1986,6 +2274,16 @@ export interface components {
             stale_share: string;
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+        };
+        ToDo: {
+            /** @enum {string} */
+            code: "enter_price" | "name_at_source" | "switch_on_source" | "check_name" | "not_covered" | "decide_price" | "wait_source" | "wait_first_price" | "wait_market" | "wait_history" | "refresh" | "add_history";
+            text: string;
+            /**
+             * Format: date-time
+             * @description when what is waited for is due, where that is known
+             */
+            until: string | null;
         };
         Totals: {
             cash: string | null;
@@ -3242,6 +3540,37 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortfolioData"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-exposure": {
         parameters: {
             query?: {
@@ -3470,6 +3799,149 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnInstruments"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-instruments": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateOwnInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnCreated"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The sequence that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-portfolios-id-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The sequence that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeOwnInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnCreated"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-lot-methods": {
         parameters: {
             query?: {
@@ -3541,6 +4013,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Performance"] | components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-prices": {
+        parameters: {
+            query?: {
+                /** @description What rows are of that name no instrument */
+                instrument_id?: string;
+            };
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description What the file did */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesChanged"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-prices-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManualPrices"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-portfolios-id-prices-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPricesInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesChanged"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-prices-instrument": {
+        parameters: {
+            query: {
+                date: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Problem */
