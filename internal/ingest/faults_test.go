@@ -173,6 +173,43 @@ func checkCalls(t *testing.T, calls []time.Time, every time.Duration) {
 	t.Logf("%d calls in an hour", len(calls))
 }
 
+// A price that says it was made on a weekend belongs to the session before; it is no bar of its own, and Monday's follows on it.
+func TestAPriceOfAWeekend(t *testing.T) {
+	calendar, err := market.NewCalendar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		offset := time.Until(at(t, "2026-11-20T20:50:00Z")) // a Friday, ten minutes before the close
+		first := &source{name: "first"}
+		w := newWorld(t, []market.Instrument{stock("A", "XNYS")}, first)
+		w.Sessions, w.Now = calendar, func() time.Time { return time.Now().Add(offset) }
+		step := func(price, made, next string) market.Mark {
+			first.latest = func([]string, time.Time) (provider.Batch, error) {
+				return provider.Batch{Quotes: []provider.Quote{quote("A", price, "USD", at(t, made))}}, nil
+			}
+			if _, err := w.Refresh(t.Context(), []market.InstrumentID{"A"}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(at(t, next).Sub(w.Now()))
+			return w.store.mark(t, "A")
+		}
+		step("100", "2026-11-20T20:50:00Z", "2026-11-21T15:00:00Z")
+		if m := step("101", "2026-11-21T14:59:00Z", "2026-11-23T15:00:00Z"); m.Price.String() != "101" || market.StateOf(m, stock("A", "XNYS"), calendar, at(t, "2026-11-22T12:00:00Z")) != market.StateClosed {
+			t.Errorf("on Sunday: %+v", m)
+		}
+		m := step("102", "2026-11-23T15:00:00Z", "2026-11-23T15:01:00Z")
+		if m.PreviousClose == nil || m.PreviousClose.String() != "101" || m.PreviousDate.String() != "2026-11-20" {
+			t.Errorf("on Monday: %+v", m)
+		}
+		for _, bar := range w.store.bars["A"] {
+			if weekday := bar.Date.Weekday(); weekday == time.Saturday || weekday == time.Sunday {
+				t.Errorf("a bar of %s", bar.Date)
+			}
+		}
+	})
+}
+
 // With all sources down a price is live, then delayed, then stale, and is never anything else again until one is back.
 func TestAllDownGrowsStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -285,7 +322,7 @@ func TestSlotsOverChangesOfClocks(t *testing.T) {
 		return &market.Mark{Quote: market.Quote{ObservedAt: seen, MarketTime: seen}}
 	}
 	for _, test := range []struct {
-		mic, from string // a UTC day, and the one after
+		mic, from string // a UTC day, or a time, and the 24 hours after it
 		want      string // the polls' UTC times: first, last in the open time, and how many in all
 	}{
 		{"XNYS", "2026-03-06", "14:30 20:50 41"}, {"XNYS", "2026-03-09", "13:30 19:50 41"}, {"XNYS", "2026-11-02", "14:30 20:50 41"},
@@ -293,11 +330,17 @@ func TestSlotsOverChangesOfClocks(t *testing.T) {
 		{"XETR", "2026-03-30", "07:00 15:20 53"}, {"XTKS", "2026-03-30", "00:00 06:20 35"}, {"XBOM", "2026-03-30", "03:50 09:50 39"},
 		{"XNYS", "2028-02-29", "14:30 20:50 41"}, {"XNYS", "2026-12-31", "14:30 20:50 41"}, {"XNYS", "2027-01-01", "- - 0"},
 		{"XNYS", "2026-11-27", "14:30 17:50 23"}, {"XLON", "2026-12-24", "08:00 12:20 29"},
+		{"XETR", "2026-10-23", "07:00 15:20 53"}, {"XETR", "2026-10-26", "08:00 16:20 53"}, {"XTSE", "2026-03-09", "13:30 19:50 41"},
+		{"XTSE", "2026-11-02", "14:30 20:50 41"}, {"XASX", "2026-04-02T12:00:00Z", "- - 0"}, {"XASX", "2026-04-06T12:00:00Z", "00:00 05:50 38"},
+		{"XASX", "2026-10-01T12:00:00Z", "00:00 05:50 38"}, {"XASX", "2026-10-04T12:00:00Z", "23:00 04:50 38"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, nil)
 			w.Sessions = calendar
-			begin := at(t, test.from+"T00:00:00Z")
+			if len(test.from) == len("2006-01-02") {
+				test.from += "T00:00:00Z"
+			}
+			begin := at(t, test.from)
 			seen := begin.Add(-time.Minute) // confirmed late on the day before
 			if session := calendar.At(test.mic, begin); !session.LastClose.IsZero() {
 				seen = session.LastClose.Add(confirmAfter + time.Minute)

@@ -17,6 +17,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -329,5 +331,36 @@ func TestTwiceAndUnreadable(t *testing.T) {
 	hits, err := open(t, CoinGecko, options(CoinGecko, body(200, "", found))).(Searcher).Search(t.Context(), "x")
 	if err != nil || len(hits) != 1 || hits[0].Name != "God" || hits[0].Symbol != "good" {
 		t.Errorf("%+v, %v", hits, err)
+	}
+}
+
+// The page that says which test shows what names no test that isn't there.
+func TestThePageOfFaults(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "faults.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []byte
+	for _, folder := range []string{".", filepath.Join("..", "ingest"), filepath.Join("..", "market")} {
+		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests = append(tests, text...)
+		}
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllSubmatch(page, -1)
+	if len(named) < 60 {
+		t.Errorf("only %d tests are named", len(named))
+	}
+	for _, name := range named {
+		if !bytes.Contains(tests, fmt.Appendf(nil, "func %s(t *testing.T)", name[1])) {
+			t.Errorf("there is no %s", name[1])
+		}
 	}
 }

@@ -336,7 +336,11 @@ func readAll(body io.Reader, bytesMax int64) ([]byte, error) {
 // withoutAddress drops the addresses that net/http and net put into their errors: one may carry what we asked for, another
 // tells of our own network.
 func withoutAddress(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
+	for {
+		e, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			break
+		}
 		err = e.Err
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {
@@ -344,6 +348,9 @@ func withoutAddress(err error) error {
 	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok {
 		err = fmt.Errorf("look up the host: %s", e.Err)
+	}
+	if text := err.Error(); strings.Contains(text, "Location header") || strings.Contains(text, "://") { // net/http quotes it
+		err = errors.New("redirected to what is no address")
 	}
 	return err
 }
