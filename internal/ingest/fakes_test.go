@@ -109,7 +109,10 @@ func (m *memory) Series(_ context.Context, id market.InstrumentID, from, to mark
 func (m *memory) PutBars(_ context.Context, id market.InstrumentID, bars []market.Bar) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.bars[id] = append(m.bars[id], bars...)
+	known := slices.DeleteFunc(slices.Clone(m.bars[id]), func(k market.Bar) bool {
+		return slices.ContainsFunc(bars, func(b market.Bar) bool { return b.Date == k.Date })
+	})
+	m.bars[id] = append(known, bars...)
 	return m.down
 }
 

@@ -47,8 +47,9 @@ type HistoryState struct {
 	ActionsFrom market.Date // from this day on splits and dividends are known, as of ActionsAt; NoDate: not asked for yet
 	ActionsAt   time.Time
 
-	// Silent is the days on which no source has a close, rising; only those who claim a history get it.
-	Silent []Silence
+	// Silent is the days on which no source has a close, rising; only those who claim a history get it and the next.
+	Silent   []Silence
+	SilentOf string // the sources that were asked; others are asked anew
 }
 
 // Silence is days without a close that sources were asked for in vain.

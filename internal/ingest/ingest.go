@@ -89,7 +89,7 @@ type Ingest struct {
 	nav       navPlaces
 	gates     map[string]*gate      // by source
 	polling   map[string]*turnstile // by chain
-	searched  *times                // when an instrument's history was last looked for
+	filling   sync.Mutex            // held by a run of Backfill
 	warned    warned
 	tallies   *tallies
 	meter     *meter
@@ -128,7 +128,7 @@ func New(options Options) (*Ingest, error) {
 	}
 	g := &Ingest{
 		Options: options, frankfurt: frankfurt, nav: nav, gates: map[string]*gate{}, polling: map[string]*turnstile{},
-		searched: newTimes(), warned: warned{on: map[string]market.Date{}}, tallies: newTallies(), meter: newMeter(), tried: newTimes(), book: newBook(),
+		warned: warned{on: map[string]market.Date{}}, tallies: newTallies(), meter: newMeter(), tried: newTimes(), book: newBook(),
 	}
 	for name, chain := range options.Chains {
 		if !slices.Contains(ChainNames(), name) {
@@ -177,7 +177,7 @@ func (g *Ingest) Kinds() []jobs.Kind {
 	kinds = append(kinds,
 		jobs.Kind{Name: "poll.new", Every: min(newcomersEvery, g.Interval), Timeout: pollTimeout,
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.PollNew(ctx) }},
-		jobs.Kind{Name: "history.backfill", Every: newcomersEvery, Timeout: backfillTimeout,
+		jobs.Kind{Name: "history.backfill", Every: min(newcomersEvery, g.Interval), Timeout: backfillTimeout,
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.Backfill(ctx) }},
 		jobs.Kind{Name: "history.fold", Every: foldEvery, Timeout: upkeepTimeout,
 			Work: func(ctx context.Context, _ jobs.Job) error { return g.Fold(ctx) }},
@@ -273,12 +273,6 @@ type times struct {
 
 func newTimes() *times { return &times{at: map[market.InstrumentID]time.Time{}} }
 
-func (t *times) get(id market.InstrumentID) time.Time {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	return t.at[id]
-}
-
 // claim sets a time unless one was set less than a while before.
 func (t *times) claim(id market.InstrumentID, at time.Time, floor time.Duration) bool {
 	t.mutex.Lock()
@@ -288,10 +282,4 @@ func (t *times) claim(id market.InstrumentID, at time.Time, floor time.Duration)
 	}
 	t.at[id] = at
 	return true
-}
-
-func (t *times) set(id market.InstrumentID, at time.Time) {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	t.at[id] = at
 }

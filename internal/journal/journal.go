@@ -51,8 +51,9 @@ type Change struct {
 	Corrected []ledger.Activity
 	Voided    []ledger.ActivityID
 	Snapshot  []byte
-	Interest  map[market.InstrumentID]int // 1 where the portfolio begins to hold, −1 where it ends to
-	Accepted  []ledger.Decision           // the proposals that Added came of
+	Interest  map[market.InstrumentID]int         // 1 where the portfolio begins to hold, −1 where it ends to
+	Since     map[market.InstrumentID]market.Date // from when on closes and rates are needed, where that is earlier than before
+	Accepted  []ledger.Decision                   // the proposals that Added came of
 }
 
 // Store is what the journal needs of the truth.
@@ -228,6 +229,7 @@ func (j *Journal) prepare(ctx context.Context, book ledger.Book, changes ledger.
 	return Change{
 		Added: changes.Added, Corrected: changes.Corrected, Voided: changes.Voided,
 		Snapshot: held.Holdings.Snapshot(), Interest: interestChange(before, held),
+		Since: earlier(firstDays(book), firstDays(after)),
 	}, held, nil
 }
 
@@ -280,6 +282,35 @@ func interestChange(before, after *Held) map[market.InstrumentID]int {
 		}
 	}
 	return changed
+}
+
+// firstDays are the days from which on a book needs closes: of each instrument since its first activity, of the rates since the
+// first of all. Own instruments have no history but what their owner enters.
+func firstDays(book ledger.Book) map[market.InstrumentID]market.Date {
+	first := make(map[market.InstrumentID]market.Date)
+	for i := range book.Activities { // in the order of their dates
+		a := &book.Activities[i]
+		for _, id := range [...]market.InstrumentID{a.Instrument, a.ToInstrument} {
+			if _, known := first[id]; id != "" && !known && !ledger.IsOwn(id) {
+				first[id] = a.Date
+			}
+		}
+	}
+	if len(book.Activities) > 0 {
+		for _, id := range ratesOf(book) {
+			first[id] = book.Activities[0].Date
+		}
+	}
+	return first
+}
+
+// earlier is what is needed after a change and was not before.
+func earlier(before, after map[market.InstrumentID]market.Date) map[market.InstrumentID]market.Date {
+	maps.DeleteFunc(after, func(id market.InstrumentID, day market.Date) bool {
+		known, there := before[id]
+		return there && known <= day
+	})
+	return after
 }
 
 // Announce tells every node that a portfolio reached a sequence; for changes that did not go through Record, such as a new

@@ -516,3 +516,33 @@ func TestPanicOfOneBookEndsNothing(t *testing.T) {
 		t.Errorf("after it, others hold %s", got)
 	}
 }
+
+// Closes are asked for from the first activity of each instrument on, rates from the first of all, and only where that is earlier
+// than before; nobody is asked for what an own instrument is worth.
+func TestRecordAsksForHistory(t *testing.T) {
+	f := newFixture()
+	since := func(want map[market.InstrumentID]string) {
+		t.Helper()
+		got := f.store.writes[len(f.store.writes)-1].Since
+		if len(got) != len(want) {
+			t.Errorf("since %v, want %v", got, want)
+		}
+		for id, day := range want {
+			if got[id] != market.MustDate(day) {
+				t.Errorf("%s since %s, want %s", id, got[id], day)
+			}
+		}
+	}
+	f.record(t, add(trade(ledger.Buy, "vwce", "EUR", "2024-03-05", "10", "100"), trade(ledger.Buy, "aapl", "USD", "2024-05-06", "2", "150")))
+	since(map[market.InstrumentID]string{"vwce": "2024-03-05", "aapl": "2024-05-06", "fx-eur-USD": "2024-03-05"})
+	f.record(t, add(trade(ledger.Buy, "vwce", "EUR", "2024-06-05", "10", "100"), trade(ledger.Buy, "aapl", "USD", "2025-05-06", "2", "150")))
+	since(nil)
+	f.record(t, add(trade(ledger.Buy, "aapl", "USD", "2024-04-01", "2", "150")))
+	since(map[market.InstrumentID]string{"aapl": "2024-04-01"})
+	f.record(t, add(trade(ledger.Buy, "aapl", "USD", "2019-04-01", "2", "150")))
+	since(map[market.InstrumentID]string{"aapl": "2019-04-01", "fx-eur-USD": "2019-04-01"})
+	first := firstDays(ledger.Book{Activities: []ledger.Activity{{Date: 5, Instrument: ledger.OwnID("house")}, {Date: 6, Instrument: "vwce"}}})
+	if len(first) != 1 || first["vwce"] != 6 {
+		t.Errorf("%v", first)
+	}
+}

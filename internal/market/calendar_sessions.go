@@ -189,3 +189,13 @@ func (h *hours) endOfRun(day Date) time.Time {
 	}
 	return end
 }
+
+// TradingDay says whether a market trades on a day of its own clock. A market that isn't known trades on weekdays, and so does
+// any before the days that the data begins with; an empty MIC trades every day.
+func (c *Calendar) TradingDay(mic string, day Date) bool {
+	if mic == "" {
+		return true
+	}
+	_, _, ok := c.hours(mic).session(day)
+	return ok
+}

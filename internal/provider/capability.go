@@ -26,6 +26,12 @@ type AdjustedHistorian interface {
 	AdjustedHistory(ctx context.Context, name string, from, to market.Date) ([]market.Bar, money.Unit, Adjustment, error)
 }
 
+// Pieced is a source of history that gives so many days in one request; a longer period takes several, of which each is counted
+// and kept by itself.
+type Pieced interface {
+	HistoryDays() int
+}
+
 // AdjustmentOf is how the closes of a source's history come from here: Raw for every Historian, whatever the source itself
 // sends. ok is false for a source without history.
 func AdjustmentOf(p Provider) (a Adjustment, ok bool) {

@@ -150,6 +150,9 @@ func (f *FrankfurterSource) rows(ctx context.Context, query url.Values, symbol s
 	return rows, nil
 }
 
+// HistoryDays is what one request to the second version bears.
+func (f *FrankfurterSource) HistoryDays() int { return frankfurterDaysV2 }
+
 // History gives the ECB's fixes, or the blend where the ECB has none; the two are never mixed in one answer. A short period
 // comes from the first version, which samples long ones by the week; those come from the second, some years at a time.
 func (f *FrankfurterSource) History(ctx context.Context, name string, from, to market.Date) ([]market.Bar, money.Unit, error) {

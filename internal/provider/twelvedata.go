@@ -251,6 +251,9 @@ func (t *TwelveDataSource) quote(name, symbol string, got twelveAnswer, now time
 	return quote, nil
 }
 
+// HistoryDays is as many as one page has.
+func (t *TwelveDataSource) HistoryDays() int { return twelveRowsMax }
+
 // History gives raw closes, page by page from the newest.
 func (t *TwelveDataSource) History(ctx context.Context, name string, from, to market.Date) ([]market.Bar, money.Unit, error) {
 	var bars []market.Bar

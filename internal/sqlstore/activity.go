@@ -16,12 +16,13 @@ import (
 
 // Change is what one append does to a portfolio.
 type Change struct {
-	Added     []ledger.Activity           // in order of entry; ids are the caller's, position and version the store's
-	Corrected []ledger.Activity           // new versions of activities that exist
-	Voided    []ledger.ActivityID         // last versions
-	Snapshot  []byte                      // the positions after it, nil to keep the old snapshot
-	Interest  map[market.InstrumentID]int // 1 where the portfolio begins to hold, −1 where it ends to
-	Accepted  []ledger.Decision           // the proposals that Added came of; Sequence is the store's
+	Added     []ledger.Activity                   // in order of entry; ids are the caller's, position and version the store's
+	Corrected []ledger.Activity                   // new versions of activities that exist
+	Voided    []ledger.ActivityID                 // last versions
+	Snapshot  []byte                              // the positions after it, nil to keep the old snapshot
+	Interest  map[market.InstrumentID]int         // 1 where the portfolio begins to hold, −1 where it ends to
+	Since     map[market.InstrumentID]market.Date // from when on closes are needed, where that is earlier than before: only the month is kept, and not whose
+	Accepted  []ledger.Decision                   // the proposals that Added came of; Sequence is the store's
 }
 
 const (
@@ -275,7 +276,10 @@ func (s *Store) Append(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 			return err
 		}
 		// Last, since these rows are everybody's: they are locked for the shortest time.
-		return s.changeInterest(ctx, q, key, owner, portfolio, change.Interest, nil)
+		if err := s.changeInterest(ctx, q, key, owner, portfolio, change.Interest, nil); err != nil {
+			return err
+		}
+		return wantHistory(ctx, q, change.Since)
 	})
 	if err != nil {
 		return 0, s.explain("append activities", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"folioscope/internal/ingest"
+	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 )
 
@@ -67,7 +68,7 @@ func wantHistory(ctx context.Context, q queries, from map[market.InstrumentID]ma
 	}
 	for _, id := range ids {
 		month := monthOf(from[id])
-		if day, there := known[id]; there && day <= month {
+		if day, there := known[id]; there && day <= month || ledger.IsOwn(id) { // an own instrument's id is nobody else's to see
 			continue
 		}
 		if err := insertRows(ctx, q, sqlWantHistory, backfillColumns, sqlWantEarlierSuffix, []any{string(id), int64(month), string(ingest.BackfillWaiting),
@@ -121,17 +122,17 @@ func (r oneRow) Scan(into ...any) error { return r(into...) }
 
 // ClaimHistory implements ingest.Histories.
 func (s *Store) ClaimHistory(ctx context.Context, id market.InstrumentID, now, lease, latest time.Time) (h ingest.HistoryState, ours bool, err error) {
-	var silent string
+	var silentText string
 	err = s.db.write(ctx, func(q queries) error {
 		h = ingest.HistoryState{Instrument: id}
 		args := []any{string(id), stamp(lease), stamp(now), stamp(latest), string(ingest.BackfillRunning)}
-		return scanHistory(oneRow(func(into ...any) error { return q.one(ctx, sqlClaimHistory, args, into...) }), &h, nil, []any{&silent})
+		return scanHistory(oneRow(func(into ...any) error { return q.one(ctx, sqlClaimHistory, args, into...) }), &h, nil, []any{&silentText})
 	})
 	if noRow(err) {
 		return ingest.HistoryState{}, false, nil
 	}
 	if err == nil {
-		h.Silent, err = parseSilent(silent)
+		err = parseSilent(silentText, &h)
 	}
 	if err != nil {
 		return ingest.HistoryState{}, false, s.explain("claim a history", err)
@@ -142,44 +143,50 @@ func (s *Store) ClaimHistory(ctx context.Context, id market.InstrumentID, now, l
 // PutHistory implements ingest.Histories.
 func (s *Store) PutHistory(ctx context.Context, h ingest.HistoryState, lease, next time.Time) (ours bool, err error) {
 	rows, err := s.db.exec(ctx, sqlPutHistory, string(h.Instrument), stamp(lease), int64(h.WantedFrom), string(ingest.BackfillWaiting), string(h.State), stamp(h.AgainAt),
-		h.Source, int64(h.From), int64(h.Until), h.Bars, string(h.Outcome), stamp(h.DoneAt), stamp(next), int64(h.ActionsFrom), stamp(h.ActionsAt), formatSilent(h.Silent))
+		h.Source, int64(h.From), int64(h.Until), h.Bars, string(h.Outcome), stamp(h.DoneAt), stamp(next), int64(h.ActionsFrom), stamp(h.ActionsAt), formatSilent(&h))
 	return rows > 0, s.explain("keep a history", err)
 }
 
-// formatSilent writes silences as [[from, until, tries, again], …] in days since 1970; empty without any.
-func formatSilent(all []ingest.Silence) string {
-	if len(all) == 0 {
+// silent is days without a close as they are stored.
+type silent struct {
+	Of   string     // the sources that have none
+	Days [][4]int64 // from, until and again in days since 1970, and tries between the last two
+}
+
+func formatSilent(h *ingest.HistoryState) string {
+	if len(h.Silent) == 0 && h.SilentOf == "" {
 		return ""
 	}
-	rows := make([][4]int64, 0, min(len(all), silencesMax))
-	for _, s := range all[max(0, len(all)-silencesMax):] { // the oldest are asked for once more
-		rows = append(rows, [4]int64{int64(s.From), int64(s.Until), int64(s.Tries), int64(s.Again)})
+	s := silent{Of: h.SilentOf}
+	for _, one := range h.Silent[max(0, len(h.Silent)-silencesMax):] { // the oldest are asked for once more
+		s.Days = append(s.Days, [4]int64{int64(one.From), int64(one.Until), int64(one.Tries), int64(one.Again)})
 	}
-	text, err := json.Marshal(rows)
+	text, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // integers can be written
+		panic(err) // integers and a text can be written
 	}
 	return string(text)
 }
 
 var errSilent = errors.New("the days without a close can't be read")
 
-func parseSilent(text string) ([]ingest.Silence, error) {
+func parseSilent(text string, h *ingest.HistoryState) error {
+	h.Silent, h.SilentOf = nil, ""
 	if text == "" {
-		return nil, nil
+		return nil
 	}
-	var rows [][4]int64
-	if err := json.Unmarshal([]byte(text), &rows); err != nil || len(rows) > silencesMax {
-		return nil, errSilent
+	var s silent
+	if err := json.Unmarshal([]byte(text), &s); err != nil || len(s.Days) > silencesMax {
+		return errSilent
 	}
-	all := make([]ingest.Silence, len(rows))
-	for i, r := range rows {
+	h.SilentOf = s.Of
+	for _, r := range s.Days {
 		for _, d := range [...]int64{r[0], r[1], r[3]} {
 			if d != int64(market.Date(d)) {
-				return nil, errSilent
+				return errSilent
 			}
 		}
-		all[i] = ingest.Silence{From: market.Date(r[0]), Until: market.Date(r[1]), Tries: int(r[2]), Again: market.Date(r[3])}
+		h.Silent = append(h.Silent, ingest.Silence{From: market.Date(r[0]), Until: market.Date(r[1]), Tries: int(r[2]), Again: market.Date(r[3])})
 	}
-	return all, nil
+	return nil
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,7 +11,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"folioscope/internal/audit"
+	"folioscope/internal/fault"
 	"folioscope/internal/ingest"
+	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 )
 
@@ -119,7 +123,8 @@ func TestProgressIsKept(t *testing.T) {
 			Instrument: "aapl", WantedFrom: h.WantedFrom, State: ingest.BackfillDone, Source: "yahoo", From: market.MustDate("2021-05-03"),
 			Until: market.MustDate("2026-02-27"), Bars: 1200, Outcome: "EMPTY", TriedAt: now, DoneAt: now.Add(time.Second), AgainAt: now.Add(24 * time.Hour),
 			ActionsFrom: market.MustDate("2021-04-21"), ActionsAt: now.Add(2 * time.Second),
-			Silent: []ingest.Silence{{From: market.MustDate("2021-05-31"), Until: market.MustDate("2021-05-31"), Tries: 2, Again: market.MustDate("2026-03-09")}},
+			Silent:   []ingest.Silence{{From: market.MustDate("2021-05-31"), Until: market.MustDate("2021-05-31"), Tries: 2, Again: market.MustDate("2026-03-09")}},
+			SilentOf: "tiingo yahoo",
 		}
 		kept, err := b.PutHistory(t.Context(), want, lease, time.Time{})
 		b.ok(err)
@@ -147,17 +152,39 @@ func TestSilencesAreReadBack(t *testing.T) {
 			day := func(label string) market.Date { return market.Date(rapid.Int32().Draw(t, label)) }
 			return ingest.Silence{From: day("from"), Until: day("until"), Tries: rapid.IntRange(0, 9).Draw(t, "tries"), Again: day("again")}
 		}), 0, 20).Draw(t, "silences")
-		got, err := parseSilent(formatSilent(all))
-		if err != nil || len(got) != len(all) || len(all) > 0 && !reflect.DeepEqual(got, all) {
-			t.Fatalf("%v %v", got, err)
+		h := ingest.HistoryState{Silent: all, SilentOf: rapid.String().Draw(t, "of")}
+		var got ingest.HistoryState
+		if err := parseSilent(formatSilent(&h), &got); err != nil || !slices.Equal(got.Silent, all) || strings.ToValidUTF8(got.SilentOf, "") != strings.ToValidUTF8(h.SilentOf, "") {
+			t.Fatalf("%+v %v", got, err)
 		}
 	})
-	if got, err := parseSilent(formatSilent(make([]ingest.Silence, silencesMax+5))); err != nil || len(got) != silencesMax {
-		t.Errorf("%d %v", len(got), err)
+	h := ingest.HistoryState{Silent: make([]ingest.Silence, silencesMax+5)}
+	if err := parseSilent(formatSilent(&h), &h); err != nil || len(h.Silent) != silencesMax {
+		t.Errorf("%d %v", len(h.Silent), err)
 	}
-	for _, text := range []string{"x", "[1]", "[[1,2,3]", `[[99999999999,1,1,1]]`, "[" + strings.Repeat("[0,0,0,0],", silencesMax) + "[0,0,0,0]]"} {
-		if _, err := parseSilent(text); err == nil {
+	for _, text := range []string{"x", "[1]", `{"Days":[[1,2,3]`, `{"Days":[[99999999999,1,1,1]]}`, `{"Days":[` + strings.Repeat("[0,0,0,0],", silencesMax) + "[0,0,0,0]]}"} {
+		if err := parseSilent(text, &h); err == nil {
 			t.Errorf("%.40q was read", text)
 		}
 	}
+}
+
+// What an append needs closes of is asked for in its transaction, by the month; an own instrument's id is never among it.
+func TestAppendAsksForHistory(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		b.instruments("aapl")
+		b.user("anna")
+		b.portfolio("anna", "p1")
+		own := ledger.OwnID("house")
+		b.appended("anna", "p1", Change{Since: map[market.InstrumentID]market.Date{"aapl": market.MustDate("2021-05-17"), "fx-eur-USD": market.MustDate("2020-02-29"), own: market.MustDate("2020-02-29")}})
+		all, err := b.Histories(t.Context(), nil)
+		b.ok(err)
+		if len(all) != 2 || all["aapl"].WantedFrom != market.MustDate("2021-05-01") || all["fx-eur-USD"].WantedFrom != market.MustDate("2020-02-01") {
+			t.Errorf("%+v", all)
+		}
+		_, err = b.Append(t.Context(), "anna", "p1", 1, Change{Since: map[market.InstrumentID]market.Date{"aapl": market.MustDate("1990-01-01")}}, entry("anna", audit.ActivitiesAdded))
+		if b.kind(err, fault.Stale); b.history("aapl").WantedFrom != market.MustDate("2021-05-01") {
+			t.Error("an append that was refused asked for history")
+		}
+	})
 }
