@@ -99,6 +99,7 @@ func (k *bookkeeper) stakes(e entry) ([]stake, error) {
 			all = append(all, stake{one, p})
 		}
 	}
+	slices.SortFunc(all, func(a, b stake) int { return cmp.Compare(a.p.account, b.p.account) }) // in which order they opened is no matter
 	return all, nil
 }
 
@@ -123,8 +124,8 @@ func (k *bookkeeper) leave(s stake) ledger.Lots {
 }
 
 // become opens lots, multiplied, as ones of another instrument in the same accounts.
-func (k *bookkeeper) become(e entry, one stake, lots []ledger.Lot, ratio ledger.Ratio) error {
-	parts, sum := one.Multiplied(ratio)
+func (k *bookkeeper) become(e entry, one stake, lots []ledger.Lot, ratio ledger.Ratio, rounding *ledger.Rounding) error {
+	parts, sum := one.Multiplied(ratio, rounding)
 	ratio.Multiply(lots, sum)
 	to := k.position(e.ToInstrument, one.p.account, one.p.currency)
 	for _, lot := range lots {
@@ -145,9 +146,10 @@ func (k *bookkeeper) become(e entry, one stake, lots []ledger.Lot, ratio ledger.
 // rename gives lots another instrument.
 func (k *bookkeeper) rename(e entry) error {
 	stakes, err := k.stakes(e)
+	var rounding ledger.Rounding
 	for _, one := range stakes {
 		leaving := k.leave(one)
-		if err := k.become(e, one, leaving.Clear(), ledger.Ratio{New: money.One, Old: money.One}); err != nil {
+		if err := k.become(e, one, leaving.Clear(), ledger.Ratio{New: money.One, Old: money.One}, &rounding); err != nil {
 			return err
 		}
 	}
@@ -165,6 +167,7 @@ func (k *bookkeeper) converted(e entry, from, to *position, c ledger.Carried) le
 // spinOff moves a share of each lot's cost to new lots, which keep their dates and ids.
 func (k *bookkeeper) spinOff(e entry) error {
 	stakes, err := k.stakes(e)
+	var rounding ledger.Rounding
 	for _, one := range stakes {
 		same := one.p.lots.Copy()
 		touched := same.Part(one.Of(&same))
@@ -181,7 +184,7 @@ func (k *bookkeeper) spinOff(e entry) error {
 			next++
 			return lot.Carried.Sub(moved[next-1].Carried)
 		})
-		if err := k.become(e, one, moved, *e.Ratio); err != nil {
+		if err := k.become(e, one, moved, *e.Ratio, &rounding); err != nil {
 			return err
 		}
 	}
@@ -204,6 +207,7 @@ func (k *bookkeeper) merge(e entry) error {
 		return fault.At(e.place("amount"), "no %s is held on %s to share cash by", e.Instrument, e.Date)
 	}
 	s.gross = signed(s.gross, total.Sign() < 0)
+	var rounding ledger.Rounding
 	upTo, paid := money.Zero, money.Known(money.Zero)
 	for _, one := range stakes {
 		before := paid
@@ -220,7 +224,7 @@ func (k *bookkeeper) merge(e entry) error {
 		}
 		leaving := k.leave(one)
 		k.giveBack(e, one.p, &leaving, paid.Sub(before), s.rate, true)
-		if err := k.become(e, one, leaving.Clear(), *e.Ratio); err != nil {
+		if err := k.become(e, one, leaving.Clear(), *e.Ratio, &rounding); err != nil {
 			return err
 		}
 	}

@@ -117,8 +117,9 @@ func (k *bookkeeper) charge(e entry) {
 // split changes quantities and unit costs, and no cost.
 func (k *bookkeeper) split(e entry) error {
 	stakes, err := k.stakes(e)
+	var rounding ledger.Rounding
 	for _, one := range stakes {
-		parts, to := one.Multiplied(*e.Ratio)
+		parts, to := one.Multiplied(*e.Ratio, &rounding)
 		one.p.lots.SplitPart(*e.Ratio, one.Of(&one.p.lots), to)
 		for i, part := range parts {
 			k.hold(e.Instrument, part.Account, part.Quantity.Sub(one.Parts[i].Quantity))

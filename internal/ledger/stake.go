@@ -37,14 +37,30 @@ func (s Stake) Of(lots *Lots) money.Decimal {
 	return s.Quantity()
 }
 
-// Multiplied are the parts after a ratio, each rounded for itself, to 34 digits, and their sum.
-func (s Stake) Multiplied(ratio Ratio) (parts []AccountPart, sum money.Decimal) {
+// Rounding is what an action made of the accounts whose quantities it had to round: so much of before became so much of after. The
+// zero value begins an action.
+type Rounding struct{ before, after money.Decimal }
+
+// Multiplied are the parts after a ratio, and their sum. Accounts whose quotients have no end are rounded together, to 34 digits,
+// and each in turn gets what is left of that: thirds of a share in three accounts are one share, in every lot scope.
+func (s Stake) Multiplied(ratio Ratio, r *Rounding) (parts []AccountPart, sum money.Decimal) {
 	parts = slices.Clone(s.Parts)
 	for i := range parts {
-		parts[i].Quantity = ratio.Apply(parts[i].Quantity)
+		parts[i].Quantity = r.multiplied(parts[i].Quantity, ratio)
 		sum = sum.Add(parts[i].Quantity)
 	}
 	return parts, sum
+}
+
+func (r *Rounding) multiplied(quantity money.Decimal, ratio Ratio) money.Decimal {
+	own := ratio.Apply(quantity)
+	if own.Mul(ratio.Old).Equal(quantity.Mul(ratio.New)) {
+		return own
+	}
+	r.before = r.before.Add(quantity)
+	upTo := ratio.Apply(r.before)
+	own, r.after = upTo.Sub(r.after), upTo
+	return own
 }
 
 // SharedStake is the stake of an action in a position that all accounts share. named is the account that the action is of, empty for

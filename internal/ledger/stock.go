@@ -129,6 +129,7 @@ func (s *stock) stakes(a *Activity) ([]stake, *refusal) {
 			all = append(all, stake{one, account, lots})
 		}
 	}
+	slices.SortFunc(all, func(a, b stake) int { return cmp.Compare(a.account, b.account) }) // in which order they opened is no matter
 	return all, nil
 }
 
@@ -314,8 +315,9 @@ func (s *stock) split(a *Activity) *refusal {
 		return s.tooFar(a)
 	}
 	stakes, bad := s.stakes(a)
+	var rounding Rounding
 	for _, one := range stakes {
-		parts, to := one.Multiplied(*a.Ratio)
+		parts, to := one.Multiplied(*a.Ratio, &rounding)
 		one.lots.SplitPart(*a.Ratio, one.Of(one.lots), to)
 		for i, part := range parts {
 			s.hold(a.Instrument, part.Account, part.Quantity.Sub(one.Parts[i].Quantity))
@@ -344,6 +346,7 @@ func (s *stock) become(a *Activity) *refusal {
 	if a.Type == Merger && a.Amount != nil && !a.Amount.IsZero() && total.IsZero() {
 		return refuse("amount", "no %s is held on %s to share cash by", s.symbol(a.Instrument), a.Date)
 	}
+	var rounding Rounding
 	for _, one := range stakes {
 		to := s.position(a.ToInstrument, one.account)
 		if one.lots.Quantity().Sign()*to.Quantity().Sign() < 0 {
@@ -355,7 +358,7 @@ func (s *stock) become(a *Activity) *refusal {
 		}
 		leaving := one.leave()
 		lots := leaving.Clear()
-		parts, sum := one.Multiplied(ratio)
+		parts, sum := one.Multiplied(ratio, &rounding)
 		ratio.Multiply(lots, sum)
 		for _, lot := range lots {
 			to.Open(lot)

@@ -1,0 +1,37 @@
+package ledger
+
+import (
+	"testing"
+
+	"folioscope/internal/money"
+)
+
+// Thirds of a share in three accounts are one share, whatever the order of the accounts.
+func TestPartsOfAWholeSumToIt(t *testing.T) {
+	third := Ratio{New: money.One, Old: money.MustParse("3")}
+	for _, quantities := range [][]string{{"1", "1", "1"}, {"-5", "-1"}, {"7", "-1", "-3"}, {"0.000000000000000001", "2.999999999999999999"}} {
+		var stake Stake
+		for _, q := range quantities {
+			stake.Parts = append(stake.Parts, AccountPart{Quantity: money.MustParse(q)})
+		}
+		var rounding, apart Rounding
+		_, together := stake.Multiplied(third, &rounding)
+		var sum money.Decimal
+		for _, part := range stake.Parts { // each in a position of its own, as where lots are per account
+			_, one := Stake{Parts: []AccountPart{part}}.Multiplied(third, &apart)
+			sum = sum.Add(one)
+		}
+		if want := stake.Quantity().Quo(money.MustParse("3")); !together.Equal(want) || !sum.Equal(want) {
+			t.Errorf("%v: %s together and %s apart, want %s", quantities, together, sum, want)
+		}
+	}
+}
+
+// What one account can have exactly it has, whatever the others round.
+func TestExactPartsStayExact(t *testing.T) {
+	stake := Stake{Parts: []AccountPart{{"main", money.MustParse("0.05")}, {"y", money.MustParse("1.05")}}}
+	parts, _ := stake.Multiplied(Ratio{New: money.MustParse("7"), Old: money.MustParse("6")}, &Rounding{})
+	if got := parts[1].Quantity.String(); got != "1.225" {
+		t.Errorf("1.05 shares 7 for 6 are %s, want 1.225", got)
+	}
+}
