@@ -137,7 +137,7 @@ func (t Telemetry) Level() slog.Level {
 // ProviderNames are the sources that can be configured, in the order of the alphabet.
 func ProviderNames() []string {
 	return []string{
-		"alphavantage", "amfi", "coingecko", "ecb", "eodhd", "finnhub", "frankfurter", "fred", "http", "massive", "mfapi", "tiingo",
+		"alphavantage", "amfi", "coingecko", "ecb", "eodhd", "finnhub", "frankfurter", "fred", "http", "massive", "mfapi", "openfigi", "tiingo",
 		"twelvedata", "yahoo",
 	}
 }

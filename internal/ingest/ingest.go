@@ -78,6 +78,8 @@ type Options struct {
 	Interval  time.Duration                  // between polls
 	Upkeep    []Upkeep
 	Now       func() time.Time // nil: the system's clock
+	Catalogue Catalogue        // nil: searches know nothing of ours
+	Directory Directory        // nil: searches for identifiers ask sources of prices only
 
 	QuotesKept time.Duration // how long quotes are kept as they came; 0: a week
 }
@@ -95,6 +97,7 @@ type Ingest struct {
 	meter     *meter
 	looked    outlook
 	tried     *times // when a source was last tested, by its name
+	finder    *finder
 
 	settling sync.Mutex // one batch is judged and stored at a time, so that two don't judge by the same past
 	book     book
@@ -128,7 +131,7 @@ func New(options Options) (*Ingest, error) {
 	}
 	g := &Ingest{
 		Options: options, frankfurt: frankfurt, nav: nav, gates: map[string]*gate{}, polling: map[string]*turnstile{},
-		warned: warned{on: map[string]market.Date{}}, tallies: newTallies(), meter: newMeter(), tried: newTimes(), book: newBook(),
+		warned: warned{on: map[string]market.Date{}}, tallies: newTallies(), meter: newMeter(), tried: newTimes(), finder: newFinder(), book: newBook(),
 	}
 	for name, chain := range options.Chains {
 		if !slices.Contains(ChainNames(), name) {
@@ -140,6 +143,10 @@ func New(options Options) (*Ingest, error) {
 				g.gates[source.Name()] = &gate{source: source, circuit: newCircuit(), ration: rationOf(source, options.Limits[source.Name()])}
 			}
 		}
+	}
+	if d := options.Directory; d != nil && g.gates[d.Name()] == nil {
+		source := directory{d}
+		g.gates[d.Name()] = &gate{source: source, circuit: newCircuit(), ration: rationOf(source, options.Limits[d.Name()])}
 	}
 	return g, nil
 }
