@@ -29,6 +29,7 @@ const (
 	WriteActivities  Action = "activity.write"
 	ReadInstruments  Action = "instrument.read"
 	CreateInstrument Action = "instrument.create"
+	KeepInstruments  Action = "instrument.keep" // mend what is everybody's
 	ListUsers        Action = "user.list"
 	InviteUser       Action = "user.invite"
 
@@ -98,6 +99,7 @@ var rules = map[Action]rule{
 	WriteActivities:  {own, everybody},
 	ReadInstruments:  {signedIn, everybody},
 	CreateInstrument: {signedIn, editors},
+	KeepInstruments:  {signedIn, admins},
 	ListUsers:        {signedIn, admins},
 	InviteUser:       {signedIn, admins},
 

@@ -27,7 +27,7 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 		},
 		identity.RoleAdmin: {
 			own: mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine,
+			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
 				ReadSources, TestSource, ReadCalendar, ChangeCalendar},
 		},
 		"root": {},

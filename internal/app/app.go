@@ -152,7 +152,12 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if simulated {
 		chain, quotesKept = nil, simulatedQuotesKept // the demo never asks an outside source
 	}
+	identifiers, err := directory(n.settings, simulated)
+	if err != nil {
+		return err
+	}
 	n.ingest, err = ingest.New(ingest.Options{
+		Catalogue: n.store, Directory: identifiers,
 		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Limits: limits(n.settings), Settings: sourceSettings(n.settings, simulated), Interval: n.settings.Poll.Interval, QuotesKept: quotesKept,
 		Upkeep: []ingest.Upkeep{
 			{Name: "answers", Do: func(ctx context.Context, now time.Time) error {
@@ -197,7 +202,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	}
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: identity.NewService(identity.Options{Store: n.store, Hasher: hasher, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log}),
-		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Calendar: calendar,
+		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,

@@ -69,6 +69,19 @@ func chains(settings config.Config) (map[string][]provider.Provider, error) {
 	return out, nil
 }
 
+// directory is the source of identifiers, nil where it is switched off. A demo asks none.
+func directory(settings config.Config, simulated bool) (ingest.Directory, error) {
+	of := settings.Providers[provider.OpenFIGI]
+	if !of.Enabled || simulated {
+		return nil, nil
+	}
+	made, err := provider.NewOpenFIGI(provider.Options{BaseURL: of.BaseURL, Key: of.Key.Reveal(), RequestsPerMinute: of.RequestsPerMinute})
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", provider.OpenFIGI, err)
+	}
+	return made, nil
+}
+
 // limits are how often the operator allows each provider to be asked.
 func limits(settings config.Config) map[string]ingest.Limits {
 	all := map[string]ingest.Limits{}
@@ -91,7 +104,7 @@ func sourceSettings(settings config.Config, simulated bool) []ingest.Setting {
 		inChain := slices.ContainsFunc([][]string{settings.Chain.Stock, settings.Chain.Fund, settings.Chain.FX, settings.Chain.Crypto}, func(chain []string) bool {
 			return slices.Contains(chain, name)
 		})
-		all = append(all, ingest.Setting{Name: name, Enabled: p.Enabled && inChain, NeedsKey: needsKey(name), HasKey: p.Key.Reveal() != ""})
+		all = append(all, ingest.Setting{Name: name, Enabled: p.Enabled && (inChain || name == provider.OpenFIGI), NeedsKey: needsKey(name), HasKey: p.Key.Reveal() != ""})
 	}
 	return all
 }

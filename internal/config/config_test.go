@@ -155,6 +155,7 @@ func TestRefusals(t *testing.T) {
 		{name: "role", environment: "FOLIOSCOPE_ROLES=api,admin", want: `roles: no role is called "admin"`},
 		{name: "no roles", environment: "FOLIOSCOPE_ROLES=", want: "roles: needs one"},
 		{name: "chain", environment: "FOLIOSCOPE_PROVIDERS_CHAIN_FX=ecb,stooq", want: `providers.chain.fx: no provider is called "stooq"`},
+		{name: "chain without prices", environment: "FOLIOSCOPE_PROVIDERS_CHAIN_STOCK=openfigi", want: "providers.chain.stock: openfigi knows identifiers and no prices"},
 		{name: "chain twice", environment: "FOLIOSCOPE_PROVIDERS_CHAIN_FX=ecb,ecb", want: "providers.chain.fx: names ecb twice"},
 		{name: "base address", environment: "FOLIOSCOPE_PROVIDERS_ECB_BASE_URL=ftp://x", want: "providers.ecb.base_url: needs an address"},
 		{name: "plain HTTP for all", environment: "FOLIOSCOPE_LISTEN=:8080", want: "listen: :8080 is not loopback"},

@@ -135,6 +135,8 @@ func (c Config) validateProviders(refuse func(key, format string, args ...any)) 
 			switch {
 			case !slices.Contains(names, name):
 				refuse("providers.chain."+chain.key, "no provider is called %.40q: %s", name, strings.Join(names, ", "))
+			case name == "openfigi":
+				refuse("providers.chain."+chain.key, "openfigi knows identifiers and no prices: it is asked when people search")
 			case slices.Contains(chain.list[:i], name):
 				refuse("providers.chain."+chain.key, "names %s twice", name)
 			}

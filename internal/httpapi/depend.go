@@ -45,6 +45,12 @@ type Store interface {
 	InstrumentBySymbol(ctx context.Context, symbol, mic string) ([]market.Instrument, error)
 	InstrumentByISIN(ctx context.Context, isin string) ([]market.Instrument, error)
 	CreateInstrument(ctx context.Context, instrument market.Instrument, write audit.Write) error
+	InstrumentAliases(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID][]market.Alias, error)
+	InstrumentRecord(ctx context.Context, id market.InstrumentID) (market.Record, error)
+	// ChangeInstrument insists on the version before the record's: fault.Stale, and fault.Conflict where another instrument is the same.
+	ChangeInstrument(ctx context.Context, record market.Record, write audit.Write) error
+	// Vouch is what only this installation's nodes can work out of a text for a purpose: with it a text is known again that was given away.
+	Vouch(purpose, text string) [32]byte
 	// RecordAudit adds an audit row that no change goes with.
 	RecordAudit(ctx context.Context, entry audit.Entry) error
 	// Own instruments and prices entered by hand are a portfolio's, at a sequence.

@@ -59,10 +59,20 @@ func (s *Server) findInstruments(ctx context.Context, in *findInstrumentsInput) 
 	if err != nil {
 		return nil, err
 	}
+	ids := make([]market.InstrumentID, 0, len(all))
+	for _, i := range all {
+		ids = append(ids, i.ID)
+	}
+	aliases, err := s.store.InstrumentAliases(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := Instruments{Items: []Instrument{}}
 	for _, i := range all {
 		if i.Class != market.FX {
-			out.Items = append(out.Items, instrumentOf(i))
+			item := instrumentOf(i)
+			item.Former = formerOf(aliases[i.ID])
+			out.Items = append(out.Items, item)
 		}
 	}
 	return &answer[Instruments]{out}, nil
@@ -133,12 +143,8 @@ func (s *Server) createInstrument(ctx context.Context, in *createInstrumentInput
 	if err != nil {
 		return nil, err
 	}
-	if c.session.Role != identity.RoleAdmin {
-		if wait, ok := s.newInstruments.allow(string(c.owner()), s.now()); !ok {
-			p := newProblem(fault.Limited, "These are many new instruments. Wait a few minutes, or ask an administrator.")
-			p.retryAfter = wait
-			return nil, p
-		}
+	if err := s.allowNewInstrument(c); err != nil {
+		return nil, err
 	}
 	i.ID = market.InstrumentID(id)
 	out := instrumentOf(i)
@@ -155,30 +161,56 @@ func (s *Server) createInstrument(ctx context.Context, in *createInstrumentInput
 	return &answer[Instrument]{out}, nil
 }
 
+// allowNewInstrument bounds how many instruments a person adds, who is no administrator.
+func (s *Server) allowNewInstrument(c *call) error {
+	if c.session.Role == identity.RoleAdmin {
+		return nil
+	}
+	wait, ok := s.newInstruments.allow(string(c.owner()), s.now())
+	if ok {
+		return nil
+	}
+	p := newProblem(fault.Limited, "These are many new instruments. Wait a few minutes, or ask an administrator.")
+	p.retryAfter = wait
+	return p
+}
+
 // existing adds to a conflict the instrument that is in the way.
 func (s *Server) existing(ctx context.Context, i market.Instrument, conflict error) error {
 	f, ok := errors.AsType[*fault.Error](conflict)
 	if !ok {
 		return conflict
 	}
-	all, err := s.store.InstrumentBySymbol(ctx, i.Symbol, i.MIC)
+	other, found, err := s.same(ctx, i)
 	if err != nil {
 		return err
 	}
+	if !found {
+		return conflict
+	}
+	out := instrumentOf(other)
+	return &ambiguous{fault: f, candidates: []Instrument{out}, existing: &out}
+}
+
+// same finds the instrument that is the same as another, by what both say of themselves.
+func (s *Server) same(ctx context.Context, i market.Instrument) (found market.Instrument, ok bool, err error) {
+	all, err := s.store.InstrumentBySymbol(ctx, i.Symbol, i.MIC)
+	if err != nil {
+		return found, false, err
+	}
 	if i.ISIN != "" {
-		same, err := s.store.InstrumentByISIN(ctx, i.ISIN)
+		more, err := s.store.InstrumentByISIN(ctx, i.ISIN)
 		if err != nil {
-			return err
+			return found, false, err
 		}
-		all = append(all, same...)
+		all = append(all, more...)
 	}
 	for _, other := range all {
-		if other.Symbol == i.Symbol && other.MIC == i.MIC || i.ISIN != "" && other.ISIN == i.ISIN && other.Currency == i.Currency {
-			out := instrumentOf(other)
-			return &ambiguous{fault: f, candidates: []Instrument{out}, existing: &out}
+		if other.ID != i.ID && other.Same(i) {
+			return other, true, nil
 		}
 	}
-	return conflict
+	return found, false, nil
 }
 
 func checkNames(names map[string]string) error {

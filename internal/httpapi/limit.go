@@ -38,6 +38,12 @@ const (
 	newInstrumentsInterval = 2 * time.Minute
 )
 
+// Every new search text costs sources a request each: 40 at once for who types, then one every three seconds. It counts on each node.
+const (
+	searchesBurst    = 40
+	searchesInterval = 3 * time.Second
+)
+
 func (l Limits) withDefaults() Limits {
 	if l.PerUser == 0 {
 		l.PerUser, l.PerUserBurst = perUserDefault, perUserBurst

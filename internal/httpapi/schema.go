@@ -164,13 +164,39 @@ type Instrument struct {
 	Sector     *string           `json:"sector"`
 	Country    *string           `json:"country"`
 	Names      map[string]string `json:"names,omitempty" doc:"What providers call it"`
+	Delisted   bool              `json:"delisted,omitempty" doc:"Its market doesn't trade it any more"`
+	DelistedOn *string           `json:"delisted_on,omitempty" doc:"The last day on which it did, where known"`
+	Former     []FormerName      `json:"former,omitempty" doc:"What it was called before, the latest first"`
+}
+
+// FormerName is something that an instrument was called.
+type FormerName struct {
+	Kind  string  `json:"kind" enum:"symbol,name,isin,cusip,sedol,wkn,figi"`
+	Value string  `json:"value"`
+	Until *string `json:"until" doc:"The last day, where known"`
+}
+
+func formerOf(aliases []market.Alias) []FormerName {
+	var out []FormerName
+	for _, a := range market.Former(aliases) {
+		f := FormerName{Kind: string(a.Scheme), Value: a.Value}
+		if a.Until != market.NoDate {
+			f.Until = given(a.Until.String())
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 func instrumentOf(i market.Instrument) Instrument {
-	return Instrument{
+	out := Instrument{
 		ID: string(i.ID), Symbol: i.Symbol, MIC: given(i.MIC), ISIN: given(i.ISIN), Name: i.Name, Currency: string(i.Currency),
-		AssetClass: string(i.Class), Sector: given(i.Sector), Country: given(i.Country),
+		AssetClass: string(i.Class), Sector: given(i.Sector), Country: given(i.Country), Delisted: i.Delisted,
 	}
+	if i.Delisted && i.DelistedOn != market.NoDate {
+		out.DelistedOn = given(i.DelistedOn.String())
+	}
+	return out
 }
 
 func instrumentsOf(all []market.Instrument) []Instrument {

@@ -35,6 +35,7 @@ type Options struct {
 	Prices    Prices   // nil: its routes answer 503
 	Calendar  Calendar // nil: its routes answer 503
 	Proposals Proposer // nil: its routes answer 503
+	Finder    Finder   // nil: searches find what is here already
 
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
@@ -79,6 +80,7 @@ type Server struct {
 	site           *site
 	perUser        *limiter
 	newInstruments *limiter // per user
+	searches       *limiter // per user
 	perAddress     *limiter
 	streams        *gauge
 	open           *openStreams
@@ -99,6 +101,7 @@ func New(o Options) (*Server, error) {
 		perUser:        newLimiter(limits.PerUser, limits.PerUserBurst, limiterKeysMax),
 		perAddress:     newLimiter(limits.PerAddress, limits.PerAddrBurst, limiterKeysMax),
 		newInstruments: newLimiter(1/newInstrumentsInterval.Seconds(), newInstrumentsBurst, limiterKeysMax),
+		searches:       newLimiter(1/searchesInterval.Seconds(), searchesBurst, limiterKeysMax),
 		streams:        newGauge(limits.StreamsUser, limits.StreamsNode),
 		open:           newOpenStreams(),
 		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
@@ -133,6 +136,8 @@ func (s *Server) addRoutes() {
 	s.addPeriodRoutes()
 	s.addInstrumentRoutes()
 	s.addOwnRoutes()
+	s.addInstrumentFindRoutes()
+	s.addInstrumentKeeperRoutes()
 	s.addAdminRoutes()
 	s.addPriceRoutes()
 	s.addDataRoutes()
