@@ -91,6 +91,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/instruments/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An instrument with all that it is called */
+        get: operations["get-admin-instruments-instrument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Mend an instrument, which is everybody's */
+        patch: operations["patch-admin-instruments-instrument"];
+        trace?: never;
+    };
     "/api/v1/admin/invitations": {
         parameters: {
             query?: never;
@@ -205,6 +223,40 @@ export interface paths {
         put?: never;
         /** Add an instrument */
         post: operations["post-instruments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instruments/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add an instrument that a search found; 200 with the one that is here where somebody was quicker */
+        post: operations["post-instruments-candidates"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instruments/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search instruments here and at the sources of prices */
+        get: operations["get-instruments-search"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1098,6 +1150,33 @@ export interface components {
             closed?: boolean;
             name?: string;
         };
+        ChangeInstrumentInputBody: {
+            /** @enum {string} */
+            asset_class?: "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            /** @description Empty: none */
+            country?: string;
+            delisted?: boolean;
+            /** @description YYYY-MM-DD; empty: unknown */
+            delisted_on?: string;
+            /** @description cusip, sedol, wkn, figi; takes the place of all that were there */
+            identifiers?: {
+                [key: string]: string;
+            };
+            /** @description Empty: none */
+            isin?: string;
+            /** @description Empty: none */
+            mic?: string;
+            name?: string;
+            /** @description What providers call it; takes the place of all that were there */
+            names?: {
+                [key: string]: string;
+            };
+            /** @description Empty: none */
+            sector?: string;
+            symbol?: string;
+            /** @description What it was called until now was a mistake, and isn't kept as a former name */
+            wrong_before?: boolean;
+        };
         ChangeOwnInputBody: {
             /** @enum {string} */
             asset_class?: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
@@ -1126,6 +1205,12 @@ export interface components {
         Changed: {
             /** Format: int64 */
             sequence: number;
+        };
+        ChooseCandidateInputBody: {
+            /** @description As a search gave it */
+            candidate: string;
+            /** @description Where no source says in which currency it is quoted */
+            currency?: string;
         };
         Contribution: {
             amount: string;
@@ -1364,6 +1449,41 @@ export interface components {
             value: string | null;
             value_base: string | null;
         };
+        FormerName: {
+            /** @enum {string} */
+            kind: "symbol" | "name" | "isin" | "cusip" | "sedol" | "wkn" | "figi";
+            /** @description The last day, where known */
+            until: string | null;
+            value: string;
+        };
+        FoundInstrument: {
+            asset_class: string;
+            /** @description What to add it by, where it isn't; good for an hour */
+            candidate: string | null;
+            /** @description The same for all listings of one company, fund or coin */
+            company: string;
+            country: string | null;
+            /** @description null where no source says so yet */
+            currency: string | null;
+            delisted: boolean;
+            delisted_on: string | null;
+            former: components["schemas"]["FormerName"][];
+            /** @description The instrument, where it is here already */
+            instrument: components["schemas"]["Instrument"];
+            isin: string | null;
+            /** @description The market's name */
+            market: string | null;
+            mic: string | null;
+            name: string;
+            /** @description Who knows it */
+            sources: string[];
+            symbol: string;
+        };
+        FoundInstruments: {
+            items: components["schemas"]["FoundInstrument"][];
+            /** @description Sources that didn't answer, or are left alone for now */
+            silent: string[];
+        };
         HeldBack: {
             amount: string;
             reason: string;
@@ -1599,6 +1719,12 @@ export interface components {
             asset_class: string;
             country: string | null;
             currency: string;
+            /** @description Its market doesn't trade it any more */
+            delisted?: boolean;
+            /** @description The last day on which it did, where known */
+            delisted_on?: string;
+            /** @description What it was called before, the latest first */
+            former?: components["schemas"]["FormerName"][] | null;
             id: string;
             isin: string | null;
             mic: string | null;
@@ -1609,6 +1735,36 @@ export interface components {
             };
             sector: string | null;
             symbol: string;
+        };
+        InstrumentRecord: {
+            asset_class: string;
+            country: string | null;
+            currency: string;
+            /** @description Its market doesn't trade it any more */
+            delisted?: boolean;
+            /** @description The last day on which it did, where known */
+            delisted_on?: string;
+            /** @description What it was called before, the latest first */
+            former?: components["schemas"]["FormerName"][] | null;
+            id: string;
+            /** @description cusip, sedol, wkn and figi, where they are known */
+            identifiers: {
+                [key: string]: string;
+            };
+            isin: string | null;
+            mic: string | null;
+            name: string;
+            /** @description What providers call it */
+            names?: {
+                [key: string]: string;
+            };
+            sector: string | null;
+            symbol: string;
+            /**
+             * Format: int64
+             * @description For If-Match
+             */
+            version: number;
         };
         Instruments: {
             items: components["schemas"]["Instrument"][];
@@ -2607,6 +2763,75 @@ export interface operations {
             };
         };
     };
+    "get-admin-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstrumentRecord"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-admin-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeInstrumentInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstrumentRecord"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-admin-invitations": {
         parameters: {
             query?: never;
@@ -2859,6 +3084,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Instrument"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-instruments-candidates": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseCandidateInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instrument"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-instruments-search": {
+        parameters: {
+            query?: {
+                /** @description A name, a symbol, an ISIN, WKN, CUSIP, SEDOL or FIGI */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundInstruments"];
                 };
             };
             /** @description Problem */
