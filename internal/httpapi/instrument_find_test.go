@@ -166,7 +166,9 @@ func TestAdministratorsMendInstruments(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	version := fmt.Sprint(r.Version)
-	patch := func(body, version string) *reply { return h.ask("root", "PATCH", path, body, header("If-Match", version)) }
+	patch := func(body, version string) *reply {
+		return h.ask("root", "PATCH", path, body, header("If-Match", version))
+	}
 	h.ask("root", "PATCH", path, `{"name":"x"}`).is(http.StatusPreconditionRequired)
 	patch(`{"name":"x"}`, "99").problem(http.StatusPreconditionFailed, "stale")
 	patch(`{"name":"x"}`, "one").problem(http.StatusUnprocessableEntity, "invalid")
