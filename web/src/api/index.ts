@@ -108,6 +108,9 @@ export const portfolios = {
         ...limits(signal),
       }),
     ),
+  /** Where prices come from, what is missing and what to do. */
+  data: (id: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/portfolios/{id}/data', { params: { path: { id } }, ...limits(signal) })),
   prices: (id: string, instrument: string, query: Period, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/portfolios/{id}/holdings/{instrument}/prices', {
@@ -307,11 +310,49 @@ export const instruments = {
         ...limits(signal),
       }),
     ),
+  /** Asks the sources now; `asked` is false within a minute after the last time. */
+  refresh: (id: string) =>
+    result(client.POST('/api/v1/instruments/{id}/refresh', { params: { path: { id } }, ...limits() })),
   create: (body: t.InstrumentInput, key: string) =>
     result(client.POST('/api/v1/instruments', { params: { header: once(key) }, body, ...limits() })),
 };
 
 export const admin = {
+  sources: (signal?: AbortSignal) => result(client.GET('/api/v1/admin/providers', limits(signal))),
+  testSource: (name: string) =>
+    result(client.POST('/api/v1/admin/providers/{name}/test', { params: { path: { name } }, ...limits() })),
+  heldPrices: (signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/admin/quarantine', {
+        params: { query: { state: 'waiting', limit: 200 } },
+        ...limits(signal),
+      }),
+    ),
+  decide: (id: string, decision: 'accept' | 'refuse') =>
+    result(
+      client.POST('/api/v1/admin/quarantine/{id}', {
+        params: { path: { id } },
+        body: { decision },
+        ...limits(),
+      }),
+    ),
+  calendar: (signal?: AbortSignal) => result(client.GET('/api/v1/admin/calendar', limits(signal))),
+  putDay: (
+    mic: string,
+    day: t.Day,
+    body: { closed: boolean; opens?: string; closes?: string; note?: string },
+  ) =>
+    result(
+      client.PUT('/api/v1/admin/calendar/{mic}/{day}', {
+        params: { path: { mic, day } },
+        body,
+        ...limits(),
+      }),
+    ),
+  deleteDay: (mic: string, day: t.Day) =>
+    result(
+      client.DELETE('/api/v1/admin/calendar/{mic}/{day}', { params: { path: { mic, day } }, ...limits() }),
+    ),
   users: (cursor?: string, signal?: AbortSignal) =>
     result(
       client.GET('/api/v1/admin/users', {

@@ -91,3 +91,18 @@ export type Invitation = Schemas['Invitation'];
 
 /** RFC 9457 problem document, any part of which may be missing when a proxy answered. */
 export type ProblemDocument = Partial<Schemas['Problem']>;
+
+/** Where the prices of a portfolio come from, the worst first. */
+export type PortfolioData = Schemas['PortfolioData'];
+export type DataItem = Schemas['DataItem'];
+export type PriceSource = Schemas['PriceSource'];
+export type HistoryProgress = Schemas['HistoryProgress'];
+
+/** How the sources of prices are doing, for administrators. */
+export type Sources = Schemas['Sources'];
+export type Source = Schemas['Source'];
+export type SourceQuota = Schemas['SourceQuota'];
+export type SourceTest = Schemas['SourceTest'];
+export type HeldPrice = Schemas['HeldPrice'];
+export type MarketCalendar = Schemas['MarketCalendar'];
+export type CalendarOverride = Schemas['CalendarOverride'];

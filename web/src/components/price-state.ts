@@ -60,6 +60,13 @@ function heldBack(price: Price): string {
 }
 
 const sourceNames: Record<string, string> = {
+  alphavantage: 'Alpha Vantage',
+  eodhd: 'EODHD',
+  fred: 'FRED',
+  http: 'its page',
+  manual: 'your own entry',
+  openfigi: 'OpenFIGI',
+  twelvedata: 'Twelve Data',
   yahoo: 'Yahoo',
   stooq: 'Stooq',
   tiingo: 'Tiingo',

@@ -3,7 +3,16 @@ import type { Component } from 'svelte';
 
 /** Names of the main navigation; a route without one belongs to none of its entries. */
 export type Section =
-  'overview' | 'holdings' | 'performance' | 'income' | 'activities' | 'import' | 'portfolios' | 'admin';
+  | 'overview'
+  | 'holdings'
+  | 'performance'
+  | 'income'
+  | 'activities'
+  | 'import'
+  | 'portfolios'
+  | 'data'
+  | 'admin'
+  | 'sources';
 
 export interface Route {
   pattern: string;
@@ -71,6 +80,18 @@ export const routes: Route[] = [
     title: 'Lot methods',
     section: 'portfolios',
     load: () => import('../screens/lots/LotMethods.svelte') as Loaded,
+  },
+  {
+    pattern: '/data',
+    title: 'Data',
+    section: 'data',
+    load: () => import('../screens/data/Data.svelte') as Loaded,
+  },
+  {
+    pattern: '/admin/data',
+    title: 'Data sources',
+    section: 'sources',
+    load: () => import('../screens/admin/DataSources.svelte') as Loaded,
   },
   {
     pattern: '/admin',
