@@ -41,6 +41,7 @@ export function made(item: DataItem, now: Date): string {
   if (item.state === 'manual' || seconds === null) return `Entered for ${day(item.market_time.slice(0, 10))}`;
   if (item.market_open === false && seconds < 60) return `Made ${dayAndTime(item.market_time)}, closed since`;
   if (item.market_open === null) return `Made ${age(item.market_time, now)} ago`;
+  if (seconds < 60) return `Made ${dayAndTime(item.market_time)}`;
   return `Made ${dayAndTime(item.market_time)}, ${openTime(seconds)} of trading since we got it`;
 }
 
