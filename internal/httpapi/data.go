@@ -123,7 +123,9 @@ func (s *Server) portfolioData(ctx context.Context, in *PortfolioPath) (*answer[
 			f.valued = f.holding.ValueBase != nil
 		}
 		if h, known := histories[i.ID]; known && !f.rate {
-			f.history = progressOf(h, first[i.ID], today)
+			if f.history, err = s.progress(ctx, book, h, first[i.ID], today); err != nil {
+				return nil, err
+			}
 		}
 		out.Items = append(out.Items, f.item())
 	}
@@ -182,6 +184,24 @@ func firstDays(book *ledger.Book) map[market.InstrumentID]market.Date {
 
 // historySlack is how many days without a close are no gap: a weekend with holidays.
 const historySlack = 6
+
+// progress is progressOf, by the closes that are there where the search for them hasn't looked yet or didn't end well: they may
+// have come another way.
+func (s *Server) progress(ctx context.Context, book *ledger.Book, h ingest.HistoryState, first, today market.Date) (*HistoryProgress, error) {
+	p := progressOf(h, first, today)
+	if p.complete() {
+		return p, nil
+	}
+	series, err := s.journal.SeriesIn(ctx, book, h.Instrument)
+	if err != nil || series.Len() == 0 {
+		return p, err
+	}
+	if at := series.Dates[0]; h.From == market.NoDate || at < h.From {
+		h.From = at
+	}
+	h.Until = max(h.Until, series.Dates[series.Len()-1])
+	return progressOf(h, first, today), nil
+}
 
 // progressOf is how much of the history that a portfolio needs is there. What others asked for is never told.
 func progressOf(h ingest.HistoryState, first, today market.Date) *HistoryProgress {
