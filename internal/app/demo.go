@@ -104,6 +104,11 @@ func fill(ctx context.Context, store *sqlstore.Store, o DemoOptions) error {
 	if _, _, err := store.Accept(ctx, world.Marks); err != nil {
 		return err
 	}
+	for _, a := range world.Actions {
+		if _, _, err := store.PutActions(ctx, a.Instrument, []market.Action{a}); err != nil {
+			return err
+		}
+	}
 	users, err := seeds(world)
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ type World struct {
 	Instruments []market.Instrument
 	Series      []market.Series // as long as Instruments, in its order
 	Marks       []market.Mark   // the latest price of each, in the same order
+	Actions     []market.Action // splits and dividends; most are booked by who holds the instrument, some are not
 	People      []Person
 	Staff       []identity.User
 
@@ -65,6 +66,7 @@ func New(seed uint64, people int, now time.Time) (*World, error) {
 	for n := 1; n <= people; n++ {
 		w.People = append(w.People, w.person(n, seed, &h))
 	}
+	w.Actions = w.actions(&h, now)
 	for i := range w.Staff {
 		w.Staff[i].CreatedAt = h.dates[0].Time()
 	}
@@ -132,10 +134,15 @@ func (w *World) person(number int, seed uint64, h *history) Person {
 		}
 	}
 	monthly := math.Exp(6+1.1*random.NormFloat64()) + 150
-	if number == 1 {
+	switch number {
+	case 1:
 		years, monthly = 8, 1200
 		s.choose(firstVisit[:])
-	} else {
+	case forgetful:
+		years, s.forgets = historyYears, true
+		s.choose([]string{forgotten})
+		s.pick(count)
+	default:
 		s.pick(count)
 	}
 	from := len(h.dates) - min(years*tradingDays*29/28, len(h.dates))

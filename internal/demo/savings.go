@@ -28,6 +28,7 @@ type saver struct {
 	id         string
 	event      ledger.Type // what befalls one of the holdings one day, empty for nothing
 	happened   bool
+	forgets    bool // to book splits
 }
 
 const (
@@ -248,6 +249,9 @@ func (s *saver) occasional(d int) {
 
 // splitsOn books the splits of the day for what is held.
 func (s *saver) splitsOn(d int) {
+	if s.forgets {
+		return
+	}
 	for _, i := range s.targets {
 		split, ok := splits[s.all[i].Symbol]
 		if !ok || s.history.dates[d] != split.date || s.held[i].Sign() <= 0 {
