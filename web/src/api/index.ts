@@ -189,6 +189,46 @@ export const activities = {
     ),
 };
 
+const proposalPath = (id: string, proposal: string) => ({ path: { id, proposal } });
+
+export const proposals = {
+  list: (id: string, query: { state?: t.Proposal['state']; limit?: number }, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/proposals', { params: { path: { id }, query }, ...limits(signal) }),
+    ),
+  /** Books one: as it is proposed, or as the entry that it was edited to. */
+  accept: (id: string, proposal: string, entry: t.ActivityInput | null, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/proposals/{proposal}/accept', {
+        params: { ...proposalPath(id, proposal), header: once(key) },
+        body: entry ? { activity: entry } : {},
+        ...limits(),
+      }),
+    ),
+  acceptAll: (id: string, ids: string[], key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/proposals/accept', {
+        params: { path: { id }, header: once(key) },
+        body: { ids },
+        ...limits(),
+      }),
+    ),
+  ignore: (id: string, proposal: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/proposals/{proposal}/ignore', {
+        params: proposalPath(id, proposal),
+        ...limits(),
+      }),
+    ),
+  restore: (id: string, proposal: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/proposals/{proposal}/restore', {
+        params: proposalPath(id, proposal),
+        ...limits(),
+      }),
+    ),
+};
+
 const csv = {
   bodySerializer: (text: string) => text,
   headers: { 'Content-Type': 'text/csv; charset=utf-8' },

@@ -39,6 +39,10 @@ export type ActivityInput = Schemas['ActivityFields'];
 export type ActivityType = ActivityInput['type'];
 export type ActivityPage = Schemas['ActivityPage'];
 
+/** A split or dividend of something held that is not booked yet. */
+export type Proposal = Schemas['Proposal'];
+export type ProposalList = Schemas['Proposals'];
+
 export type Instrument = Schemas['Instrument'];
 export type InstrumentInput = Schemas['CreateInstrumentInputBody'];
 export type Lot = Schemas['Lot'];

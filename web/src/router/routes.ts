@@ -64,6 +64,12 @@ export const routes: Route[] = [
     load: () => import('../screens/activities/Activities.svelte') as Loaded,
   },
   {
+    pattern: '/proposals',
+    title: 'Splits and dividends',
+    section: 'activities',
+    load: () => import('../screens/proposals/Proposals.svelte') as Loaded,
+  },
+  {
     pattern: '/import',
     title: 'Import',
     section: 'import',
