@@ -18,8 +18,9 @@ const (
 	forgotten = "NVDA"
 )
 
-// The days around a dividend in which a booking is taken for it.
+// Of a dividend, in days: when it is paid, and around which of its days a booking is taken for it.
 const (
+	paidAfter    = 10
 	bookedBefore = 4
 	bookedAfter  = 46
 )
@@ -35,7 +36,7 @@ func (w *World) actions(h *history, now time.Time) []market.Action {
 		}
 		if slices.Contains(unbooked[:], l.Symbol) && l.Class == market.Stock {
 			if d, ok := w.quiet(h, l.ID); ok {
-				all = append(all, market.Action{Instrument: l.ID, Kind: market.ActionDividend, Date: h.dates[d], PayDate: market.NoDate,
+				all = append(all, market.Action{Instrument: l.ID, Kind: market.ActionDividend, Date: h.dates[d], PayDate: h.dates[d] + paidAfter,
 					Amount: decimal(h.closes[i][d]*l.yield/4, 2), Currency: l.Currency, Source: market.SourceSimulate, ObservedAt: now})
 			}
 		}
@@ -43,10 +44,14 @@ func (w *World) actions(h *history, now time.Time) []market.Action {
 	return all
 }
 
-// quiet is the newest day of which the first person has no dividend of an instrument booked around it.
+// quiet is the newest day whose dividend is paid by now and around which the first person has none of an instrument booked.
 func (w *World) quiet(h *history, id market.InstrumentID) (d int, ok bool) {
 	const daysMax = 200 // quarters have quiet days
 	for d := len(h.dates) - 1; d >= max(0, len(h.dates)-daysMax); d-- {
+		weekday := h.dates[d].Weekday()
+		if h.dates[d]+paidAfter > h.dates[len(h.dates)-1] || weekday == time.Saturday || weekday == time.Sunday {
+			continue
+		}
 		if !slices.ContainsFunc(w.People[0].Activities, func(a ledger.Activity) bool {
 			return a.Type == ledger.Dividend && a.Instrument == id && a.Date >= h.dates[d]-bookedBefore && a.Date <= h.dates[d]+bookedAfter
 		}) {
