@@ -208,9 +208,9 @@ func (j *Journal) manual(ctx context.Context, book ledger.Book, ids []market.Ins
 	return marks, nil
 }
 
-// Series gives an instrument's closes; at most 2 min old, since past days hardly change.
+// Series gives an instrument's closes; at most 2 min old, since past days hardly change, and some seconds where there are none yet.
 func (j *Journal) Series(ctx context.Context, id market.InstrumentID) (*market.Series, error) {
-	if cached, ok := j.series.GetIfPresent(id); ok && j.now().Sub(cached.at) < seriesAgeMax {
+	if cached, ok := j.series.GetIfPresent(id); ok && cached.fresh(j.now()) {
 		return cached.series, nil
 	}
 	return share(ctx, j, "series\x00"+string(id), func(ctx context.Context) (*market.Series, error) {
@@ -232,6 +232,14 @@ type loadedSeries struct {
 	bytes  uint32
 }
 
+// fresh says whether a series needn't be read again.
+func (l *loadedSeries) fresh(now time.Time) bool {
+	if l.series.Len() == 0 {
+		return now.Sub(l.at) < emptyAgeMax
+	}
+	return now.Sub(l.at) < seriesAgeMax
+}
+
 // load reads several series at once.
 func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (*figures.Market, error) {
 	const readersMax = 4 // at once for one caller: enough to hide the way to a database
@@ -239,7 +247,7 @@ func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (*figures
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readersMax)
 	for i, id := range ids {
-		if cached, ok := j.series.GetIfPresent(id); ok && j.now().Sub(cached.at) < seriesAgeMax {
+		if cached, ok := j.series.GetIfPresent(id); ok && cached.fresh(j.now()) {
 			loaded[i] = cached.series
 			continue
 		}

@@ -38,6 +38,7 @@ const (
 	attemptsMax    = 6        // of an append that met others; each costs a read of the book
 
 	seriesAgeMax     = 2 * time.Minute // past days hardly change
+	emptyAgeMax      = 3 * time.Second // of a series without a close: it is being looked for, and somebody waits
 	incompleteAgeMax = 2 * time.Minute // of positions that miss rates of past days
 	sequenceWait     = 2 * time.Second // for a sequence that a caller has seen and this node's store has not
 	sequencePause    = 50 * time.Millisecond
