@@ -200,6 +200,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if n.hours != nil {
 		calendar = n.hours
 	}
+	metrics.Collect(ingestFamilies(), func() []telemetry.Sample { return ingestSamples(n.ingest.Meters()) })
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: identity.NewService(identity.Options{Store: n.store, Hasher: hasher, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log}),
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type meter struct {
 	verdicts map[Verdict]int64
 	census   map[string]Census // by chain
 	slots    map[string]SlotTimes
+	waiting  int // histories
 }
 
 // Verdict is what became of a price, and why in one word: empty where it was accepted.
@@ -90,6 +92,8 @@ type Meters struct {
 	Verdicts map[Verdict]int64
 	Census   map[string]Census    // by chain, of the last poll on this node
 	Slots    map[string]SlotTimes // by poll
+	// Backfills is how many instruments' history is still looked for, as of the last poll on this node.
+	Backfills int
 }
 
 // SourceMeter is of one source.
@@ -117,6 +121,7 @@ func (g *Ingest) Meters() Meters {
 	g.meter.mutex.Lock()
 	defer g.meter.mutex.Unlock()
 	m.Verdicts, m.Census, m.Slots = maps.Clone(g.meter.verdicts), maps.Clone(g.meter.census), maps.Clone(g.meter.slots)
+	m.Backfills = g.meter.waiting
 	return m
 }
 
@@ -157,6 +162,24 @@ func (g *Ingest) learnQuotas(ctx context.Context) error {
 		t.used = used[name]
 		t.mutex.Unlock()
 	}
+	return nil
+}
+
+// countHistories looks how many are still looked for.
+func (g *Ingest) countHistories(ctx context.Context) error {
+	all, err := g.Store.Histories(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("read how far history is known: %w", err)
+	}
+	waiting := 0
+	for _, h := range all {
+		if h.State == BackfillWaiting || h.State == BackfillRunning {
+			waiting++
+		}
+	}
+	g.meter.mutex.Lock()
+	defer g.meter.mutex.Unlock()
+	g.meter.waiting = waiting
 	return nil
 }
 

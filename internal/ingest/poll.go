@@ -179,6 +179,9 @@ func (g *Ingest) newRound(ctx context.Context, chain string, w want) (*round, er
 		if err := g.learnQuotas(ctx); err != nil {
 			return nil, fmt.Errorf("read the quotas: %w", err)
 		}
+		if err := g.countHistories(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if r.fresh, err = g.freshLeft(ctx, chain, r.now); err != nil {
 		return nil, err
