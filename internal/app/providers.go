@@ -104,16 +104,8 @@ func sourceSettings(settings config.Config, simulated bool) []ingest.Setting {
 		inChain := slices.ContainsFunc([][]string{settings.Chain.Stock, settings.Chain.Fund, settings.Chain.FX, settings.Chain.Crypto}, func(chain []string) bool {
 			return slices.Contains(chain, name)
 		})
-		all = append(all, ingest.Setting{Name: name, Enabled: p.Enabled && (inChain || name == provider.OpenFIGI), NeedsKey: needsKey(name), HasKey: p.Key.Reveal() != ""})
+		needs, has := config.NeedsKey(name), p.Key.Reveal() != ""
+		all = append(all, ingest.Setting{Name: name, Enabled: p.Enabled && (inChain || name == provider.OpenFIGI) && (has || !needs), NeedsKey: needs, HasKey: has})
 	}
 	return all
-}
-
-// needsKey says whether a provider answers nobody without a key.
-func needsKey(name string) bool {
-	switch name {
-	case "alphavantage", "eodhd", "finnhub", "massive", "tiingo", "twelvedata":
-		return true
-	}
-	return false
 }

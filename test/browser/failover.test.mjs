@@ -1,11 +1,13 @@
 // Sources that fail: the next one of the chain takes over, its price says so, and with none left the last price is shown with its age.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
-  apiClient, assertAccessible, assertNoConsoleErrors, assertNoCspViolations, newPage, portfolioValue, signIn, startBrowser,
+  apiClient, artifacts, assertAccessible, assertNoConsoleErrors, assertNoCspViolations, newPage, portfolioValue, signIn, startBrowser,
 } from './harness.mjs';
 import { adminEmail, adminPassword, startNode, valueBecomes } from './node.mjs';
-import { scheme, startStandin } from './standin.mjs';
+import { keyCanary, scheme, share, startStandin } from './standin.mjs';
 
 const minute = 60_000; // milliseconds
 
@@ -117,6 +119,91 @@ test('with all sources down the last price stays, and says how old it is once it
   await valueBecomes(page, 180_000);
   await readsStale(holding);
   await assertSound(page);
+});
+
+/** Asks until an answer is as wanted. */
+async function becomes(ask, wanted, what) {
+  const ends = Date.now() + minute;
+  let seen;
+  while (Date.now() < ends) {
+    seen = await ask();
+    if (wanted(seen)) return seen;
+    await new Promise((done) => setTimeout(done, 250));
+  }
+  assert.fail(`${what}: ${JSON.stringify(seen)}`);
+}
+
+/** A picture of a page as it stands, in artifacts. */
+async function picture(page, name) {
+  await mkdir(artifacts, { recursive: true });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  await page.screenshot({ path: join(artifacts, `${name}.png`) });
+}
+
+// The chain of shares with two keyed sources and one without: the first of them dies while people look.
+test('the first source of the chain dies in the middle of the day', async (t) => {
+  const standin = await startStandin(t);
+  await standin.setPrice('finnhub', share, '300');
+  await standin.setPrice('tiingo', share, '301');
+  standin.environment = { ...standin.environment, ...standin.keys, FOLIOSCOPE_TELEMETRY_LOG_LEVEL: 'debug' };
+  const node = await startNode(t, standin);
+  const api = await apiClient(node.url, adminEmail, adminPassword);
+  const instrument = await api('POST', '/api/v1/instruments', {
+    symbol: share, name: 'First Share', currency: 'USD', asset_class: 'stock', names: { finnhub: share, tiingo: share },
+  });
+  const portfolio = await api('POST', '/api/v1/portfolios', { name: 'Shares', base_currency: 'USD' });
+  await api('POST', `/api/v1/portfolios/${portfolio.id}/accounts`, { name: 'Broker', currency: 'USD' });
+  await api('POST', `/api/v1/portfolios/${portfolio.id}/activities`, {
+    activities: [{ date: '2026-01-05', type: 'deliver_in', symbol: instrument.id, quantity: '10', price: '250', currency: 'USD' }],
+  });
+  const page = await newPage(await startBrowser(t));
+  await signIn(page, node.url, adminEmail, adminPassword);
+  await valueBecomes(page, 3_000);
+  await page.goto(`${node.url}/holdings/${instrument.id}`);
+  const headline = page.getByRole('heading', { name: 'First Share' }).locator('xpath=ancestor::*[self::main or self::section][1]');
+  await headline.getByText('from Finnhub').first().waitFor();
+  await picture(page, 'failover-before');
+  const source = async (name) => (await api('GET', '/api/v1/admin/providers')).items.find((one) => one.name === name);
+  await becomes(() => source('finnhub'), (one) => one.circuit === 'closed' && one.serves === 1, 'Finnhub serves');
+
+  await standin.setMode('finnhub', '500');
+  await page.getByText(/Tiingo/).first().waitFor({ timeout: minute });
+  await picture(page, 'failover-user-holding');
+  const down = await becomes(() => source('finnhub'), (one) => one.circuit !== 'closed' && one.replaced === 1, 'Finnhub is left alone');
+  assert.equal(down.last_outcome, 'TRANSIENT');
+  const stands = await becomes(() => source('tiingo'), (one) => one.stands_in === 1, 'Tiingo stands in');
+  assert.equal(stands.circuit, 'closed');
+  await page.goto(`${node.url}/admin/data`);
+  await page.getByRole('heading', { name: 'Data sources' }).waitFor();
+  await page.getByText('Finnhub').first().waitFor();
+  await picture(page, 'failover-admin-data');
+  await page.goto(`${node.url}/data`);
+  await page.getByText('First Share').first().waitFor();
+  await page.getByText(/Tiingo/).first().waitFor();
+  await picture(page, 'failover-user-data');
+  await page.goto(`${node.url}/`);
+  await dataHealth(page).getByText('First Share comes from Tiingo').waitFor();
+  await chips(page).getByText('1 from fallback').waitFor();
+  await valueBecomes(page, 3_010);
+  await picture(page, 'failover-user-overview');
+  await assertAccessible(page);
+  await assertNoCspViolations(page);
+  assertNoConsoleErrors(page);
+
+  const before = (await source('finnhub')).node_calls;
+  const since = Date.now();
+  await standin.setMode('finnhub', 'ok');
+  await becomes(() => source('finnhub'), (one) => one.circuit === 'closed' && one.serves === 1, 'Finnhub is back');
+  await valueBecomes(page, 3_000, minute);
+  t.diagnostic(`Finnhub was tried ${(await source('finnhub')).node_calls - before} times in ${Math.round((Date.now() - since) / 1000)} s until it was back`);
+
+  const log = node.log();
+  assert.match(log, /level=DEBUG|"level":"DEBUG"/, 'the log is told at its most talkative');
+  assert.match(log, /polled/);
+  assert.ok(!log.includes(keyCanary) && !log.includes('CANARYKEY'), 'a key stands in the log');
+  assert.ok(!JSON.stringify(await api('GET', '/api/v1/admin/providers')).includes('CANARYKEY'), 'a key stands in an answer');
+  await writeFile(join(artifacts, 'failover-log.txt'), log);
 });
 
 // Only with FOLIOSCOPE_LONG, as make check-long sets it: it takes 22 minutes.

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { reference, root, temporaryDir } from './harness.mjs';
 
-const providers = ['yahoo', 'ecb', 'amfi', 'mfapi', 'coingecko', 'frankfurter', 'fred'];
+const providers = ['yahoo', 'ecb', 'amfi', 'mfapi', 'coingecko', 'frankfurter', 'fred', 'finnhub', 'tiingo'];
+
+/** Keys that no log and no page may tell; a source that needs one is asked only with it. */
+export const keyCanary = 'CANARYKEY-which-nobody-may-see';
+
+/** A share of the United States that Finnhub's, Tiingo's and Yahoo's payloads have. */
+export const share = reference ? 'AAPL' : 'FRST';
 
 /** AMFI's code of a fund that AMFI's and MFapi's payloads both have. */
 export const scheme = reference ? '118955' : '101001';
@@ -41,6 +47,8 @@ export async function startStandin(t) {
     setMode: (provider, mode) => steer(provider, { mode }),
     /** Switches all of them. */
     setModes: (mode) => Promise.all(providers.map((provider) => steer(provider, { mode }))),
+    /** Environment with which the sources that need a key are asked too. */
+    keys: Object.fromEntries(['FINNHUB', 'TIINGO'].map((name) => [`FOLIOSCOPE_PROVIDERS_${name}_KEY`, `${keyCanary}-${name}`])),
     /** Environment with which the binary asks here and nowhere else. */
     environment: Object.fromEntries(
       providers.flatMap((name) => {
@@ -49,6 +57,7 @@ export async function startStandin(t) {
           [`${key}_BASE_URL`, `${url}/${name}`],
           [`${key}_ENABLED`, 'true'],
           [`${key}_REQUESTS_PER_MINUTE`, '6000'],
+          [`${key}_REQUESTS_PER_HOUR`, '1000000'],
           [`${key}_REQUESTS_PER_DAY`, '1000000'],
         ];
       }),
