@@ -357,6 +357,75 @@ export const instruments = {
     result(client.POST('/api/v1/instruments', { params: { header: once(key) }, body, ...limits() })),
 };
 
+const madeOn = (sequence: number): { 'If-Match': string } => ({ 'If-Match': `"${sequence}"` });
+
+/** What belongs to one portfolio and no source prices. */
+export const own = {
+  list: (id: string, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/instruments', { params: { path: { id } }, ...limits(signal) }),
+    ),
+  create: (id: string, body: t.OwnInput, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/instruments', {
+        params: { path: { id }, header: once(key) },
+        body,
+        ...limits(),
+      }),
+    ),
+  change: (id: string, instrument: string, body: t.OwnChange, sequence: number) =>
+    result(
+      client.PATCH('/api/v1/portfolios/{id}/instruments/{instrument}', {
+        params: { path: { id, instrument }, header: madeOn(sequence) },
+        body,
+        ...limits(),
+      }),
+    ),
+  remove: (id: string, instrument: string, sequence: number) =>
+    result(
+      client.DELETE('/api/v1/portfolios/{id}/instruments/{instrument}', {
+        params: { path: { id, instrument }, header: madeOn(sequence) },
+        ...limits(),
+      }),
+    ),
+};
+
+/** Prices that a person enters, of what is their own or of any holding. */
+export const manual = {
+  list: (id: string, instrument: string, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/prices/{instrument}', {
+        params: { path: { id, instrument } },
+        ...limits(signal),
+      }),
+    ),
+  enter: (id: string, instrument: string, prices: { date: t.Day; price: t.Decimal }[]) =>
+    result(
+      client.PUT('/api/v1/portfolios/{id}/prices/{instrument}', {
+        params: { path: { id, instrument } },
+        body: { prices },
+        ...limits(),
+      }),
+    ),
+  remove: (id: string, instrument: string, date: t.Day) =>
+    result(
+      client.DELETE('/api/v1/portfolios/{id}/prices/{instrument}', {
+        params: { path: { id, instrument }, query: { date } },
+        ...limits(),
+      }),
+    ),
+  /** A file with columns date and price; rows that name no instrument are of this one. */
+  file: (id: string, instrument: string, text: string, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/prices', {
+        params: { path: { id }, query: { instrument_id: instrument }, header: once(key) },
+        body: text,
+        ...csv,
+        ...limits(),
+      }),
+    ),
+};
+
 export const admin = {
   sources: (signal?: AbortSignal) => result(client.GET('/api/v1/admin/providers', limits(signal))),
   testSource: (name: string) =>

@@ -45,6 +45,13 @@ export type ProposalList = Schemas['Proposals'];
 
 export type Instrument = Schemas['Instrument'];
 export type InstrumentInput = Schemas['CreateInstrumentInputBody'];
+/** Something that no source prices, known in one portfolio alone. */
+export type OwnInstrument = Schemas['OwnInstrument'];
+export type OwnInput = Schemas['CreateOwnInputBody'];
+export type OwnChange = Schemas['ChangeOwnInputBody'];
+/** The prices of one instrument that were entered by hand, newest first. */
+export type ManualPrices = Schemas['ManualPrices'];
+export type PricesChanged = Schemas['PricesChanged'];
 export type Lot = Schemas['Lot'];
 export type HoldingDetail = Schemas['HoldingDetail'];
 /** Closes as traded and as drawn across splits, with the trades in both units. */

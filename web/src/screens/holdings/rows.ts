@@ -309,6 +309,8 @@ const classLabels: Record<string, string> = {
   bond: 'Bonds',
   crypto: 'Crypto',
   other: 'Other',
+  property: 'Property',
+  private: 'Private holdings',
 };
 
 export function classLabel(assetClass: string): string {
