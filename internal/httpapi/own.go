@@ -29,7 +29,7 @@ type OwnInstrument struct {
 	Note       *string      `json:"note"`
 	Used       bool         `json:"used" doc:"An activity names it: it can't be deleted"`
 	Prices     int          `json:"prices" doc:"How many were entered"`
-	LastPrice  *ManualPrice `json:"last_price"`
+	LastPrice  *ManualPrice `json:"last_price,omitempty"`
 }
 
 // OwnInstruments is a portfolio's own instruments, by name.
