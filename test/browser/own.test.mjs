@@ -121,6 +121,28 @@ test('what is one’s own is added, bought and valued by hand', async (t) => {
     assertNoConsoleErrors(page);
   });
 
+  await t.test('one that was never bought is deleted', async () => {
+    await page.getByRole('button', { name: 'Show amounts' }).click();
+    await page.goto(demo.url + '/portfolios');
+    const list = page.locator('section, div').filter({ has: page.getByRole('heading', { name: 'Your own instruments' }) }).last();
+    await list.getByRole('button', { name: 'Add something of your own' }).click();
+    const sheet = page.getByRole('dialog');
+    await sheet.getByLabel('Name', { exact: true }).fill('Barn');
+    await sheet.getByRole('button', { name: 'Add it' }).click();
+    await sheet.waitFor({ state: 'detached' });
+    await list.getByText('Barn', { exact: true }).waitFor();
+    await screenshots(page, 'own-list', { check: sound, fullPage: true });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    assert.equal(await list.getByRole('button', { name: 'Delete' }).count(), 1); // the flat is in use
+    await list.getByRole('button', { name: 'Delete' }).click();
+    await list.getByText('Barn', { exact: true }).waitFor({ state: 'detached' });
+    await list.getByRole('link', { name: 'Flat in Bonn' }).click();
+    await page.getByRole('link', { name: 'Add activity' }).click();
+    await page.getByRole('dialog').getByLabel('Quantity').waitFor();
+    assert.equal(await page.getByRole('combobox', { name: 'Holding' }).inputValue(), 'Flat in Bonn');
+    assertNoConsoleErrors(page);
+  });
+
   await t.test('nobody else finds it', async () => {
     const other = await apiClient(demo.url, 'user002@demo.test', password);
     const [theirs] = (await other('GET', '/api/v1/portfolios')).items;
