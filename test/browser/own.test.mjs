@@ -122,7 +122,7 @@ test('what is one’s own is added, bought and valued by hand', async (t) => {
   });
 
   await t.test('one that was never bought is deleted', async () => {
-    await page.getByRole('button', { name: 'Show amounts' }).click();
+    await page.getByRole('button', { name: /(Hide|Show) amounts/ }).click();
     await page.goto(demo.url + '/portfolios');
     const list = page.locator('section, div').filter({ has: page.getByRole('heading', { name: 'Your own instruments' }) }).last();
     await list.getByRole('button', { name: 'Add something of your own' }).click();
