@@ -124,19 +124,19 @@ test('what is one’s own is added, bought and valued by hand', async (t) => {
   await t.test('one that was never bought is deleted', async () => {
     await page.getByRole('button', { name: /(Hide|Show) amounts/ }).click();
     await page.goto(demo.url + '/portfolios');
-    const list = page.locator('section, div').filter({ has: page.getByRole('heading', { name: 'Your own instruments' }) }).last();
-    await list.getByRole('button', { name: 'Add something of your own' }).click();
+    const row = (name) => page.getByRole('listitem').filter({ hasText: name });
+    await page.getByRole('button', { name: 'Add something of your own' }).click();
     const sheet = page.getByRole('dialog');
     await sheet.getByLabel('Name', { exact: true }).fill('Barn');
     await sheet.getByRole('button', { name: 'Add it' }).click();
     await sheet.waitFor({ state: 'detached' });
-    await list.getByText('Barn', { exact: true }).waitFor();
+    await row('Barn').waitFor();
     await screenshots(page, 'own-list', { check: sound, fullPage: true });
     await page.setViewportSize({ width: 1440, height: 900 });
-    assert.equal(await list.getByRole('button', { name: 'Delete' }).count(), 1); // the flat is in use
-    await list.getByRole('button', { name: 'Delete' }).click();
-    await list.getByText('Barn', { exact: true }).waitFor({ state: 'detached' });
-    await list.getByRole('link', { name: 'Flat in Bonn' }).click();
+    assert.equal(await row('Flat in Bonn').getByRole('button', { name: 'Delete' }).count(), 0); // it is in use
+    await row('Barn').getByRole('button', { name: 'Delete' }).click();
+    await row('Barn').waitFor({ state: 'detached' });
+    await row('Flat in Bonn').getByRole('link', { name: 'Flat in Bonn' }).click();
     await page.getByRole('link', { name: 'Add activity' }).click();
     await page.getByRole('dialog').getByLabel('Quantity').waitFor();
     assert.equal(await page.getByRole('combobox', { name: 'Holding' }).inputValue(), 'Flat in Bonn');
