@@ -87,7 +87,7 @@ export function asInstrument(own: OwnInstrument): Instrument {
   return { id, symbol, name, currency, asset_class, sector, country, mic: null, isin: null };
 }
 
-/** Ids of what is one's own begin so. */
-export function isOwn(instrumentId: string): boolean {
-  return instrumentId.startsWith('own-');
+/** Ids of what is one's own begin so. A page that is being left may have none any more. */
+export function isOwn(instrumentId: string | undefined): boolean {
+  return instrumentId?.startsWith('own-') ?? false;
 }
