@@ -87,8 +87,11 @@ func (g PriceGap) same(o PriceGap) bool {
 }
 
 // eachGap gives the days around each stretch of a period in which a series has no close for too long; a gap that lasts to the
-// end of the period is before the day after it.
+// end of the period is before the day after it. What is valued only now and then has none.
 func eachGap(s *market.Series, from, to market.Date, each func(after, before market.Date)) {
+	if s.Sparse {
+		return
+	}
 	const stride = 8 // closes that are looked over at once, for nearly all lie close together
 	last := s.IndexAt(to)
 	for i := max(s.IndexAt(from), 0); i <= last; {

@@ -136,6 +136,9 @@ func TestPricesByHand(t *testing.T) {
 	if first, last := history.Series[0], history.Series[len(history.Series)-1]; *first.Value != "305000" || *last.Value != "320000" {
 		t.Errorf("history from %s to %s", *first.Value, *last.Value)
 	}
+	if whole := into[History](h.ask("ann", "GET", annPortfolio+"/history?from=2026-01-05&to=2026-03-01", "").is(http.StatusOK)); len(whole.Gaps) != 0 {
+		t.Errorf("a house that nobody valued for weeks is no gap: %+v", whole.Gaps)
+	}
 	why := h.ask("ann", "GET", annPortfolio+"/performance?from=2026-01-06&to=2026-01-11&explain=totals.value", "").is(http.StatusOK).Body.String()
 	if !strings.Contains(why, `"source":"manual"`) {
 		t.Errorf("the trail names no source: %s", why)

@@ -166,7 +166,7 @@ func (j *Journal) Market(ctx context.Context, book *ledger.Book) (*figures.Marke
 	}
 	for id, prices := range book.Prices {
 		if i, named := book.Instruments[id]; named && len(prices) > 0 {
-			m.Series[id] = m.Series[id].Fill(id, i.Currency, ledger.ManualBars(prices))
+			m.Series[id] = withManual(m.Series[id], i, prices)
 		}
 	}
 	return m, nil
@@ -182,7 +182,17 @@ func (j *Journal) SeriesIn(ctx context.Context, book *ledger.Book, id market.Ins
 			return nil, err
 		}
 	}
-	return series.Fill(id, book.Instruments[id].Currency, ledger.ManualBars(book.Prices[id])), nil
+	return withManual(series, book.Instruments[id], book.Prices[id]), nil
+}
+
+// withManual fills the days that a series has no close of with manual prices.
+func withManual(series *market.Series, i market.Instrument, prices []ledger.ManualPrice) *market.Series {
+	if len(prices) == 0 {
+		return series
+	}
+	filled := series.Fill(i.ID, i.Currency, ledger.ManualBars(prices))
+	filled.Sparse = ledger.IsOwn(i.ID)
+	return filled
 }
 
 // manual is the newest manual price of each of some instruments; see Held.Manual.

@@ -69,8 +69,8 @@ func TestHeldByHand(t *testing.T) {
 				price := series.Close(i)
 				got[series.Dates[i].String()] = price.String()
 			}
-			if !maps.Equal(got, want) {
-				t.Errorf("closes of %s %v, want %v", id, got, want)
+			if !maps.Equal(got, want) || series.Sparse != ledger.IsOwn(id) {
+				t.Errorf("closes of %s %v, want %v; sparse %t", id, got, want, series.Sparse)
 			}
 		}
 	}

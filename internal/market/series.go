@@ -15,6 +15,7 @@ type Series struct {
 	Closes     []int64
 	Places     int32
 	Exact      []money.Decimal
+	Sparse     bool // valued now and then, such as a house: days without a close are no gap
 }
 
 // placesMax keeps scaled closes inside 63 bits for every price that is traded; finer ones go to Exact.
