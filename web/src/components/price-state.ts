@@ -79,7 +79,6 @@ const sourceNames: Record<string, string> = {
   mfapi: 'MFapi',
   simulated: 'the simulated market',
   sim: 'the simulated market',
-  manual: 'your own entry',
 };
 
 /** A source by its own spelling. */
