@@ -280,12 +280,8 @@ func (l *Lots) takeDearest(quantity money.Decimal) []Taken {
 	return taken
 }
 
-// equallyDear is the part by which the costs of a unit may differ and still be the same. Ratios such as 7 for 6 leave quantities
-// that end after 34 digits; two lots bought at one price are then a few units of the last digit apart, and the older goes first
-// as before. It leaves room for ten thousand such roundings, and is less than any difference that somebody could have meant.
-var equallyDear = money.NewDecimal(1, -30)
-
-// dearer says whether a unit of a cost more than one of b, in the position's currency. An unknown cost is never dearer.
+// dearer says whether a unit of a cost more than one of b, in the position's currency. An unknown cost is never dearer, and neither
+// is one that only rounding made so: two lots bought at one price, 7 for 6, may be a few units of the last digit apart.
 func dearer(a, b *Lot) bool {
 	x, ok := a.Carried.Local.Get()
 	if !ok {
@@ -296,7 +292,7 @@ func dearer(a, b *Lot) bool {
 		return true
 	}
 	x, y = x.Mul(b.Quantity), y.Mul(a.Quantity)
-	return x.Cmp(y) > 0 && x.Sub(y).Cmp(x.Abs().Mul(equallyDear)) > 0
+	return x.Cmp(y) > 0 && x.Sub(y).Cmp(x.Abs().Mul(roundingMax)) > 0
 }
 
 func (l *Lots) takeAverage(quantity money.Decimal) []Taken {
@@ -490,8 +486,22 @@ func partsOf(lots []Lot, quantity, whole money.Decimal) []money.Decimal {
 	return parts
 }
 
-// Apply is a quantity after a split: quantity · new / old, to 34 digits where that has no end.
-func (r Ratio) Apply(quantity money.Decimal) money.Decimal { return scaled(quantity, r.New, r.Old) }
+// Apply is a quantity after a split: quantity · new / old, to 34 digits where that has no end. Back from such an end it is whole
+// again: 8 shares 1 for 3 and then 3 for 1 are 8 shares, of which 8 can be sold and none stay.
+func (r Ratio) Apply(quantity money.Decimal) money.Decimal {
+	y := scaled(quantity, r.New, r.Old)
+	whole := y.Round(quantityPlaces).Reduced()
+	if _, _, short := whole.Narrow(); short && y.Sub(whole).Abs().Cmp(y.Abs().Mul(roundingMax)) <= 0 {
+		return whole
+	}
+	return y
+}
+
+// quantityPlaces are the decimal places of the smallest quantities that are traded, 1e-18.
+const quantityPlaces = 18
+
+// roundingMax is the part of a quantity that ten thousand roundings to 34 digits may come to.
+var roundingMax = money.NewDecimal(1, -30)
 
 // Unapply is a price after a split: price · old / new, to 34 digits where that has no end.
 func (r Ratio) Unapply(price money.Decimal) money.Decimal { return scaled(price, r.Old, r.New) }

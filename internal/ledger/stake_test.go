@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strings"
 	"testing"
 
 	"folioscope/internal/money"
@@ -33,5 +34,26 @@ func TestExactPartsStayExact(t *testing.T) {
 	parts, _ := stake.Multiplied(Ratio{New: money.MustParse("7"), Old: money.MustParse("6")}, &Rounding{})
 	if got := parts[1].Quantity.String(); got != "1.225" {
 		t.Errorf("1.05 shares 7 for 6 are %s, want 1.225", got)
+	}
+}
+
+// There and back again is where it was, however awkward the ratio; what is not there stays as exact as it can be.
+func TestThereAndBackAgain(t *testing.T) {
+	for _, quantity := range []string{"8", "1", "-5", "0.000000000000000001", "1000000000000000", "123456.123456789012", "0.07"} {
+		for _, ratio := range []string{"1:3", "7:6", "3:11", "1:7"} {
+			n, o, _ := strings.Cut(ratio, ":")
+			there, back := Ratio{money.MustParse(n), money.MustParse(o)}, Ratio{money.MustParse(o), money.MustParse(n)}
+			q := money.MustParse(quantity)
+			if got := back.Apply(there.Apply(q)); !got.Equal(q) {
+				t.Errorf("%s shares %s and back are %s", quantity, ratio, got)
+			}
+			if got := back.Apply(back.Apply(there.Apply(there.Apply(q)))); !got.Equal(q) {
+				t.Errorf("%s shares %s twice and back are %s", quantity, ratio, got)
+			}
+		}
+	}
+	third := Ratio{money.One, money.MustParse("3")}
+	if got := third.Apply(money.MustParse("8")).String(); got != "2.666666666666666666666666666666667" {
+		t.Errorf("a third of 8 is %s", got)
 	}
 }
