@@ -5,6 +5,9 @@ import (
 	"math/big"
 )
 
+// noiseMax is a deviation a year whose ratios have no nine digits in doubles: a day's growth is rounded by 1e-16.
+const noiseMax = 1e-5
+
 // rates are doubles, and the two quotients that aren't. nil is what can't be said.
 type rates struct {
 	twr, annualised, benchmark, excess         *float64
@@ -194,12 +197,12 @@ func (out *answer) risks(c *caseFile, logs []float64, on []day) {
 	r.volatility = at(deviation)
 	r.semiDeviation = at(spread(logs, mean(logs), below, n-1))
 	if r.annualised != nil {
-		r.noise = deviation > 0 && deviation < 1e-12
+		r.noise = deviation > 0 && deviation < noiseMax
 		if deviation > 0 {
 			r.sharpe = at((*r.annualised - free) / deviation)
 		}
 		if down := spread(logs, math.Log(1+free)/252, below, n); down > 0 {
-			r.noise = r.noise || down < 1e-12
+			r.noise = r.noise || down < noiseMax
 			r.sortino = at((*r.annualised - free) / down)
 		}
 	}
