@@ -50,6 +50,8 @@ func (b *builder) document(v *figures.Valuation) *event.Document {
 		d.State = market.Worse(d.State, state)
 		if h.ValueBase != nil {
 			share.add(h.ValueBase.Abs(), state)
+		} else if cost, known := v.Positions[i].CostBase.Get(); known {
+			share.add(cost.Abs(), market.StateNone)
 		}
 		d.Holdings = append(d.Holdings, h)
 	}
@@ -74,7 +76,8 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-// staleShare is how much of what has a value has a price that is stale or worse.
+// staleShare is how much of what is held has a price that is stale or worse. What has no value, for want of a price or a rate,
+// counts with its cost where that is known.
 type staleShare struct{ whole, doubtful money.Decimal }
 
 func (s *staleShare) add(worth money.Decimal, state market.State) {

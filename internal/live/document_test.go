@@ -218,3 +218,33 @@ func FuzzID(f *testing.F) {
 		}
 	})
 }
+
+// What is left out of the value counts as stale with its cost.
+func TestStaleShareCountsWhatIsLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close()
+		k := w.hold("u", "p", "a", "b")
+		w.price(map[string]string{"a": "40", usd: "1.25"})
+		w.bus.lose()
+		synctest.Wait()
+		v, err := w.hub.Value(t.Context(), k.Owner, k.Portfolio, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value, cost money.Decimal
+		for _, h := range v.Document.Holdings {
+			switch {
+			case h.ValueBase != nil:
+				value = value.Add(*h.ValueBase)
+			case h.CostBase != nil:
+				cost = cost.Add(*h.CostBase)
+			}
+		}
+		if value.Sign() <= 0 {
+			t.Fatalf("value %s, cost %s", value, cost)
+		}
+		t.Logf("value %s, cost of what has no price %s", value, cost)
+		expect(t, "stale share", v.Document.StaleShare, cost.Quo(value.Add(cost)).Round(sharePlaces).Reduced().String())
+	})
+}

@@ -197,6 +197,11 @@ func (s *scratch) staleShare() (none money.Decimal) {
 	for i := range s.pulse.Len() {
 		if worth, known := s.pulse.ValueBase(i).Get(); known {
 			share.add(worth.Abs(), s.quality(s.needed[i].state, s.pulse.Currency(i)))
+			continue
+		}
+		if p, _ := s.pulse.Position(i); p.CostBase.IsKnown() {
+			cost, _ := p.CostBase.Get()
+			share.add(cost.Abs(), market.StateNone)
 		}
 	}
 	return share.of(s.delta.State)
