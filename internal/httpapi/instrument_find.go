@@ -28,7 +28,7 @@ type Finder interface {
 
 // FoundInstrument is one listing: an instrument that is here already, or one that a source knows and that can be added as it is.
 type FoundInstrument struct {
-	Instrument *Instrument  `json:"instrument" doc:"The instrument, where it is here already"`
+	Instrument *Instrument  `json:"instrument,omitempty" doc:"The instrument, where it is here already"`
 	Candidate  *string      `json:"candidate" doc:"What to add it by, where it isn't; good for an hour"`
 	Name       string       `json:"name"`
 	Symbol     string       `json:"symbol"`

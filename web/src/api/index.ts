@@ -355,6 +355,29 @@ export const instruments = {
     result(client.POST('/api/v1/instruments/{id}/refresh', { params: { path: { id } }, ...limits() })),
   create: (body: t.InstrumentInput, key: string) =>
     result(client.POST('/api/v1/instruments', { params: { header: once(key) }, body, ...limits() })),
+  /** Here and at all sources of prices: takes up to a few seconds. */
+  searchSources: (q: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/instruments/search', { params: { query: { q } }, ...limits(signal) })),
+  /** Adds what a search found; what somebody added meanwhile is given as it is. */
+  choose: (body: { candidate: string; currency?: string }, key: string) =>
+    result(
+      client.POST('/api/v1/instruments/candidates', { params: { header: once(key) }, body, ...limits() }),
+    ),
+  record: (instrument: string, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/admin/instruments/{instrument}', {
+        params: { path: { instrument } },
+        ...limits(signal),
+      }),
+    ),
+  mend: (instrument: string, version: number, body: t.InstrumentChange) =>
+    result(
+      client.PATCH('/api/v1/admin/instruments/{instrument}', {
+        params: { path: { instrument }, header: { 'If-Match': `"${version}"` } },
+        body,
+        ...limits(),
+      }),
+    ),
 };
 
 const madeOn = (sequence: number): { 'If-Match': string } => ({ 'If-Match': `"${sequence}"` });

@@ -44,6 +44,12 @@ export type Proposal = Schemas['Proposal'];
 export type ProposalList = Schemas['Proposals'];
 
 export type Instrument = Schemas['Instrument'];
+/** A listing that a search found: here already, or known to a source. */
+export type FoundInstrument = Schemas['FoundInstrument'];
+export type FoundInstruments = Schemas['FoundInstruments'];
+/** An instrument as who looks after it sees it. */
+export type InstrumentRecord = Schemas['InstrumentRecord'];
+export type InstrumentChange = Schemas['ChangeInstrumentInputBody'];
 export type InstrumentInput = Schemas['CreateInstrumentInputBody'];
 /** Something that no source prices, known in one portfolio alone. */
 export type OwnInstrument = Schemas['OwnInstrument'];
