@@ -62,7 +62,7 @@ test('an instrument is found at a source, added by choosing it, and mended by an
     await standin.setMode('yahoo', '500');
     await holding.fill('something else');
     await form.getByRole('listbox').getByText(/Yahoo.* did not answer/).waitFor();
-    await options.filter({ hasText: 'by hand' }).waitFor();
+    await options.filter({ hasText: 'yourself' }).waitFor();
     await standin.setMode('yahoo', 'ok');
     await holding.fill('');
   });
