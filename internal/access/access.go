@@ -21,7 +21,11 @@ const (
 	SignIn           Action = "session.create"
 	AcceptInvitation Action = "invitation.accept"
 	SignOut          Action = "session.delete"
+	StepUp           Action = "session.step_up"
 	ReadSelf         Action = "self.read"
+	ReadAccount      Action = "account.read"   // one's own sessions, second factor and API tokens
+	EnrolFactor      Action = "account.enrol"  // set up a second factor
+	ChangeAccount    Action = "account.change" // password, sessions, second factor, API tokens
 	ListPortfolios   Action = "portfolio.list"
 	CreatePortfolio  Action = "portfolio.create"
 	ReadPortfolio    Action = "portfolio.read" // with all that is worked out from it, and its stream
@@ -44,8 +48,10 @@ const (
 
 // Subject is who asks. The zero value is somebody who is not signed in.
 type Subject struct {
-	Owner ledger.OwnerID
-	Role  identity.Role
+	Owner     ledger.OwnerID
+	Role      identity.Role
+	Scopes    identity.Scopes // of the API token that asks; none for a browser's session
+	MustEnrol bool            // their role needs a second factor that they don't have
 }
 
 // SignedIn says whether it is known who asks.
@@ -60,6 +66,7 @@ type Resource struct {
 type Decision struct {
 	Allowed bool
 	SignIn  bool // refused only because nobody is signed in
+	Enrol   bool // refused only until a second factor is set up
 	Why     string
 }
 
@@ -91,7 +98,11 @@ var rules = map[Action]rule{
 	SignIn:           {anyone, nil},
 	AcceptInvitation: {anyone, nil},
 	SignOut:          {signedIn, everybody},
+	StepUp:           {signedIn, everybody},
 	ReadSelf:         {signedIn, everybody},
+	ReadAccount:      {own, everybody},
+	EnrolFactor:      {own, everybody},
+	ChangeAccount:    {own, everybody},
 	ListPortfolios:   {own, everybody},
 	CreatePortfolio:  {own, everybody},
 	ReadPortfolio:    {own, everybody},
@@ -112,6 +123,36 @@ var rules = map[Action]rule{
 	ChangeCalendar:    {signedIn, admins},
 }
 
+// scopes is what an API token needs for an action, besides what its owner's role allows. What is not in it no token may do: how
+// somebody signs in is changed in a browser, by who can be asked for a password.
+var scopes = map[Action]identity.Scopes{
+	ReadSelf:         identity.ScopeRead,
+	ListPortfolios:   identity.ScopeRead,
+	ReadPortfolio:    identity.ScopeRead,
+	ReadInstruments:  identity.ScopeRead,
+	CreatePortfolio:  identity.ScopeWrite,
+	ChangePortfolio:  identity.ScopeWrite,
+	WriteActivities:  identity.ScopeWrite,
+	CreateInstrument: identity.ScopeWrite,
+
+	RefreshInstrument: identity.ScopeWrite,
+	KeepInstruments:   identity.ScopeAdmin,
+	ListUsers:         identity.ScopeAdmin,
+	InviteUser:        identity.ScopeAdmin,
+	ReadQuarantine:    identity.ScopeAdmin,
+	DecideQuarantine:  identity.ScopeAdmin,
+	ReadSources:       identity.ScopeAdmin,
+	TestSource:        identity.ScopeAdmin,
+	ReadCalendar:      identity.ScopeAdmin,
+	ChangeCalendar:    identity.ScopeAdmin,
+}
+
+// withoutToken is what an API token never may.
+var withoutToken = []Action{SignOut, StepUp, ReadAccount, EnrolFactor, ChangeAccount}
+
+// beforeEnrolling is all that somebody may do whose role needs a second factor, until they have one.
+var beforeEnrolling = []Action{SignOut, StepUp, ReadSelf, ReadAccount, EnrolFactor}
+
 // May decides.
 func May(subject Subject, action Action, resource Resource) Decision {
 	r, known := rules[action]
@@ -124,10 +165,19 @@ func May(subject Subject, action Action, resource Resource) Decision {
 		return Decision{SignIn: true, Why: "not signed in"}
 	case !slices.Contains(r.roles, subject.Role):
 		return Decision{Why: "not for this role"}
+	case subject.Scopes != 0 && !inScope(subject.Scopes, action):
+		return Decision{Why: "not within the token's scopes"}
+	case subject.MustEnrol && !slices.Contains(beforeEnrolling, action):
+		return Decision{Enrol: true, Why: "a second factor has to be set up first"}
 	case r.reach == own && resource.Owner != subject.Owner:
 		return Decision{Why: "not their own"}
 	}
 	return Decision{Allowed: true, Why: "by role"}
+}
+
+func inScope(held identity.Scopes, action Action) bool {
+	needed, known := scopes[action]
+	return known && held.Has(needed)
 }
 
 // Known says whether the table has a rule for an action.
@@ -135,6 +185,9 @@ func Known(action Action) bool {
 	_, ok := rules[action]
 	return ok
 }
+
+// NeverByToken says whether an action is for browsers alone.
+func NeverByToken(action Action) bool { return slices.Contains(withoutToken, action) }
 
 // Open says whether an action is open to people who are not signed in.
 func Open(action Action) bool { return rules[action].reach == anyone }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"testing"
 
 	"folioscope/internal/identity"
@@ -10,24 +11,24 @@ import (
 // with nobody's things. A change of a rule has to be made in both.
 func TestMayAgreesWithTheMatrix(t *testing.T) {
 	open := []Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation}
-	mine := []Action{ListPortfolios, CreatePortfolio, ReadPortfolio, ChangePortfolio, WriteActivities}
+	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPortfolio, ChangePortfolio, WriteActivities}
 	matrix := map[identity.Role]struct{ own, foreign []Action }{
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {
 			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
+			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
 		},
 		identity.RoleAdviser: {
 			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
+			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
 		},
 		identity.RoleAuditor: {
 			own:     mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, RefreshInstrument},
+			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, RefreshInstrument},
 		},
 		identity.RoleAdmin: {
 			own: mine,
-			foreign: []Action{SignOut, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
+			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
 				ReadSources, TestSource, ReadCalendar, ChangeCalendar},
 		},
 		"root": {},
@@ -67,5 +68,54 @@ func TestMaySaysWhoShouldSignIn(t *testing.T) {
 	}
 	if d := May(Subject{Owner: "me", Role: identity.RoleUser}, ListUsers, Resource{}); d.Allowed || d.SignIn {
 		t.Fatalf("user as admin: %+v", d)
+	}
+}
+
+// Every action that needs somebody signed in says what an API token needs for it, or that none may.
+func TestEveryActionHasItsScope(t *testing.T) {
+	for _, action := range Actions() {
+		scope, scoped := scopes[action]
+		if without := slices.Contains(withoutToken, action); !Open(action) && without == scoped {
+			t.Errorf("%s: scope %v, without token %v: it has to be in one of the two lists", action, scope, without)
+		}
+	}
+}
+
+// A token never may more than its owner in a browser, and only what its scopes name.
+func TestTokensAreBoundedByRoleAndScope(t *testing.T) {
+	all := []identity.Scopes{identity.ScopeRead, identity.ScopeWrite, identity.ScopeAdmin, identity.ScopeRead | identity.ScopeWrite, identity.ScopeRead | identity.ScopeWrite | identity.ScopeAdmin}
+	for _, role := range everybody {
+		for _, action := range Actions() {
+			browser := May(Subject{Owner: "me", Role: role}, action, Resource{Owner: "me"}).Allowed
+			for _, scope := range all {
+				token := May(Subject{Owner: "me", Role: role, Scopes: scope}, action, Resource{Owner: "me"}).Allowed
+				want := browser && (Open(action) || scopes[action] != 0 && scope&scopes[action] != 0)
+				if token != want {
+					t.Errorf("%s with scopes %b may %s: %v, want %v", role, scope, action, token, want)
+				}
+				if token && May(Subject{Owner: "me", Role: role, Scopes: scope}, action, Resource{Owner: "other"}).Allowed && rules[action].reach == own {
+					t.Errorf("%s with scopes %b may %s of others", role, scope, action)
+				}
+			}
+		}
+	}
+	for _, action := range []Action{ChangeAccount, ReadAccount, StepUp, SignOut} {
+		if May(Subject{Owner: "me", Role: identity.RoleAdmin, Scopes: 0xff}, action, Resource{Owner: "me"}).Allowed {
+			t.Errorf("a token may %s", action)
+		}
+	}
+}
+
+// Whoever has to set up a second factor may do that, leave, and nothing else: not with a token either.
+func TestEnrollingComesFirst(t *testing.T) {
+	may := set([]Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation, SignOut, StepUp, ReadSelf, ReadAccount, EnrolFactor})
+	for _, action := range Actions() {
+		d := May(Subject{Owner: "me", Role: identity.RoleAdmin, MustEnrol: true}, action, Resource{Owner: "me"})
+		if d.Allowed != may[action] || d.Enrol == d.Allowed {
+			t.Errorf("%s: %+v", action, d)
+		}
+	}
+	if May(Subject{Owner: "me", Role: identity.RoleAdmin, MustEnrol: true, Scopes: identity.ScopeRead}, ListPortfolios, Resource{Owner: "me"}).Allowed {
+		t.Error("a token goes around it")
 	}
 }

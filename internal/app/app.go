@@ -43,6 +43,7 @@ type Options struct {
 const (
 	answersKeptFor  = 7 * 24 * time.Hour // of requests with an Idempotency-Key: a retry comes within minutes, a week is generous
 	sessionsKeptFor = 30 * 24 * time.Hour
+	tokensKeptFor   = 30 * 24 * time.Hour // after their end, so that people find out why a program stopped
 	sessionCache    = time.Second
 
 	simulatedQuotesKept = time.Hour // a made-up market makes 300,000 quotes a day that nobody will ask for
@@ -166,6 +167,10 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 			{Name: "sessions", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteSessionsBefore(ctx, now.Add(-sessionsKeptFor))
 			}},
+			{Name: "tokens", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeleteTokensBefore(ctx, now.Add(-tokensKeptFor))
+			}},
+			{Name: "attempts", Do: n.store.PruneAttempts},
 			{Name: "interest", Do: func(ctx context.Context, _ time.Time) error { return n.store.RecountInterest(ctx) }},
 		},
 	})
@@ -202,7 +207,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	}
 	metrics.Collect(ingestFamilies(), func() []telemetry.Sample { return ingestSamples(n.ingest.Meters()) })
 	n.server, err = httpapi.New(httpapi.Options{
-		Identity: identity.NewService(identity.Options{Store: n.store, Hasher: hasher, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log}),
+		Identity: n.identity(hasher),
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
@@ -214,6 +219,14 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
 	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
 	return nil
+}
+
+func (n *node) identity(hasher *identity.Hasher) *identity.Service {
+	var required []identity.Role
+	for _, role := range n.settings.Identity.RequireSecondFactor {
+		required = append(required, identity.Role(role))
+	}
+	return identity.NewService(identity.Options{Store: n.store, Hasher: hasher, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log, RequireSecondFactor: required})
 }
 
 func (n *node) sessionCache() time.Duration {

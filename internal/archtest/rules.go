@@ -99,6 +99,7 @@ var foreign = map[string][]string{
 	"github.com/nats-io/nats.go":          {"natsbus"},
 	"github.com/ncruces/go-sqlite3":       {"sqlstore", "jobs"}, // jobs works in the handle that sqlstore opened
 	"github.com/ncruces/julianday":        {"sqlstore"},
+	"github.com/pquerna/otp":              {"identity"},
 	"github.com/pressly/goose":            {"sqlstore"},
 	"github.com/prometheus/client_golang": {"telemetry"},
 	"github.com/riverqueue/river":         {"jobs"},

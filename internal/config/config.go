@@ -39,6 +39,7 @@ type Config struct {
 	Poll      Poll                `key:"poll"`
 	Providers map[string]Provider `key:"providers"` // by name; every name of ProviderNames is present
 	Chain     Chain               `key:"providers.chain"`
+	Identity  Identity            `key:"identity"`
 	SMTP      SMTP                `key:"smtp"`
 	Telemetry Telemetry           `key:"telemetry"`
 }
@@ -79,6 +80,11 @@ type Proxy struct {
 // Keys says where the key that wraps all others comes from.
 type Keys struct {
 	KEK string `key:"kek"` // a file's path, env:NAME, or a KMS URI; never the key itself
+}
+
+// Identity says what signing in takes.
+type Identity struct {
+	RequireSecondFactor []string `key:"require_second_factor"` // of user, adviser, auditor, admin: who sets up an authenticator app before anything else
 }
 
 // Poll says how often prices are asked for.
@@ -155,6 +161,7 @@ func Default() Config {
 			FX:     []string{"ecb", "frankfurter", "twelvedata", "tiingo", "yahoo", "fred"},
 			Crypto: []string{"coingecko", "yahoo", "tiingo", "twelvedata"},
 		},
+		Identity:  Identity{RequireSecondFactor: []string{"admin"}},
 		SMTP:      SMTP{Port: 587},
 		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text"},
 	}

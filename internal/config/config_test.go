@@ -106,7 +106,7 @@ func TestEveryKeyHasItsNameInTheEnvironment(t *testing.T) {
 		"listen", "data_dir", "database.url", "nats.urls", "nats.cluster.listen", "nats.cluster.routes", "roles", "tls.cert", "tls.key",
 		"tls.domain", "tls.self", "keys.kek", "poll.interval", "proxy.trusted", "public_url", "providers.yahoo.enabled",
 		"providers.yahoo.base_url", "providers.coingecko.key", "providers.amfi.requests_per_minute", "providers.ecb.requests_per_day",
-		"providers.chain.stock", "providers.chain.fund", "providers.chain.fx", "providers.chain.crypto", "smtp.host", "telemetry.log_level",
+		"providers.chain.stock", "providers.chain.fund", "providers.chain.fx", "providers.chain.crypto", "smtp.host", "telemetry.log_level", "identity.require_second_factor",
 	} {
 		if !slices.Contains(all, key) {
 			t.Errorf("no key %s", key)
@@ -153,6 +153,7 @@ func TestRefusals(t *testing.T) {
 		{name: "text", file: "listen = 8080", want: "listen: needs a text"},
 		{name: "list", file: "roles = [1]", want: "roles: needs a list"},
 		{name: "role", environment: "FOLIOSCOPE_ROLES=api,admin", want: `roles: no role is called "admin"`},
+		{name: "second factor of nobody", environment: "FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR=admin,root", want: `identity.require_second_factor: no role of users is called "root"`},
 		{name: "no roles", environment: "FOLIOSCOPE_ROLES=", want: "roles: needs one"},
 		{name: "chain", environment: "FOLIOSCOPE_PROVIDERS_CHAIN_FX=ecb,stooq", want: `providers.chain.fx: no provider is called "stooq"`},
 		{name: "chain without prices", environment: "FOLIOSCOPE_PROVIDERS_CHAIN_STOCK=openfigi", want: "providers.chain.stock: openfigi knows identifiers and no prices"},

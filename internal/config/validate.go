@@ -58,6 +58,11 @@ func (c Config) Validate() error {
 	if c.Poll.Interval < pollIntervalMin || c.Poll.Interval > pollIntervalMax {
 		refuse("poll.interval", "needs %s to %s, got %s", pollIntervalMin, pollIntervalMax, c.Poll.Interval)
 	}
+	for _, role := range c.Identity.RequireSecondFactor {
+		if !slices.Contains([]string{"user", "adviser", "auditor", "admin"}, role) {
+			refuse("identity.require_second_factor", "no role of users is called %.40q: user, adviser, auditor, admin", role)
+		}
+	}
 	if c.SMTP.Host != "" && !strings.Contains(c.SMTP.From, "@") {
 		refuse("smtp.from", "is needed where smtp.host is set")
 	}

@@ -16,9 +16,10 @@ import (
 type call struct {
 	id       string // request id
 	address  string // of the client
+	agent    string // what the client says it is
 	host     string // as the client asked for it
 	route    *route
-	token    string // the session cookie's value
+	token    string // the session cookie's value, or an API token
 	session  identity.Session
 	sequence int64    // of the portfolio named in the path
 	once     *onceKey // nil where there is no Idempotency-Key
@@ -43,9 +44,11 @@ func callOf(ctx context.Context) *call {
 
 func (c *call) owner() ledger.OwnerID { return c.session.Owner }
 func (c *call) subject() access.Subject {
-	return access.Subject{Owner: c.session.Owner, Role: c.session.Role}
+	return access.Subject{Owner: c.session.Owner, Role: c.session.Role, Scopes: c.session.Scopes, MustEnrol: c.session.MustEnrol}
 }
-func (c *call) from() identity.Request { return identity.Request{ID: c.id, Address: c.address} }
+func (c *call) from() identity.Request {
+	return identity.Request{ID: c.id, Address: c.address, Agent: c.agent}
+}
 
 // entry is the audit row of what the caller does to their own things.
 func (c *call) entry(action audit.Action, object string) audit.Entry {

@@ -19,11 +19,25 @@ import (
 
 // Identity is who somebody is; *identity.Service is one.
 type Identity interface {
-	SignIn(ctx context.Context, email, password string, from identity.Request) (identity.SignedIn, error)
+	SignIn(ctx context.Context, email, password, code string, from identity.Request) (identity.SignedIn, error)
 	Accept(ctx context.Context, token, name, password string, from identity.Request) (identity.SignedIn, error)
 	SignOut(ctx context.Context, session identity.Session, from identity.Request) error
 	Session(ctx context.Context, token string) (identity.Session, error)
 	SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (identity.Session, int64, error)
+	StepUp(ctx context.Context, session identity.Session, password, code string, from identity.Request) (identity.SignedIn, error)
+	ChangePassword(ctx context.Context, session identity.Session, current, code, next string, keepTokens bool, from identity.Request) error
+	Sessions(ctx context.Context, owner ledger.OwnerID) ([]identity.Session, error)
+	EndSession(ctx context.Context, owner ledger.OwnerID, id string, from identity.Request) error
+	EndOtherSessions(ctx context.Context, session identity.Session, from identity.Request) error
+	SecondFactor(ctx context.Context, owner ledger.OwnerID) (identity.SecondFactor, error)
+	Requires(role identity.Role) bool
+	StartSecondFactor(ctx context.Context, session identity.Session, from identity.Request) (identity.Enrolment, error)
+	ConfirmSecondFactor(ctx context.Context, session identity.Session, code string, from identity.Request) ([]string, error)
+	NewRecoveryCodes(ctx context.Context, session identity.Session, from identity.Request) ([]string, error)
+	RemoveSecondFactor(ctx context.Context, session identity.Session, from identity.Request) error
+	CreateToken(ctx context.Context, session identity.Session, token identity.NewToken, from identity.Request, write func(audit.Entry, identity.IssuedToken) audit.Write) (identity.IssuedToken, error)
+	Tokens(ctx context.Context, owner ledger.OwnerID) ([]identity.Token, error)
+	RevokeToken(ctx context.Context, actor, owner ledger.OwnerID, id string, from identity.Request) error
 	User(ctx context.Context, owner ledger.OwnerID) (identity.User, error)
 	Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from identity.Request) ([]identity.User, string, error)
 	Invite(ctx context.Context, actor ledger.OwnerID, user identity.NewUser, from identity.Request, write func(audit.Entry, identity.IssuedInvitation) (audit.Write, error)) (identity.IssuedInvitation, error)

@@ -20,6 +20,7 @@ import (
 
 const (
 	sessionScheme = "session"
+	tokenScheme   = "token"
 	apiTitle      = "Folioscope"
 	apiVersion    = "1"
 )
@@ -47,6 +48,7 @@ func newAPI(s *Server) huma.API {
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					sessionScheme: {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "Set by POST /api/v1/session"},
+					tokenScheme:   {Type: "http", Scheme: "bearer", Description: "An API token, fsc_…, made under /account. What it may do is bounded by its scopes and its owner's role."},
 				},
 			},
 		},

@@ -32,7 +32,7 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 			for _, whose := range []string{"own", "foreign", "unknown"} {
 				portfolio := map[string]string{"own": "portfolio-" + name, "foreign": h.people["bob"].portfolio, "unknown": "portfolio-of-nobody"}[whose]
 				path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{proposal}", "proposal-x", "{activity}", "activity-bob", "{instrument}", "world-etf",
-					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02").Replace(rt.path)
+					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123").Replace(rt.path)
 				if strings.HasPrefix(rt.path, "/api/v1/instruments") {
 					path = strings.ReplaceAll(rt.path, "{id}", "world-etf")
 				}
@@ -158,6 +158,19 @@ GET /api/docs
 POST /api/v1/session
 DELETE /api/v1/session
 GET /api/v1/me
+POST /api/v1/session/step-up
+POST /api/v1/me/password
+GET /api/v1/me/sessions
+DELETE /api/v1/me/sessions
+DELETE /api/v1/me/sessions/{session}
+GET /api/v1/me/second-factor
+POST /api/v1/me/second-factor
+POST /api/v1/me/second-factor/confirm
+POST /api/v1/me/second-factor/recovery-codes
+DELETE /api/v1/me/second-factor
+GET /api/v1/me/tokens
+POST /api/v1/me/tokens
+DELETE /api/v1/me/tokens/{token}
 GET /api/v1/portfolios
 POST /api/v1/portfolios
 GET /api/v1/portfolios/{id}

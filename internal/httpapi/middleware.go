@@ -125,7 +125,7 @@ func (s *Server) redirectLoopback(w http.ResponseWriter, r *http.Request) bool {
 // observed gives every request its id and headers, logs how it went, and outlives a handler that panics.
 func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{id: rand.Text(), address: s.clientAddress(r), host: r.Host, route: noCall.route}
+		c := &call{id: rand.Text(), address: s.clientAddress(r), agent: r.UserAgent(), host: r.Host, route: noCall.route}
 		h := w.Header()
 		maps.Copy(h, fixedHeaders)
 		if s.options.Secure && !strings.HasPrefix(r.Host, "localhost") { // where other programs may speak plain HTTP

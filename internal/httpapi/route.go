@@ -15,6 +15,7 @@ import (
 
 	"folioscope/internal/access"
 	"folioscope/internal/fault"
+	"folioscope/internal/identity"
 )
 
 // Bounds of request bodies.
@@ -33,6 +34,7 @@ type route struct {
 	creates      bool  // takes an Idempotency-Key
 	dryRun       bool  // with ?dry_run=true it creates nothing and needs no key
 	endless      bool  // a stream: no deadline
+	stepUp       bool  // risky: the password has to have been asked for within the last quarter of an hour
 	summary      string
 	tag          string
 }
@@ -126,26 +128,75 @@ func (s *Server) admit(req *http.Request, c *call, r *route) error {
 	// Whose it is: every query below carries the caller as owner, so what they reach is their own or isn't found.
 	decision := access.May(c.subject(), r.action, access.Resource{Owner: c.owner()})
 	switch {
+	case decision.Allowed && r.stepUp && !identity.Stepped(c.session, s.now()):
+		return stepUpProblem(c.session)
 	case decision.Allowed:
 		return nil
 	case decision.SignIn:
 		return fault.New(fault.Unauthenticated, "Sign in first.")
+	case decision.Enrol:
+		return enrolProblem()
+	case c.session.Scopes != 0:
+		return fault.New(fault.Denied, "This API token may not do this.")
 	}
 	return fault.New(fault.Denied, "You may not do this.")
 }
 
-func (s *Server) authenticate(req *http.Request, c *call, r *route) error {
-	cookie, err := req.Cookie(s.cookieName())
-	if err != nil {
-		return fault.New(fault.Unauthenticated, "Sign in first.")
+// What a problem says about a second factor and about asking for the password again.
+const (
+	factorRequired = "required" // a code is needed with the password
+	factorEnrol    = "enrol"    // one has to be set up before anything else
+	stepPassword   = "password"
+	stepCode       = "password_and_code"
+)
+
+func stepUpProblem(session identity.Session) *Problem {
+	p := newProblem(fault.Denied, "Enter your password again to do this.")
+	p.StepUp = stepPassword
+	if session.SecondFactor {
+		p.StepUp = stepCode
 	}
-	c.token = cookie.Value
+	return p
+}
+
+func enrolProblem() *Problem {
+	p := newProblem(fault.Denied, "Set up a second factor first: your role needs one here.")
+	p.SecondFactor = factorEnrol
+	return p
+}
+
+// authenticate finds out who asks: by an API token where the request carries one, otherwise by the browser's cookie. A token that
+// doesn't hold is refused whatever else the request carries.
+func (s *Server) authenticate(req *http.Request, c *call, r *route) error {
+	token, err := s.credential(req)
+	if err != nil {
+		return err
+	}
+	c.token = token
 	if r.ofPortfolio() {
 		c.session, c.sequence, err = s.sessionAndSequence(req.Context(), c.token, portfolioID(req))
 	} else {
 		c.session, err = s.identity.Session(req.Context(), c.token)
 	}
 	return err
+}
+
+// credential is what a request signs itself with. Each kind counts in its own place only: no token in a cookie, no cookie's value as
+// a token, and neither as a Basic password.
+func (s *Server) credential(req *http.Request) (string, error) {
+	const bearer = "Bearer "
+	if header := req.Header.Get("Authorization"); len(header) >= len(bearer) && strings.EqualFold(header[:len(bearer)], bearer) {
+		token := header[len(bearer):]
+		if !strings.HasPrefix(token, identity.TokenPrefix) || len(req.Header.Values("Authorization")) > 1 {
+			return "", fault.New(fault.Unauthenticated, "This is not an API token.")
+		}
+		return token, nil
+	}
+	cookie, err := req.Cookie(s.cookieName())
+	if err != nil || strings.HasPrefix(cookie.Value, identity.TokenPrefix) {
+		return "", fault.New(fault.Unauthenticated, "Sign in first.")
+	}
+	return cookie.Value, nil
 }
 
 // pass is the adapter through which the validator registers its routes in our table.
@@ -202,6 +253,9 @@ func (s *Server) operation(r route) huma.Operation {
 	}
 	if !access.Open(r.action) {
 		op.Security = []map[string][]string{{sessionScheme: {}}}
+		if !access.NeverByToken(r.action) {
+			op.Security = append(op.Security, map[string][]string{tokenScheme: {}})
+		}
 	}
 	if r.creates && !access.Open(r.action) {
 		op.Parameters = append(op.Parameters, &huma.Param{

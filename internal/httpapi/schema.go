@@ -18,6 +18,8 @@ type User struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
 	Role  string `json:"role" enum:"user,adviser,auditor,admin"`
+
+	MustEnrol bool `json:"must_enrol" doc:"A second factor has to be set up before anything else"`
 }
 
 func userOf(u identity.User) User {

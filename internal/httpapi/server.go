@@ -128,6 +128,8 @@ func New(o Options) (*Server, error) {
 func (s *Server) addRoutes() {
 	s.addHealthRoutes()
 	s.addSessionRoutes()
+	s.addAccountRoutes()
+	s.addTokenRoutes()
 	s.addPortfolioRoutes()
 	s.addActivityRoutes()
 	s.addProposalRoutes()

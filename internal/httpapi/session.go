@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -39,7 +40,7 @@ type signInInput struct {
 	Body struct {
 		Email    string `json:"email" maxLength:"254" minLength:"1"`
 		Password string `json:"password" maxLength:"1024" minLength:"1"`
-		TOTP     string `json:"totp,omitempty" maxLength:"16" doc:"Not asked for in this release"`
+		TOTP     string `json:"totp,omitempty" maxLength:"40" doc:"What the authenticator app shows, or a recovery code. Needed where the answer is 401 with second_factor: required"`
 	}
 }
 
@@ -69,7 +70,7 @@ func (s *Server) addSessionRoutes() {
 	const tag = "Session"
 	typed(s, route{method: "POST", path: "/api/v1/session", action: access.SignIn, tag: tag, summary: "Sign in"}, http.StatusOK,
 		func(ctx context.Context, in *signInInput) (*signedInOutput, error) {
-			signed, err := s.identity.SignIn(ctx, in.Body.Email, in.Body.Password, callOf(ctx).from())
+			signed, err := s.identity.SignIn(ctx, in.Body.Email, in.Body.Password, in.Body.TOTP, callOf(ctx).from())
 			return s.signedIn(signed, err)
 		})
 	typed(s, route{method: "DELETE", path: "/api/v1/session", action: access.SignOut, tag: tag, summary: "Sign out"}, http.StatusNoContent,
@@ -78,19 +79,19 @@ func (s *Server) addSessionRoutes() {
 			if err := s.identity.SignOut(ctx, c.session, c.from()); err != nil {
 				return nil, err
 			}
-			s.sessions.forget(c.token)
-			if err := s.live.Revoke(ctx, c.owner()); err != nil {
-				s.log.WarnContext(ctx, "streams on other nodes end later", "error", err) // when they next look at the session
-			}
+			s.revoked(ctx)
 			return &signedOutOutput{SetCookie: s.cookie("", 0), ClearSiteData: `"cache", "storage"`}, nil
 		})
 	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, tag: tag, summary: "Who is signed in"}, http.StatusOK,
 		func(ctx context.Context, _ *none) (*answer[User], error) {
-			user, err := s.identity.User(ctx, callOf(ctx).owner())
+			c := callOf(ctx)
+			user, err := s.identity.User(ctx, c.owner())
 			if err != nil {
 				return nil, err
 			}
-			return &answer[User]{userOf(user)}, nil
+			out := userOf(user)
+			out.MustEnrol = c.session.MustEnrol
+			return &answer[User]{out}, nil
 		})
 	typed(s, route{method: "POST", path: "/api/v1/invitations/accept", action: access.AcceptInvitation, tag: tag, summary: "Accept an invitation and sign in"}, http.StatusOK,
 		func(ctx context.Context, in *acceptInput) (*signedInOutput, error) {
@@ -103,7 +104,23 @@ func (s *Server) signedIn(in identity.SignedIn, err error) (*signedInOutput, err
 	if err != nil {
 		return nil, err
 	}
-	return &signedInOutput{SetCookie: s.cookie(in.Token, identity.SessionAgeMax), Body: SignedIn{User: userOf(in.User)}}, nil
+	return &signedInOutput{SetCookie: s.cookie(in.Token, identity.SessionAgeMax), Body: SignedIn{User: signedInUser(in)}}, nil
+}
+
+func signedInUser(in identity.SignedIn) User {
+	out := userOf(in.User)
+	out.MustEnrol = in.Session.MustEnrol
+	return out
+}
+
+// revoked makes it felt at once that sessions or tokens of the caller ended: nothing of theirs is believed from memory, and their
+// streams end on every node; those whose session still stands come back by themselves.
+func (s *Server) revoked(ctx context.Context) {
+	owner := callOf(ctx).owner()
+	s.sessions.forgetAll(owner)
+	if err := s.live.Revoke(ctx, owner); err != nil {
+		s.log.WarnContext(ctx, "streams on other nodes end later", "error", err) // when they next look at the session
+	}
 }
 
 // sessionAndSequence asks for both in one query; while the session is cached, for the sequence alone.
@@ -165,8 +182,9 @@ func (c *sessionCache) put(token string, session identity.Session, now time.Time
 	c.byName[token] = cachedSession{session, now.Add(c.age)}
 }
 
-func (c *sessionCache) forget(token string) {
+// forgetAll forgets every session and token of an owner.
+func (c *sessionCache) forgetAll(owner ledger.OwnerID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.byName, token)
+	maps.DeleteFunc(c.byName, func(_ string, cached cachedSession) bool { return cached.session.Owner == owner })
 }

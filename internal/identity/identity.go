@@ -1,9 +1,10 @@
-// Package identity knows who somebody is: users, passwords, sessions and invitations.
+// Package identity knows who somebody is: users, passwords, second factors, sessions, API tokens and invitations.
 //
 // It never decides what somebody may do; that is access.
 package identity
 
 import (
+	"encoding/hex"
 	"time"
 
 	"folioscope/internal/ledger"
@@ -44,14 +45,97 @@ type User struct {
 // TokenHash is SHA-256 of a secret that only its bearer knows.
 type TokenHash [32]byte
 
-// Session is one signed-in browser.
+// Session is one signed-in browser, or what one request of an API token is.
 type Session struct {
+	Owner        ledger.OwnerID
+	Hash         TokenHash // of the cookie's or the token's secret
+	Role         Role      // the owner's, as of now
+	SecondFactor bool      // the owner has one in use, as of now
+	MustEnrol    bool      // the owner's role needs a second factor and there is none: nothing else may be done before
+	CreatedAt    time.Time
+	SeenAt       time.Time // last use, kept to the minute
+	SteppedAt    time.Time // last time the password was asked for
+	Origin       Origin    // sealed at rest; only lists read it
+	Scopes       Scopes    // none for a browser; otherwise what the API token may do
+	ExpiresAt    time.Time // of an API token
+}
+
+// ID names a session or an API token to its owner; it is no secret.
+func (s Session) ID() string { return s.Hash.ID() }
+
+// ID is the first half of a hash as text: enough to tell an owner's few apart, and nothing to sign in with.
+func (h TokenHash) ID() string { return hex.EncodeToString(h[:len(h)/2]) }
+
+// Origin is where a session was opened, coarse enough to follow nobody by.
+type Origin struct {
+	Device string // such as "Firefox on Windows"
+	Place  string // a network, such as "203.0.113.x"
+}
+
+// Scopes are what an API token may do at most; its owner's role bounds it too.
+type Scopes uint8
+
+// The scopes, each a bit.
+const (
+	ScopeRead  Scopes = 1 << iota // look at everything that is the owner's
+	ScopeWrite                    // change portfolios and activities
+	ScopeAdmin                    // administrators' work; only for administrators
+)
+
+// Has says whether all of some scopes are there.
+func (s Scopes) Has(some Scopes) bool { return s&some == some }
+
+// Token is what a program signs in with. Name is sealed at rest.
+type Token struct {
 	Owner     ledger.OwnerID
-	Hash      TokenHash // of the cookie's secret
-	Role      Role      // the owner's, as of now
+	Hash      TokenHash
+	Name      string // as its owner calls it
+	Scopes    Scopes
 	CreatedAt time.Time
-	SeenAt    time.Time // last use, kept to the minute
-	SteppedAt time.Time // last time the password was asked for
+	ExpiresAt time.Time
+	SeenAt    time.Time // last use, kept to the minute; zero: never
+}
+
+// SecondFactor is what an authenticator app was given.
+type SecondFactor struct {
+	Seed         []byte    // sealed at rest; empty while none is in use
+	Pending      []byte    // one that waits to be confirmed, sealed at rest
+	ConfirmedAt  time.Time // zero while none is in use
+	Counter      int64     // the newest time step whose code was used: none of it or before it counts again
+	RecoveryLeft int       // codes for recovery that were not used yet
+}
+
+// On says whether a second factor is in use.
+func (f SecondFactor) On() bool { return !f.ConfirmedAt.IsZero() }
+
+// Spend is a right code, to be used up in the transaction of what it opens.
+type Spend struct {
+	Counter  int64      // the code's time step
+	Recovery *TokenHash // for a recovery code instead: its hash
+}
+
+// ConfirmFactor puts a pending seed into use.
+type ConfirmFactor struct {
+	Seed     []byte // the pending one that the code was checked with
+	Counter  int64  // of that code
+	Recovery []TokenHash
+	Keep     TokenHash // the session that stays; all others end
+	At       time.Time
+}
+
+// ChangePassword replaces a password.
+type ChangePassword struct {
+	PasswordHash string
+	Spend        *Spend    // nil without a second factor
+	Keep         TokenHash // the session that stays; all others end
+	KeepTokens   bool      // API tokens stay too
+}
+
+// Take is one attempt at a secret.
+type Take struct {
+	Key    string        // whose; kept as a blind index
+	Max    int           // attempts in one go
+	Refill time.Duration // until one more
 }
 
 // Invitation lets somebody become a user.

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -31,7 +30,24 @@ type Store interface {
 	Users(ctx context.Context, cursor string, limit int) (users []User, next string, err error)
 	CreateInvitation(ctx context.Context, user User, invitation Invitation, write audit.Write) error
 	AcceptInvitation(ctx context.Context, hash TokenHash, name, passwordHash string, now time.Time, write audit.Write) (User, error)
-	CreateSession(ctx context.Context, session Session, write audit.Write) error
+	OpenSession(ctx context.Context, session Session, code *Spend, write audit.Write) error
+	Sessions(ctx context.Context, owner ledger.OwnerID) ([]Session, error)
+	StepSession(ctx context.Context, old TokenHash, session Session, code *Spend, write audit.Write) error
+	DeleteOtherSessions(ctx context.Context, owner ledger.OwnerID, keep TokenHash, write audit.Write) error
+	ChangePassword(ctx context.Context, owner ledger.OwnerID, change ChangePassword, write audit.Write) error
+	SecondFactor(ctx context.Context, owner ledger.OwnerID) (SecondFactor, error)
+	PendSecondFactor(ctx context.Context, owner ledger.OwnerID, seed []byte, write audit.Write) error
+	ConfirmSecondFactor(ctx context.Context, owner ledger.OwnerID, confirm ConfirmFactor, write audit.Write) error
+	ReplaceRecoveryCodes(ctx context.Context, owner ledger.OwnerID, hashes []TokenHash, write audit.Write) error
+	DeleteSecondFactor(ctx context.Context, owner ledger.OwnerID, keep TokenHash, write audit.Write) error
+	CreateToken(ctx context.Context, token Token, write audit.Write) error
+	Tokens(ctx context.Context, owner ledger.OwnerID) ([]Token, error)
+	TokenSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash) (Session, error)
+	TouchToken(ctx context.Context, owner ledger.OwnerID, hash TokenHash, seen time.Time) error
+	DeleteToken(ctx context.Context, owner ledger.OwnerID, hash TokenHash, write audit.Write) error
+	Sequence(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (int64, error)
+	TakeAttempts(ctx context.Context, now time.Time, takes []Take) (wait time.Duration, err error)
+	ReturnAttempts(ctx context.Context, takes []Take) error
 	Session(ctx context.Context, owner ledger.OwnerID, hash TokenHash) (Session, error)
 	SessionAndSequence(ctx context.Context, owner ledger.OwnerID, hash TokenHash, portfolio ledger.PortfolioID) (Session, int64, error)
 	TouchSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, seen time.Time) error
@@ -39,13 +55,15 @@ type Store interface {
 	RecordAudit(ctx context.Context, entry audit.Entry) error
 }
 
-// Options are what a Service is made of; none may be missing.
+// Options are what a Service is made of; none may be missing but where it says so.
 type Options struct {
 	Store  Store
 	Hasher *Hasher
 	Random io.Reader
 	Now    func() time.Time
 	Log    *slog.Logger
+
+	RequireSecondFactor []Role // who must have one before anything else; may be empty
 }
 
 // Service signs people in and out and invites them. It is safe for concurrent use.
@@ -55,14 +73,15 @@ type Service struct {
 	random    io.Reader
 	now       func() time.Time
 	log       *slog.Logger
-	accounts  *throttle
+	required  []Role
+	accounts  *throttle // of this node: whoever is over its bound doesn't reach the store, which counts for all nodes
 	addresses *throttle
 }
 
 // NewService makes a Service.
 func NewService(o Options) *Service {
 	return &Service{
-		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log,
+		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor,
 		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
 		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
 	}
@@ -71,7 +90,8 @@ func NewService(o Options) *Service {
 // Request says where a call comes from.
 type Request struct {
 	ID      string // correlates audit and log
-	Address string // of the client, as far as it is known; throttles, never stored
+	Address string // of the client, as far as it is known; throttles, and is stored coarsely and sealed
+	Agent   string // what the client says it is; stored coarsely and sealed
 }
 
 // SignedIn is a new session with the only copy of its token.
@@ -102,44 +122,36 @@ func errWrong() error {
 	return fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.")
 }
 
-// SignIn checks a password and opens a session. Unknown users, wrong passwords and suspended users get the same error in about the same time.
-func (s *Service) SignIn(ctx context.Context, email, password string, from Request) (SignedIn, error) {
-	now := s.now()
-	account := accountKey(email)
-	if wait, ok := s.addresses.take(from.Address, now); !ok {
-		return SignedIn{}, tooOften(wait)
-	}
-	if wait, ok := s.accounts.take(account, now); !ok {
-		s.addresses.giveBack(from.Address, now)
-		return SignedIn{}, tooOften(wait)
-	}
-	forgive := func() {
-		s.accounts.giveBack(account, now)
-		s.addresses.giveBack(from.Address, now)
+// SignIn checks a password, and a code where there is a second factor, and opens a session. Unknown users, wrong passwords and
+// suspended users get the same error in about the same time. With the right password alone, where a code is needed too, it gives NeedsCode.
+func (s *Service) SignIn(ctx context.Context, email, password, code string, from Request) (SignedIn, error) {
+	attempt, err := s.attempt(ctx, email, from)
+	if err != nil {
+		return SignedIn{}, err
 	}
 	user, right, err := s.check(ctx, email, password)
 	if err != nil {
-		forgive()
+		s.forgive(ctx, attempt)
 		return SignedIn{}, fmt.Errorf("check password: %w", err)
 	}
 	if !right {
-		entry := audit.Entry{Owner: user.ID, Action: audit.SignInFailed, RequestID: from.ID, Result: string(fault.Unauthenticated)}
-		if err := s.store.RecordAudit(ctx, entry); err != nil {
-			return SignedIn{}, fmt.Errorf("record refused sign-in: %w", err)
-		}
-		return SignedIn{}, errWrong()
+		return SignedIn{}, s.refused(ctx, user.ID, audit.SignInFailed, from, errWrong())
 	}
-	forgive()
-	return s.open(ctx, user, from)
+	s.forgive(ctx, attempt)
+	proof, err := s.secondProof(ctx, user.ID, code, from)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return s.open(ctx, user, proof, from)
 }
 
-// accountKey is the throttle's key of an e-mail address: hashed, so that memory holds no addresses and every key is short.
-func accountKey(email string) string {
-	if normal, err := NormalEmail(email); err == nil {
-		email = normal
+// refused records a refusal and gives it.
+func (s *Service) refused(ctx context.Context, owner ledger.OwnerID, action audit.Action, from Request, refusal error) error {
+	entry := audit.Entry{Owner: owner, Action: action, RequestID: from.ID, Result: string(fault.KindOf(refusal))}
+	if err := s.store.RecordAudit(ctx, entry); err != nil {
+		return fmt.Errorf("record refusal: %w", err)
 	}
-	sum := sha256.Sum256([]byte(email))
-	return string(sum[:])
+	return refusal
 }
 
 // check looks a user up and compares the password. The user is empty where there is none.
@@ -159,92 +171,20 @@ func (s *Service) check(ctx context.Context, email, password string) (user User,
 }
 
 // open makes a session for a user who has proved to be that user.
-func (s *Service) open(ctx context.Context, user User, from Request) (SignedIn, error) {
+func (s *Service) open(ctx context.Context, user User, proof proof, from Request) (SignedIn, error) {
 	secret, hash, err := newSecret(s.random)
 	if err != nil {
 		return SignedIn{}, err
 	}
 	now := s.now()
-	session := Session{Owner: user.ID, Hash: hash, Role: user.Role, CreatedAt: now, SeenAt: now, SteppedAt: now}
-	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.SignIn, RequestID: from.ID, Result: "ok"}
-	if err := s.store.CreateSession(ctx, session, audit.Write{Audit: entry}); err != nil {
-		return SignedIn{}, fmt.Errorf("create session: %w", err)
+	session := Session{Owner: user.ID, Hash: hash, Role: user.Role, SecondFactor: proof.code != nil, CreatedAt: now, SeenAt: now, SteppedAt: now, Origin: originOf(from)}
+	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.SignIn, Object: proof.how(), RequestID: from.ID, Result: "ok"}
+	if err := s.store.OpenSession(ctx, session, proof.code, audit.Write{Audit: entry}); err != nil {
+		return SignedIn{}, s.spent(ctx, user.ID, from, fmt.Errorf("create session: %w", err))
 	}
+	s.forgive(ctx, proof.attempt)
+	session.MustEnrol = s.mustEnrol(session)
 	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret)}, nil
-}
-
-// errSignIn says that nobody is signed in.
-func errSignIn() error { return fault.New(fault.Unauthenticated, "Sign in first.") }
-
-// Session is the session of a cookie's value, fault.Unauthenticated where there is none or it has ended.
-func (s *Service) Session(ctx context.Context, token string) (Session, error) {
-	owner, hash, ok := parseSessionToken(token)
-	if !ok {
-		return Session{}, errSignIn()
-	}
-	session, err := s.store.Session(ctx, owner, hash)
-	if err != nil {
-		return Session{}, signInOr(err)
-	}
-	return session, s.use(ctx, session)
-}
-
-// SessionAndSequence is Session together with a portfolio's sequence, in one query. It gives fault.NotFound where the session holds
-// but the portfolio isn't its owner's.
-func (s *Service) SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (Session, int64, error) {
-	owner, hash, ok := parseSessionToken(token)
-	if !ok {
-		return Session{}, 0, errSignIn()
-	}
-	session, sequence, err := s.store.SessionAndSequence(ctx, owner, hash, portfolio)
-	if fault.Is(err, fault.NotFound) {
-		if _, err := s.Session(ctx, token); err != nil {
-			return Session{}, 0, err
-		}
-		return Session{}, 0, fault.New(fault.NotFound, "There is no such portfolio.")
-	}
-	if err != nil {
-		return Session{}, 0, fmt.Errorf("read session: %w", err)
-	}
-	return session, sequence, s.use(ctx, session)
-}
-
-func signInOr(err error) error {
-	if fault.Is(err, fault.NotFound) {
-		return errSignIn()
-	}
-	return fmt.Errorf("read session: %w", err)
-}
-
-// use refuses a session that has ended and notes the use of one that holds, once a minute.
-func (s *Service) use(ctx context.Context, session Session) error {
-	now := s.now()
-	if Ended(session, now) {
-		return errSignIn()
-	}
-	if now.Sub(session.SeenAt) < sessionSeenEvery {
-		return nil
-	}
-	if err := s.store.TouchSession(ctx, session.Owner, session.Hash, now); err != nil && !errors.Is(err, context.Canceled) {
-		// The session holds whether or not its use could be noted; the next request notes it.
-		s.log.WarnContext(ctx, "session use not noted", "error", err)
-	}
-	return nil
-}
-
-// Ended says whether a session is too old, or was unused for too long, at a time.
-func Ended(session Session, now time.Time) bool {
-	return now.Sub(session.CreatedAt) >= SessionAgeMax || now.Sub(session.SeenAt) >= SessionIdleMax
-}
-
-// SignOut ends a session.
-func (s *Service) SignOut(ctx context.Context, session Session, from Request) error {
-	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.SignOut, RequestID: from.ID, Result: "ok"}
-	err := s.store.DeleteSession(ctx, session.Owner, session.Hash, audit.Write{Audit: entry})
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return fmt.Errorf("delete session: %w", err)
-	}
-	return nil
 }
 
 // User is a user by id.
@@ -363,28 +303,28 @@ func (s *Service) Accept(ctx context.Context, token, name, password string, from
 	if err := CheckPassword(password, ""); err != nil {
 		return SignedIn{}, err
 	}
-	now := s.now()
-	if wait, ok := s.addresses.take(from.Address, now); !ok {
-		return SignedIn{}, tooOften(wait)
+	attempt, err := s.attempt(ctx, "", from)
+	if err != nil {
+		return SignedIn{}, err
 	}
 	if len(token) > invitationPathMax {
 		return SignedIn{}, errInvitation()
 	}
 	passwordHash, err := s.hasher.Hash(ctx, password)
 	if err != nil {
-		s.addresses.giveBack(from.Address, now)
+		s.forgive(ctx, attempt)
 		return SignedIn{}, fmt.Errorf("hash password: %w", err)
 	}
 	entry := audit.Entry{Action: audit.InvitationAccepted, RequestID: from.ID, Result: "ok"} // the store adds whom it finds
-	user, err := s.store.AcceptInvitation(ctx, sha256.Sum256([]byte(token)), name, passwordHash, now, audit.Write{Audit: entry})
+	user, err := s.store.AcceptInvitation(ctx, sha256.Sum256([]byte(token)), name, passwordHash, s.now(), audit.Write{Audit: entry})
 	if fault.Is(err, fault.NotFound) {
 		return SignedIn{}, errInvitation()
 	}
-	s.addresses.giveBack(from.Address, now)
+	s.forgive(ctx, attempt)
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("accept invitation: %w", err)
 	}
-	return s.open(ctx, user, from)
+	return s.open(ctx, user, proof{}, from)
 }
 
 func errInvitation() error {

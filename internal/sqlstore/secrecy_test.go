@@ -28,10 +28,17 @@ var planted = []string{
 	"Invitee Plantedname", "Planted Corrected Note", "Planted Void Note", "Planted Renamed Account", "Planted Renamed Portfolio", "123123.456456", "$argon2id$acceptedplanted", "Planted Seeded Note",
 	"Planted Own Name", "PLANTEDSYMBOL", "Planted Own Group", "Planted Own Sector", "Planted Own Note", "424242.131313", "575757.242424", "Planted Own Renamed",
 	plantedIgnored, plantedAccepted,
+	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken,
 }
 
 // The names of proposals say what somebody holds.
 const plantedIgnored, plantedAccepted = "planted-proposal-ignored", "planted-proposal-accepted"
+
+// How somebody signs in is theirs too.
+const (
+	plantedDevice, plantedPlace, plantedToken = "Planted Device", "Planted Place", "Planted Token Name"
+	plantedSeed, plantedPending               = "planted-seed-in-use-now", "planted-seed-of-twenty"
+)
 
 // plant puts every one of them in by the store's methods.
 func (b *bench) plant() {
@@ -71,6 +78,12 @@ func (b *bench) plant() {
 	_, err = b.AcceptInvitation(ctx, identity.TokenHash{1}, planted[8], planted[18], testStart, entry("", audit.InvitationAccepted))
 	b.ok(err)
 	b.ok(b.Decide(ctx, "u1", "p1", []ledger.Decision{{Proposal: plantedIgnored}}, entry("u1", audit.ProposalIgnored)))
+	session := identity.Session{Owner: "u1", Hash: identity.TokenHash{1}, CreatedAt: testStart, SeenAt: testStart, SteppedAt: testStart, Origin: identity.Origin{Device: plantedDevice, Place: plantedPlace}}
+	b.ok(b.CreateSession(ctx, session, entry("u1", audit.SignIn)))
+	b.ok(b.PendSecondFactor(ctx, "u1", []byte(plantedSeed), entry("u1", audit.FactorStarted)))
+	b.ok(b.ConfirmSecondFactor(ctx, "u1", identity.ConfirmFactor{Seed: []byte(plantedSeed), Counter: 1, Keep: session.Hash, At: testStart}, entry("u1", audit.FactorConfirmed)))
+	b.ok(b.PendSecondFactor(ctx, "u1", []byte(plantedPending), entry("u1", audit.FactorStarted)))
+	b.ok(b.CreateToken(ctx, identity.Token{Owner: "u1", Hash: identity.TokenHash{2}, Name: plantedToken, Scopes: identity.ScopeRead, CreatedAt: testStart, ExpiresAt: testStart}, entry("u1", audit.TokenCreated)))
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
 	b.ok(b.Seed(ctx, seeded))

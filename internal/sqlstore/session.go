@@ -2,33 +2,63 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
 	"time"
 
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
+	"folioscope/internal/seal"
 )
 
 const (
-	sqlNewSession = `INSERT INTO sessions (owner, hash, created_at, seen_at, stepped_at) VALUES ($1, $2, $3, $4, $5)`
-	sqlSession    = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role FROM sessions s JOIN users u ON u.owner = s.owner
+	sqlNewSession = `INSERT INTO sessions (owner, hash, created_at, seen_at, stepped_at, origin) VALUES ($1, $2, $3, $4, $5, $6)`
+	sqlSession    = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0)
+FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN second_factors f ON f.owner = s.owner
 WHERE s.owner = $1 AND s.hash = $2 AND u.status = 'active'`
 	// The hot path: one query for every dashboard read.
-	sqlSessionAndSequence = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(p.sequence, -1)
-FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN portfolios p ON p.owner = s.owner AND p.id = $3
+	sqlSessionAndSequence = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0), COALESCE(p.sequence, -1)
+FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN second_factors f ON f.owner = s.owner LEFT JOIN portfolios p ON p.owner = s.owner AND p.id = $3
 WHERE s.owner = $1 AND s.hash = $2 AND u.status = 'active'`
-	sqlTouchSession  = `UPDATE sessions SET seen_at = $3 WHERE owner = $1 AND hash = $2 AND seen_at < $3`
-	sqlDropSession   = `DELETE FROM sessions WHERE owner = $1 AND hash = $2`
-	sqlSweepSessions = `DELETE FROM sessions WHERE seen_at < $1`
+	sqlTouchSession = `UPDATE sessions SET seen_at = $3 WHERE owner = $1 AND hash = $2 AND seen_at < $3`
+	sqlDropSession  = `DELETE FROM sessions WHERE owner = $1 AND hash = $2`
+	sqlSessions     = `SELECT hash, created_at, seen_at, stepped_at, origin FROM sessions WHERE owner = $1 ORDER BY seen_at DESC LIMIT $2`
+	sqlStepSession  = `UPDATE sessions SET hash = $3, stepped_at = $4, seen_at = $4, origin = $5 WHERE owner = $1 AND hash = $2`
+	// $2 is the one to keep.
+	sqlDropOtherSessions = `DELETE FROM sessions WHERE owner = $1 AND hash <> $2`
+	sqlSweepSessions     = `DELETE FROM sessions WHERE seen_at < $1`
 )
+
+const sessionsListedMax = 100 // of one user: the latest used
+
+// The fields of a session's sealed origin.
+const (
+	originDevice tag = 1
+	originPlace  tag = 2
+)
+
+var columnOrigin = seal.Column{Table: "sessions", Name: "origin"} // under the session's hash
 
 // CreateSession stores a session of an existing user; its Role is not kept, that is the user's own.
 func (s *Store) CreateSession(ctx context.Context, session identity.Session, w Write) error {
+	return s.OpenSession(ctx, session, nil, w)
+}
+
+// OpenSession stores a session and uses up the code that it was opened with, or neither: fault.Unauthenticated where the code was
+// used before. Without a second factor the code is nil.
+func (s *Store) OpenSession(ctx context.Context, session identity.Session, code *identity.Spend, w Write) error {
 	err := s.db.write(ctx, func(q queries) error {
-		if _, err := s.key(ctx, q, session.Owner); err != nil {
+		key, err := s.key(ctx, q, session.Owner)
+		if err != nil {
 			return err
 		}
-		if _, err := q.exec(ctx, sqlNewSession, string(session.Owner), session.Hash[:], stamp(session.CreatedAt), stamp(session.SeenAt), stamp(session.SteppedAt)); err != nil {
+		if err := s.spend(ctx, q, session.Owner, code); err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, sqlNewSession, string(session.Owner), session.Hash[:], stamp(session.CreatedAt), stamp(session.SeenAt), stamp(session.SteppedAt),
+			sealOrigin(key, session.Hash, session.Origin)); err != nil {
 			return s.taken(err, "this session exists already")
 		}
 		return s.record(ctx, q, session.Owner, w)
@@ -38,35 +68,129 @@ func (s *Store) CreateSession(ctx context.Context, session identity.Session, w W
 
 // Session reads a session with its owner's role of now; fault.NotFound where there is none or the owner may not sign in.
 func (s *Store) Session(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash) (identity.Session, error) {
-	var created, seen, stepped int64
+	var created, seen, stepped, confirmed int64
 	var role string
-	err := s.db.one(ctx, sqlSession, []any{string(owner), hash[:]}, &created, &seen, &stepped, &role)
+	err := s.db.one(ctx, sqlSession, []any{string(owner), hash[:]}, &created, &seen, &stepped, &role, &confirmed)
 	if noRow(err) {
 		return identity.Session{}, fault.New(fault.NotFound, "there is no such session")
 	}
 	if err != nil {
 		return identity.Session{}, s.explain("read session", err)
 	}
-	return sessionOf(owner, hash, role, created, seen, stepped), nil
+	return sessionOf(owner, hash, role, created, seen, stepped, confirmed), nil
 }
 
-func sessionOf(owner ledger.OwnerID, hash identity.TokenHash, role string, created, seen, stepped int64) identity.Session {
-	return identity.Session{Owner: owner, Hash: hash, Role: identity.Role(role), CreatedAt: moment(created), SeenAt: moment(seen), SteppedAt: moment(stepped)}
+func sessionOf(owner ledger.OwnerID, hash identity.TokenHash, role string, created, seen, stepped, confirmed int64) identity.Session {
+	return identity.Session{
+		Owner: owner, Hash: hash, Role: identity.Role(role), CreatedAt: moment(created), SeenAt: moment(seen), SteppedAt: moment(stepped), SecondFactor: confirmed > 0,
+	}
+}
+
+func sealOrigin(key *seal.Key, hash identity.TokenHash, origin identity.Origin) string {
+	var r record
+	r.text(originDevice, origin.Device)
+	r.text(originPlace, origin.Place)
+	return base64.RawStdEncoding.EncodeToString(key.Seal(r, columnOrigin, hex.EncodeToString(hash[:])))
+}
+
+// openOrigin reads an origin; sessions of earlier releases have none.
+func openOrigin(key *seal.Key, hash identity.TokenHash, sealed string) (origin identity.Origin, err error) {
+	if sealed == "" {
+		return origin, nil
+	}
+	data, err := base64.RawStdEncoding.DecodeString(sealed)
+	if err != nil {
+		return origin, fmt.Errorf("origin: %w", err)
+	}
+	plain, err := key.Open(data, columnOrigin, hex.EncodeToString(hash[:]))
+	if err != nil {
+		return origin, err
+	}
+	return origin, fields(plain, func(t tag, value []byte) error {
+		switch t {
+		case originDevice:
+			origin.Device = string(value)
+		case originPlace:
+			origin.Place = string(value)
+		default:
+			return errUnknownField
+		}
+		return nil
+	})
+}
+
+// Sessions gives an owner's sessions with their origins, the latest used first, ended ones too where they aren't swept yet.
+func (s *Store) Sessions(ctx context.Context, owner ledger.OwnerID) (sessions []identity.Session, err error) {
+	key, err := s.key(ctx, s.db, owner)
+	if err != nil {
+		return nil, s.explain("list sessions", err)
+	}
+	err = s.db.each(ctx, sqlSessions, []any{string(owner), sessionsListedMax}, func(row scanner) error {
+		var hash []byte
+		var created, seen, stepped int64
+		var origin string
+		if err := row.Scan(&hash, &created, &seen, &stepped, &origin); err != nil {
+			return err
+		}
+		session := identity.Session{Owner: owner, CreatedAt: moment(created), SeenAt: moment(seen), SteppedAt: moment(stepped)}
+		if copy(session.Hash[:], hash) != len(hash) {
+			return errRecord
+		}
+		var err error
+		session.Origin, err = openOrigin(key, session.Hash, origin)
+		sessions = append(sessions, session)
+		return err
+	})
+	return sessions, s.explain("list sessions", err)
+}
+
+// StepSession gives a session a new hash after its owner has shown once more who they are, and uses up the code of the second factor.
+// fault.NotFound where there is no such session, fault.Unauthenticated where the code was used before.
+func (s *Store) StepSession(ctx context.Context, old identity.TokenHash, session identity.Session, code *identity.Spend, w Write) error {
+	err := s.db.write(ctx, func(q queries) error {
+		key, err := s.key(ctx, q, session.Owner)
+		if err != nil {
+			return err
+		}
+		if err := s.spend(ctx, q, session.Owner, code); err != nil {
+			return err
+		}
+		changed, err := q.exec(ctx, sqlStepSession, string(session.Owner), old[:], session.Hash[:], stamp(session.SteppedAt), sealOrigin(key, session.Hash, session.Origin))
+		if err != nil {
+			return err
+		}
+		if changed == 0 {
+			return fault.New(fault.NotFound, "there is no such session")
+		}
+		return s.record(ctx, q, session.Owner, w)
+	})
+	return s.explain("step session up", err)
+}
+
+// DeleteOtherSessions ends every session of an owner but one.
+func (s *Store) DeleteOtherSessions(ctx context.Context, owner ledger.OwnerID, keep identity.TokenHash, w Write) error {
+	err := s.db.write(ctx, func(q queries) error {
+		if _, err := q.exec(ctx, sqlDropOtherSessions, string(owner), keep[:]); err != nil {
+			return err
+		}
+		return s.record(ctx, q, owner, w)
+	})
+	return s.explain("delete other sessions", err)
 }
 
 // SessionAndSequence reads a session and how far a portfolio of its owner is, in one query. Without such a session it gives
 // fault.Unauthenticated; with one, but without such a portfolio, the session and fault.NotFound.
 func (s *Store) SessionAndSequence(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash, portfolio ledger.PortfolioID) (identity.Session, int64, error) {
-	var created, seen, stepped, sequence int64
+	var created, seen, stepped, confirmed, sequence int64
 	var role string
-	err := s.db.one(ctx, sqlSessionAndSequence, []any{string(owner), hash[:], string(portfolio)}, &created, &seen, &stepped, &role, &sequence)
+	err := s.db.one(ctx, sqlSessionAndSequence, []any{string(owner), hash[:], string(portfolio)}, &created, &seen, &stepped, &role, &confirmed, &sequence)
 	if noRow(err) {
 		return identity.Session{}, 0, fault.New(fault.Unauthenticated, "sign in first")
 	}
 	if err != nil {
 		return identity.Session{}, 0, s.explain("read session", err)
 	}
-	session := sessionOf(owner, hash, role, created, seen, stepped)
+	session := sessionOf(owner, hash, role, created, seen, stepped, confirmed)
 	if sequence < 0 {
 		return session, 0, errNoPortfolio()
 	}

@@ -265,6 +265,27 @@ func (s *Store) Users(ctx context.Context, cursor string, limit int) (users []id
 
 // SetPassword replaces a password's hash.
 func (s *Store) SetPassword(ctx context.Context, owner ledger.OwnerID, hash string, w Write) error {
+	return s.setPassword(ctx, owner, hash, w, func(queries) error { return nil })
+}
+
+// ChangePassword replaces a password's hash, uses up the code of the second factor, and ends every session but the one to keep, and
+// all API tokens unless they are to stay.
+func (s *Store) ChangePassword(ctx context.Context, owner ledger.OwnerID, c identity.ChangePassword, w Write) error {
+	return s.setPassword(ctx, owner, c.PasswordHash, w, func(q queries) error {
+		if err := s.spend(ctx, q, owner, c.Spend); err != nil {
+			return err
+		}
+		if !c.KeepTokens {
+			if _, err := q.exec(ctx, sqlDropTokens, string(owner)); err != nil {
+				return err
+			}
+		}
+		_, err := q.exec(ctx, sqlDropOtherSessions, string(owner), c.Keep[:])
+		return err
+	})
+}
+
+func (s *Store) setPassword(ctx context.Context, owner ledger.OwnerID, hash string, w Write, also func(queries) error) error {
 	err := s.db.write(ctx, func(q queries) error {
 		key, err := s.key(ctx, q, owner)
 		if err != nil {
@@ -276,6 +297,9 @@ func (s *Store) SetPassword(ctx context.Context, owner ledger.OwnerID, hash stri
 		}
 		if changed == 0 {
 			return fault.New(fault.NotFound, "there is no such user")
+		}
+		if err := also(q); err != nil {
+			return err
 		}
 		return s.record(ctx, q, owner, w)
 	})
