@@ -91,24 +91,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/admin/instruments/{instrument}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** An instrument with all that it is called */
-        get: operations["get-admin-instruments-instrument"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Mend an instrument, which is everybody's */
-        patch: operations["patch-admin-instruments-instrument"];
-        trace?: never;
-    };
     "/api/v1/admin/invitations": {
         parameters: {
             query?: never;
@@ -229,40 +211,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/instruments/candidates": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Add an instrument that a search found; 200 with the one that is here where somebody was quicker */
-        post: operations["post-instruments-candidates"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/instruments/search": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Search instruments here and at the sources of prices */
-        get: operations["get-instruments-search"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/instruments/{id}": {
         parameters: {
             query?: never;
@@ -343,6 +291,146 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the password; every other session ends */
+        post: operations["post-me-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the second factor stands */
+        get: operations["get-me-second-factor"];
+        put?: never;
+        /** Begin to set up an authenticator app; what is in use stays until a code confirms the new one */
+        post: operations["post-me-second-factor"];
+        /** Go back to the password alone; every other session ends */
+        delete: operations["delete-me-second-factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put the app into use; the recovery codes are shown once, and every other session ends */
+        post: operations["post-me-second-factor-confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** New recovery codes, shown once; earlier ones end */
+        post: operations["post-me-second-factor-recovery-codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where you are signed in */
+        get: operations["get-me-sessions"];
+        put?: never;
+        post?: never;
+        /** End every other session */
+        delete: operations["delete-me-sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session */
+        delete: operations["delete-me-sessions-session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your API tokens */
+        get: operations["get-me-tokens"];
+        put?: never;
+        /** Make an API token; it is shown once */
+        post: operations["post-me-tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token */
+        delete: operations["delete-me-tokens-token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -509,23 +597,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/portfolios/{id}/data": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where prices come from, what is missing and what to do */
-        get: operations["get-portfolios-id-data"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/portfolios/{id}/exposure": {
         parameters: {
             query?: never;
@@ -631,42 +702,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/portfolios/{id}/instruments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A portfolio's own instruments */
-        get: operations["get-portfolios-id-instruments"];
-        put?: never;
-        /** Add something of one's own, such as a house */
-        post: operations["post-portfolios-id-instruments"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/instruments/{instrument}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Delete an own instrument that no activity names, with its prices */
-        delete: operations["delete-portfolios-id-instruments-instrument"];
-        options?: never;
-        head?: never;
-        /** Change an own instrument */
-        patch: operations["patch-portfolios-id-instruments-instrument"];
-        trace?: never;
-    };
     "/api/v1/portfolios/{id}/lot-methods": {
         parameters: {
             query?: never;
@@ -695,130 +730,6 @@ export interface paths {
         get: operations["get-portfolios-id-performance"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/prices": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Enter prices by a file
-         * @description Columns date, price and one of symbol (with mic), isin and id; currency where it isn't the instrument's, such as GBX. All rows are stored or none, and the same file twice adds nothing.
-         */
-        post: operations["post-portfolios-id-prices"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/prices/{instrument}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Prices that were entered by hand */
-        get: operations["get-portfolios-id-prices-instrument"];
-        /** Enter prices by hand */
-        put: operations["put-portfolios-id-prices-instrument"];
-        post?: never;
-        /** Delete the price that was entered for a day */
-        delete: operations["delete-portfolios-id-prices-instrument"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/proposals": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Splits and dividends of what is held that are not booked yet */
-        get: operations["get-portfolios-id-proposals"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/proposals/accept": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Book several as proposed, all or none */
-        post: operations["post-portfolios-id-proposals-accept"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/proposals/{proposal}/accept": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Book one, as proposed or edited */
-        post: operations["post-portfolios-id-proposals-proposal-accept"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/proposals/{proposal}/ignore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Don't propose it again */
-        post: operations["post-portfolios-id-proposals-proposal-ignore"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/portfolios/{id}/proposals/{proposal}/restore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Propose it again */
-        post: operations["post-portfolios-id-proposals-proposal-restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -855,6 +766,23 @@ export interface paths {
         post: operations["post-session"];
         /** Sign out */
         delete: operations["delete-session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show who you are again, for risky acts of the next 15 minutes */
+        post: operations["post-session-step-up"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -939,13 +867,6 @@ export interface components {
             name?: string;
             password: string;
             token: string;
-        };
-        AcceptProposalInputBody: {
-            /** @description What to book instead of what is proposed */
-            activity?: components["schemas"]["ActivityFields"];
-        };
-        AcceptProposalsInputBody: {
-            ids: string[];
         };
         Account: {
             closed: boolean;
@@ -1150,43 +1071,6 @@ export interface components {
             closed?: boolean;
             name?: string;
         };
-        ChangeInstrumentInputBody: {
-            /** @enum {string} */
-            asset_class?: "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
-            /** @description Empty: none */
-            country?: string;
-            delisted?: boolean;
-            /** @description YYYY-MM-DD; empty: unknown */
-            delisted_on?: string;
-            /** @description cusip, sedol, wkn, figi; takes the place of all that were there */
-            identifiers?: {
-                [key: string]: string;
-            };
-            /** @description Empty: none */
-            isin?: string;
-            /** @description Empty: none */
-            mic?: string;
-            name?: string;
-            /** @description What providers call it; takes the place of all that were there */
-            names?: {
-                [key: string]: string;
-            };
-            /** @description Empty: none */
-            sector?: string;
-            symbol?: string;
-            /** @description What it was called until now was a mistake, and isn't kept as a former name */
-            wrong_before?: boolean;
-        };
-        ChangeOwnInputBody: {
-            /** @enum {string} */
-            asset_class?: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
-            country?: string;
-            group?: string;
-            name?: string;
-            note?: string;
-            sector?: string;
-            symbol?: string;
-        };
         ChangePortfolioInputBody: {
             allow_short?: boolean;
             closed?: boolean;
@@ -1202,15 +1086,8 @@ export interface components {
             lot_scope?: "account" | "portfolio";
             name?: string;
         };
-        Changed: {
-            /** Format: int64 */
-            sequence: number;
-        };
-        ChooseCandidateInputBody: {
-            /** @description As a search gave it */
-            candidate: string;
-            /** @description Where no source says in which currency it is quoted */
-            currency?: string;
+        CodeInputBody: {
+            totp: string;
         };
         Contribution: {
             amount: string;
@@ -1245,20 +1122,6 @@ export interface components {
             sector?: string;
             symbol: string;
         };
-        CreateOwnInputBody: {
-            /** @enum {string} */
-            asset_class: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
-            country?: string;
-            /** @description Of its prices; it stays */
-            currency: string;
-            /** @description One's own word for its kind */
-            group?: string;
-            name: string;
-            note?: string;
-            sector?: string;
-            /** @description A short name to enter activities by; no other holding of the portfolio has it */
-            symbol: string;
-        };
         CreatePortfolioInputBody: {
             allow_short?: boolean;
             base_currency: string;
@@ -1274,59 +1137,6 @@ export interface components {
             lot_scope?: "account" | "portfolio";
             name: string;
         };
-        DataHeldBack: {
-            /** Format: date-time */
-            observed_at: string;
-            price: string;
-            reason: string;
-            source: string;
-        };
-        DataItem: {
-            asset_class: string;
-            currency: string;
-            /** @description whose price it should be */
-            first_source: string | null;
-            held_back: components["schemas"]["DataHeldBack"];
-            /** @description null where nothing is looked for */
-            history: components["schemas"]["HistoryProgress"];
-            instrument_id: string;
-            /** @enum {string} */
-            kind: "holding" | "rate";
-            /** @description null where it has no market */
-            market_open: boolean | null;
-            /** Format: date-time */
-            market_time: string | null;
-            /**
-             * Format: date-time
-             * @description when market_open changes
-             */
-            market_until: string | null;
-            missing: components["schemas"]["MissingData"][];
-            name: string;
-            /** Format: date-time */
-            observed_at: string | null;
-            /**
-             * Format: int64
-             * @description time that its market was open since the price was got
-             */
-            open_seconds: number | null;
-            price: string | null;
-            /**
-             * Format: date-time
-             * @description when it may be asked for again; null: now
-             */
-            refresh_at: string | null;
-            /** @description whether asking for it now can help */
-            refreshable: boolean;
-            /** @description whose price is in use */
-            source: string | null;
-            /** @description of its chain, the first choice first */
-            sources: components["schemas"]["PriceSource"][];
-            /** @enum {string} */
-            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
-            symbol: string;
-            to_do: components["schemas"]["ToDo"];
-        };
         DataWarning: {
             /** @enum {string} */
             code: "schema_drift" | "bad_key" | "no_key" | "calendar_ends" | "unserved" | "held" | "no_source";
@@ -1341,11 +1151,6 @@ export interface components {
         DecideHeldInputBody: {
             /** @enum {string} */
             decision: "accept" | "refuse";
-        };
-        DecidedProposal: {
-            id: string;
-            /** @enum {string} */
-            state: "open" | "ignored";
         };
         Disposal: {
             account: string;
@@ -1374,10 +1179,13 @@ export interface components {
             /** @description The recovery; null where there is none yet */
             to: string | null;
         };
-        EnteredPrice: {
-            date: string;
-            /** @description Per unit, in the instrument's currency */
-            price: string;
+        Enrolment: {
+            /** @description The URL as a picture, data:image/png;base64,… */
+            qr: string;
+            /** @description To type into the app */
+            secret: string;
+            /** @description otpauth://…, for an app on the same device */
+            url: string;
         };
         Explanation: {
             figure: string;
@@ -1449,41 +1257,6 @@ export interface components {
             value: string | null;
             value_base: string | null;
         };
-        FormerName: {
-            /** @enum {string} */
-            kind: "symbol" | "name" | "isin" | "cusip" | "sedol" | "wkn" | "figi";
-            /** @description The last day, where known */
-            until: string | null;
-            value: string;
-        };
-        FoundInstrument: {
-            asset_class: string;
-            /** @description What to add it by, where it isn't; good for an hour */
-            candidate: string | null;
-            /** @description The same for all listings of one company, fund or coin */
-            company: string;
-            country: string | null;
-            /** @description null where no source says so yet */
-            currency: string | null;
-            delisted: boolean;
-            delisted_on: string | null;
-            former: components["schemas"]["FormerName"][];
-            /** @description The instrument, where it is here already */
-            instrument?: components["schemas"]["Instrument"];
-            isin: string | null;
-            /** @description The market's name */
-            market: string | null;
-            mic: string | null;
-            name: string;
-            /** @description Who knows it */
-            sources: string[];
-            symbol: string;
-        };
-        FoundInstruments: {
-            items: components["schemas"]["FoundInstrument"][];
-            /** @description Sources that didn't answer, or are left alone for now */
-            silent: string[];
-        };
         HeldBack: {
             amount: string;
             reason: string;
@@ -1535,19 +1308,6 @@ export interface components {
             taken_out: string | null;
             twr: string | null;
             value: string | null;
-        };
-        HistoryProgress: {
-            /** @description the first day with a close from then on */
-            from: string | null;
-            /** @description of the days from wanted_from to today, a fraction */
-            share: string;
-            source: string | null;
-            /** @enum {string} */
-            state: "waiting" | "running" | "done" | "none" | "failed";
-            /** @description the last one */
-            until: string | null;
-            /** @description the day of the portfolio's first activity with it */
-            wanted_from: string;
         };
         Holding: {
             accounts: string[];
@@ -1719,12 +1479,6 @@ export interface components {
             asset_class: string;
             country: string | null;
             currency: string;
-            /** @description Its market doesn't trade it any more */
-            delisted?: boolean;
-            /** @description The last day on which it did, where known */
-            delisted_on?: string;
-            /** @description What it was called before, the latest first */
-            former?: components["schemas"]["FormerName"][] | null;
             id: string;
             isin: string | null;
             mic: string | null;
@@ -1735,36 +1489,6 @@ export interface components {
             };
             sector: string | null;
             symbol: string;
-        };
-        InstrumentRecord: {
-            asset_class: string;
-            country: string | null;
-            currency: string;
-            /** @description Its market doesn't trade it any more */
-            delisted?: boolean;
-            /** @description The last day on which it did, where known */
-            delisted_on?: string;
-            /** @description What it was called before, the latest first */
-            former?: components["schemas"]["FormerName"][] | null;
-            id: string;
-            /** @description cusip, sedol, wkn and figi, where they are known */
-            identifiers: {
-                [key: string]: string;
-            };
-            isin: string | null;
-            mic: string | null;
-            name: string;
-            /** @description What providers call it */
-            names?: {
-                [key: string]: string;
-            };
-            sector: string | null;
-            symbol: string;
-            /**
-             * Format: int64
-             * @description For If-Match
-             */
-            version: number;
         };
         Instruments: {
             items: components["schemas"]["Instrument"][];
@@ -1840,25 +1564,6 @@ export interface components {
             symbol: string;
             unrealised_base: string | null;
         };
-        ManualPrice: {
-            date: string;
-            /** Format: date-time */
-            entered_at: string;
-            price: string;
-            /** @description A source has a price of this day, which is used in its place */
-            superseded: boolean;
-        };
-        ManualPrices: {
-            currency: string;
-            instrument_id: string;
-            items: components["schemas"]["ManualPrice"][];
-            name: string;
-            /** @description No source knows the instrument */
-            own: boolean;
-            /** Format: int64 */
-            sequence: number;
-            symbol: string;
-        };
         Market: {
             mic: string;
             name: string;
@@ -1877,11 +1582,6 @@ export interface components {
             opened: string;
             quantity: string;
         };
-        MissingData: {
-            text: string;
-            /** @enum {string} */
-            what: "price" | "fresh_price" | "first_source" | "decision" | "history" | "rate";
-        };
         MonthReturn: {
             /** @description YYYY-MM */
             month: string;
@@ -1893,39 +1593,44 @@ export interface components {
             name: string;
             symbol: string;
         };
+        NewToken: {
+            /** Format: date-time */
+            created_at: string;
+            expired: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            name: string;
+            scopes: ("read" | "write" | "admin")[];
+            /**
+             * Format: date-time
+             * @description Last use, to the minute
+             */
+            seen_at: string | null;
+            /** @description fsc_…, for Authorization: Bearer */
+            token: string;
+        };
+        NewTokenInputBody: {
+            /**
+             * Format: date-time
+             * @description At most 366 days from now
+             */
+            expires_at: string;
+            name: string;
+            scopes: ("read" | "write" | "admin")[];
+        };
         OutcomeCount: {
             /** Format: int64 */
             calls: number;
             outcome: string;
         };
-        OwnCreated: {
-            instrument: components["schemas"]["OwnInstrument"];
-            /** Format: int64 */
-            sequence: number;
-        };
-        OwnInstrument: {
-            asset_class: string;
-            country: string | null;
-            currency: string;
-            group: string | null;
-            id: string;
-            last_price?: components["schemas"]["ManualPrice"];
-            name: string;
-            note: string | null;
-            /**
-             * Format: int64
-             * @description How many were entered
-             */
-            prices: number;
-            sector: string | null;
-            symbol: string;
-            /** @description An activity names it: it can't be deleted */
-            used: boolean;
-        };
-        OwnInstruments: {
-            items: components["schemas"]["OwnInstrument"][];
-            /** Format: int64 */
-            sequence: number;
+        PasswordInputBody: {
+            /** @description API tokens stay; otherwise they end with the other sessions */
+            keep_tokens?: boolean;
+            new_password: string;
+            /** @description The present one */
+            password: string;
+            totp?: string;
         };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
@@ -1990,17 +1695,6 @@ export interface components {
              * @description Grows by 1 with every change
              */
             sequence: number;
-        };
-        PortfolioData: {
-            /** Format: date-time */
-            as_of: string;
-            /**
-             * Format: int64
-             * @description items with something missing
-             */
-            attention: number;
-            items: components["schemas"]["DataItem"][];
-            stale_share: string;
         };
         PortfolioDelta: {
             /** Format: date-time */
@@ -2073,35 +1767,6 @@ export interface components {
             /** @description Or the currency */
             symbol: string;
         };
-        PriceSource: {
-            name: string;
-            /**
-             * @description asked: as usual; no_name: it has none for the instrument; unknown: it doesn't know the name; not_covered: not with our key; quota_spent and left_alone: not before until
-             * @enum {string}
-             */
-            state: "asked" | "no_name" | "unknown" | "not_covered" | "quota_spent" | "left_alone";
-            /** Format: date-time */
-            until: string | null;
-        };
-        PricesChanged: {
-            /**
-             * Format: int64
-             * @description Days that had no price entered by hand
-             */
-            added: number;
-            /**
-             * Format: int64
-             * @description Days that had another
-             */
-            replaced: number;
-            /**
-             * Format: int64
-             * @description Days that had this one already
-             */
-            same: number;
-            /** Format: int64 */
-            sequence: number;
-        };
         Problem: {
             /** @description Where a symbol is ambiguous: what it may mean */
             candidates?: components["schemas"]["Instrument"][] | null;
@@ -2114,8 +1779,18 @@ export interface components {
             existing?: components["schemas"]["Instrument"];
             /** @description To name when asking for help */
             request_id: string;
+            /**
+             * @description required: a code is needed with the password. enrol: a second factor has to be set up first
+             * @enum {string}
+             */
+            second_factor?: "required" | "enrol";
             /** Format: int64 */
             status: number;
+            /**
+             * @description What POST /api/v1/session/step-up has to be given before this is done
+             * @enum {string}
+             */
+            step_up?: "password" | "password_and_code";
             title: string;
             /** @description Always about:blank: code says which kind it is */
             type: string;
@@ -2157,56 +1832,9 @@ export interface components {
             /** @description A fraction; null where the whole profit is 0 */
             share_of_profit: string | null;
         };
-        Proposal: {
-            /** @description null: every account that holds it */
-            account_id: string | null;
-            account_name: string | null;
-            /** @description What accepting books, ready to be posted or edited */
-            activity: components["schemas"]["ActivityFields"];
-            /** @description Splits that wait, too, and that quantity counts as if they were booked */
-            assumes: string[];
-            /** @description Of per_share */
-            currency: string | null;
-            /** @description The ex-date */
-            date: string;
-            id: string;
-            instrument_id: string;
-            /** @enum {string} */
-            kind: "split" | "dividend";
-            name: string;
-            /** @description What there is to know before accepting it */
-            note: string | null;
-            /** Format: date-time */
-            observed_at: string;
-            /** @description Of a dividend, where it is known */
-            pay_date: string | null;
-            /** @description Of a dividend, for one share as it was on the ex-date */
-            per_share: string | null;
-            /** @description Held at the start of the ex-date; below 0 where it was held short */
-            quantity: string;
-            /** @description Of a split: what quantity becomes */
-            quantity_after: string | null;
-            /** @description Of a split, new:old */
-            ratio: string | null;
-            source: string;
-            /** @enum {string} */
-            state: "open" | "ignored";
-            symbol: string;
-        };
-        Proposals: {
-            /**
-             * Format: int64
-             * @description How many were decided against
-             */
-            ignored: number;
-            items: components["schemas"]["Proposal"][];
-            /**
-             * Format: int64
-             * @description How many wait
-             */
-            open: number;
-            /** Format: int64 */
-            sequence: number;
+        ProofInputBody: {
+            password: string;
+            totp?: string;
         };
         PutCalendarDayInputBody: {
             closed: boolean;
@@ -2215,10 +1843,6 @@ export interface components {
             note?: string;
             /** @description as 09:30, by the market's own clock; not where it is closed */
             opens?: string;
-        };
-        PutPricesInputBody: {
-            /** @description One a day; a day that has one gets this one */
-            prices: components["schemas"]["EnteredPrice"][];
         };
         Rate: {
             /** Format: date-time */
@@ -2235,6 +1859,9 @@ export interface components {
             ids: string[];
             /** Format: int64 */
             sequence: number;
+        };
+        RecoveryCodes: {
+            recovery_codes: string[];
         };
         Refreshed: {
             asked: boolean;
@@ -2273,10 +1900,38 @@ export interface components {
             /** @description Over the whole window */
             return: string | null;
         };
+        SecondFactor: {
+            on: boolean;
+            /**
+             * Format: int64
+             * @description Not used yet
+             */
+            recovery_codes: number;
+            /** @description The role needs one */
+            required: boolean;
+            /** Format: date-time */
+            since: string | null;
+        };
+        SessionItem: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The one that asks */
+            current: boolean;
+            /** @description Such as Firefox on Windows; empty where it isn't known */
+            device: string;
+            id: string;
+            /** @description The network it signed in from, such as 203.0.113.x; empty where it isn't known */
+            place: string;
+            /** Format: date-time */
+            seen_at: string;
+        };
+        Sessions: {
+            items: components["schemas"]["SessionItem"][];
+        };
         SignInInputBody: {
             email: string;
             password: string;
-            /** @description Not asked for in this release */
+            /** @description What the authenticator app shows, or a recovery code. Needed where the answer is 401 with second_factor: required */
             totp?: string;
         };
         SignedIn: {
@@ -2431,15 +2086,23 @@ export interface components {
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
         };
-        ToDo: {
-            /** @enum {string} */
-            code: "enter_price" | "name_at_source" | "switch_on_source" | "check_name" | "not_covered" | "decide_price" | "wait_source" | "wait_first_price" | "wait_market" | "wait_history" | "refresh" | "add_history";
-            text: string;
+        TokenItem: {
+            /** Format: date-time */
+            created_at: string;
+            expired: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            name: string;
+            scopes: ("read" | "write" | "admin")[];
             /**
              * Format: date-time
-             * @description when what is waited for is due, where that is known
+             * @description Last use, to the minute
              */
-            until: string | null;
+            seen_at: string | null;
+        };
+        Tokens: {
+            items: components["schemas"]["TokenItem"][];
         };
         Totals: {
             cash: string | null;
@@ -2514,6 +2177,8 @@ export interface components {
         User: {
             email: string;
             id: string;
+            /** @description A second factor has to be set up before anything else */
+            must_enrol: boolean;
             name: string;
             /** @enum {string} */
             role: "user" | "adviser" | "auditor" | "admin";
@@ -2750,75 +2415,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CalendarDay"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-admin-instruments-instrument": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InstrumentRecord"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "patch-admin-instruments-instrument": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The version that the change is made on */
-                "If-Match"?: string;
-            };
-            path: {
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeInstrumentInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InstrumentRecord"];
                 };
             };
             /** @description Problem */
@@ -3097,74 +2693,6 @@ export interface operations {
             };
         };
     };
-    "post-instruments-candidates": {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
-                "Idempotency-Key": string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChooseCandidateInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Instrument"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-instruments-search": {
-        parameters: {
-            query?: {
-                /** @description A name, a symbol, an ISIN, WKN, CUSIP, SEDOL or FIGI */
-                q?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FoundInstruments"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "get-instruments-id": {
         parameters: {
             query?: never;
@@ -3314,6 +2842,363 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-second-factor-confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-second-factor-recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sessions"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-sessions-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-tokens": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTokenInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-tokens-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             default: {
@@ -3833,37 +3718,6 @@ export interface operations {
             };
         };
     };
-    "get-portfolios-id-data": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PortfolioData"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "get-portfolios-id-exposure": {
         parameters: {
             query?: {
@@ -4092,149 +3946,6 @@ export interface operations {
             };
         };
     };
-    "get-portfolios-id-instruments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OwnInstruments"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-portfolios-id-instruments": {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
-                "Idempotency-Key": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateOwnInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OwnCreated"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-portfolios-id-instruments-instrument": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The sequence that the change is made on */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Changed"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "patch-portfolios-id-instruments-instrument": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The sequence that the change is made on */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeOwnInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OwnCreated"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "get-portfolios-id-lot-methods": {
         parameters: {
             query?: {
@@ -4306,325 +4017,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Performance"] | components["schemas"]["Explanation"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-portfolios-id-prices": {
-        parameters: {
-            query?: {
-                /** @description What rows are of that name no instrument */
-                instrument_id?: string;
-            };
-            header: {
-                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
-                "Idempotency-Key": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "text/csv": string;
-            };
-        };
-        responses: {
-            /** @description What the file did */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PricesChanged"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-portfolios-id-prices-instrument": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ManualPrices"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "put-portfolios-id-prices-instrument": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PutPricesInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PricesChanged"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-portfolios-id-prices-instrument": {
-        parameters: {
-            query: {
-                date: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-                instrument: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Changed"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-portfolios-id-proposals": {
-        parameters: {
-            query?: {
-                state?: "open" | "ignored";
-                /** @description 0 for the counts alone */
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Proposals"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-portfolios-id-proposals-accept": {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
-                "Idempotency-Key": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AcceptProposalsInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Recorded"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-portfolios-id-proposals-proposal-accept": {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
-                "Idempotency-Key": string;
-            };
-            path: {
-                id: string;
-                proposal: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["AcceptProposalInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Recorded"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-portfolios-id-proposals-proposal-ignore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                proposal: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DecidedProposal"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-portfolios-id-proposals-proposal-restore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                proposal: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DecidedProposal"];
                 };
             };
             /** @description Problem */
@@ -4725,6 +4117,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-session-step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
             };
             /** @description Problem */
             default: {
