@@ -50,7 +50,7 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 }
 
 // askBriefly sends an empty, well-formed request; a stream is left as soon as it has begun.
-func (h *house) askBriefly(name string, rt *route, path string) *reply {
+func (h *house) askBriefly(name string, rt *route, path string, more ...with) *reply {
 	h.t.Helper()
 	ctx := h.t.Context()
 	if rt.endless {
@@ -61,6 +61,9 @@ func (h *house) askBriefly(name string, rt *route, path string) *reply {
 	r := httptest.NewRequestWithContext(ctx, rt.method, "https://folio.example"+path, nil)
 	if p := h.people[name]; p != nil {
 		r.AddCookie(&http.Cookie{Name: h.server.cookieName(), Value: p.cookie})
+	}
+	for _, f := range more {
+		f(r)
 	}
 	w := httptest.NewRecorder()
 	h.server.ServeHTTP(w, r)
