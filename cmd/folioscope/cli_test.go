@@ -70,7 +70,7 @@ func (s *shell) expect(code int, stdin string, args []string, texts ...string) s
 // The help of every command is kept as a file, so that a change of its words is read by somebody.
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "100")
-	for _, command := range []string{"", "demo", "keys", "keys init", "user", "user add", "serve", "import", "evaluate", "version"} {
+	for _, command := range []string{"", "demo", "keys", "keys init", "user", "user add", "user reset-second-factor", "token", "token create", "token list", "token revoke", "serve", "import", "evaluate", "version"} {
 		help := newShell(t).expect(exitDone, "", append(strings.Fields(command), "--help"), "Usage: folioscope")
 		path := filepath.Join("testdata", "help", strings.ReplaceAll("folioscope "+command, " ", "-")+".txt")
 		if command == "" {
@@ -110,6 +110,10 @@ func TestWrongUsage(t *testing.T) {
 		{"user add", `expected "<email>"; see folioscope user add --help`},
 		{"user add a@b.example c@d.example", "unexpected argument"},
 		{"user add --role=king a@b.example", `"user","adviser","auditor","admin"`},
+		{"token create a@b.example", "--name=NAME"},
+		{"token create --name=x --scope=all a@b.example", `"read","write","admin"`},
+		{"token create --name=x --days=367 a@b.example", "--days: needs 1 to 366"},
+		{"token revoke a@b.example", `expected "<id>"`},
 		{"import file.csv", "--portfolio=ID"},
 		{"import --portfolio=x", `expected "<file>"`},
 		{"import --portfolio=x --format=ofx file.csv", `must be one of "folioscope-csv"`},

@@ -43,6 +43,7 @@ type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Look around: a node with made-up people and a simulated market."`
 	Keys     keysCommand     `cmd:"" help:"First steps for real use: make the keys that protect the data."`
 	User     userCommand     `cmd:"" help:"People who may sign in."`
+	Token    tokenCommand    `cmd:"" help:"API tokens, with which programs sign in."`
 	Serve    serveCommand    `cmd:"" help:"Run a node for real use: dashboard, price polls, live values."`
 	Import   importCommand   `cmd:"" help:"Add the activities of a file to a portfolio."`
 	Evaluate evaluateCommand `cmd:"" help:"Work out every figure of one portfolio from one file, with no server and no database."`

@@ -46,7 +46,34 @@ func (c keysInitCommand) Run(ctx context.Context, at console) error {
 
 // userCommand is `folioscope user`.
 type userCommand struct {
-	Add userAddCommand `cmd:"" help:"Add somebody who may sign in."`
+	Add               userAddCommand         `cmd:"" help:"Add somebody who may sign in."`
+	ResetSecondFactor userResetFactorCommand `cmd:"" help:"Take the second factor from somebody who has lost their device and their recovery codes."`
+}
+
+type userResetFactorCommand struct {
+	configFlags
+	Email string `arg:"" help:"Their e-mail address."`
+}
+
+// Help is what --help says besides the flags.
+func (userResetFactorCommand) Help() string {
+	return "Every session of theirs ends. Where their role needs a second factor, they set up another one at the next sign-in. Make sure first that it is really them who asks."
+}
+
+// Run resets a second factor.
+func (c userResetFactorCommand) Run(ctx context.Context, at console) error {
+	settings, err := c.load(at, nil)
+	if err != nil {
+		return err
+	}
+	err = app.WithPeople(ctx, settings, commandOptions(at, settings), func(people *identity.Service) error {
+		return people.ResetSecondFactor(ctx, c.Email)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(at.out, "%s signs in with the password alone until they set up a second factor again\n", c.Email)
+	return err
 }
 
 type userAddCommand struct {

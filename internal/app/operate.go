@@ -49,6 +49,14 @@ func Import(ctx context.Context, settings config.Config, o Options, portfolio le
 
 // AddUser adds a person to the configured store, as an operator does on the machine itself.
 func AddUser(ctx context.Context, settings config.Config, o Options, user identity.NewUser) error {
+	return WithPeople(ctx, settings, o, func(people *identity.Service) error {
+		_, err := people.CreateUser(ctx, user)
+		return err
+	})
+}
+
+// WithPeople opens the configured store for what an operator does about people on the machine itself.
+func WithPeople(ctx context.Context, settings config.Config, o Options, do func(people *identity.Service) error) error {
 	calendar, err := market.NewCalendar()
 	if err != nil {
 		return err
@@ -61,7 +69,6 @@ func AddUser(ctx context.Context, settings config.Config, o Options, user identi
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	people := identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log})
-	_, err = people.CreateUser(ctx, user)
+	err = do(identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log}))
 	return errors.Join(err, store.Close())
 }
