@@ -53,6 +53,10 @@ export class Fault extends Error {
   /** What exists already, where a creation was refused for it. */
   readonly existing: Instrument | null;
   readonly retryAfterSeconds: number | null;
+  /** A code is needed with the password, or a second factor has to be set up first. */
+  readonly secondFactor: 'required' | 'enrol' | null;
+  /** What has to be asked for before this is done. */
+  readonly stepUp: 'password' | 'password_and_code' | null;
 
   constructor(status: number, problem: ProblemDocument | null, retryAfterSeconds: number | null = null) {
     const code = faultCode(status, problem);
@@ -69,6 +73,8 @@ export class Fault extends Error {
     this.candidates = problem?.candidates ?? [];
     this.existing = problem?.existing ?? null;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.secondFactor = problem?.second_factor ?? null;
+    this.stepUp = problem?.step_up ?? null;
   }
 
   /** The message of the first error whose location ends in the field's name, e.g. `quantity`. */

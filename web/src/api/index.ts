@@ -44,10 +44,11 @@ async function result<T>(call: Promise<Outcome<T>>, watchSession = true): Promis
   }
   const { response } = outcome;
   if (response.ok) return outcome.data as T;
-  if (response.status === 401 && watchSession) signedOut();
   const retry = Number(response.headers.get('Retry-After'));
   const problem =
     outcome.error && typeof outcome.error === 'object' ? (outcome.error as t.ProblemDocument) : null;
+  // Who has to add a code is still signed in.
+  if (response.status === 401 && watchSession && !problem?.second_factor) signedOut();
   throw new Fault(response.status, problem, Number.isFinite(retry) && retry > 0 ? retry : null);
 }
 
@@ -69,14 +70,16 @@ export function idempotencyKey(): string {
 const once = (key: string): { 'Idempotency-Key': string } => ({ 'Idempotency-Key': key });
 
 export const session = {
-  create: (email: string, password: string) =>
+  create: (email: string, password: string, totp?: string) =>
     result(
       client.POST('/api/v1/session', {
-        body: { email, password },
+        body: { email, password, totp },
         ...limits(),
       }),
       false,
     ),
+  stepUp: (password: string, totp?: string) =>
+    result(client.POST('/api/v1/session/step-up', { body: { password, totp }, ...limits() })),
   me: () => result(client.GET('/api/v1/me', limits()), false),
   end: () => result(client.DELETE('/api/v1/session', limits()), false),
   acceptInvitation: (token: string, password: string, name?: string) =>
@@ -500,4 +503,29 @@ export const admin = {
         ...limits(),
       }),
     ),
+};
+
+/** How one signs in. What is risky may be refused until the password was asked for again: see screens/account/step-up. */
+export const account = {
+  changePassword: (body: {
+    password: string;
+    new_password: string;
+    totp?: string;
+    keep_tokens?: boolean;
+  }): Promise<unknown> => result(client.POST('/api/v1/me/password', { body, ...limits() })),
+  sessions: (signal?: AbortSignal) => result(client.GET('/api/v1/me/sessions', limits(signal))),
+  endSession: (session: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/me/sessions/{session}', { params: { path: { session } }, ...limits() })),
+  endOtherSessions: (): Promise<unknown> => result(client.DELETE('/api/v1/me/sessions', limits())),
+  secondFactor: (signal?: AbortSignal) => result(client.GET('/api/v1/me/second-factor', limits(signal))),
+  startSecondFactor: () => result(client.POST('/api/v1/me/second-factor', limits())),
+  confirmSecondFactor: (totp: string) =>
+    result(client.POST('/api/v1/me/second-factor/confirm', { body: { totp }, ...limits() })),
+  newRecoveryCodes: () => result(client.POST('/api/v1/me/second-factor/recovery-codes', limits())),
+  removeSecondFactor: (): Promise<unknown> => result(client.DELETE('/api/v1/me/second-factor', limits())),
+  tokens: (signal?: AbortSignal) => result(client.GET('/api/v1/me/tokens', limits(signal))),
+  createToken: (body: { name: string; scopes: t.TokenScope[]; expires_at: string }, key: string) =>
+    result(client.POST('/api/v1/me/tokens', { params: { header: once(key) }, body, ...limits() })),
+  revokeToken: (token: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/me/tokens/{token}', { params: { path: { token } }, ...limits() })),
 };

@@ -106,6 +106,15 @@ export type BenchmarkComparison = Schemas['BenchmarkComparison'];
 export type AdminUser = Schemas['AdminUser'];
 export type Invitation = Schemas['Invitation'];
 
+/** One browser that is signed in. */
+export type SessionItem = Schemas['SessionItem'];
+export type SecondFactor = Schemas['SecondFactor'];
+/** What an authenticator app is set up with. */
+export type Enrolment = Schemas['Enrolment'];
+export type TokenItem = Schemas['TokenItem'];
+export type NewToken = Schemas['NewToken'];
+export type TokenScope = 'read' | 'write' | 'admin';
+
 /** RFC 9457 problem document, any part of which may be missing when a proxy answered. */
 export type ProblemDocument = Partial<Schemas['Problem']>;
 

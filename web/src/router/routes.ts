@@ -106,6 +106,11 @@ export const routes: Route[] = [
     load: () => import('../screens/admin/People.svelte') as Loaded,
   },
   {
+    pattern: '/account',
+    title: 'Account and security',
+    load: () => import('../screens/account/Account.svelte') as Loaded,
+  },
+  {
     pattern: '/invite/:token',
     title: 'Invitation',
     open: true,

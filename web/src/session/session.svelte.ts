@@ -38,8 +38,13 @@ export const session = {
     }
   },
 
-  async start(email: string, password: string): Promise<void> {
-    signIn((await api.create(email, password)).user);
+  /** A second factor has to be set up before anything else works. */
+  get mustEnrol(): boolean {
+    return user?.must_enrol ?? false;
+  },
+
+  async start(email: string, password: string, code?: string): Promise<void> {
+    signIn((await api.create(email, password, code)).user);
   },
 
   async accept(token: string, password: string, name?: string): Promise<void> {
