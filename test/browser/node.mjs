@@ -6,8 +6,11 @@ import { command, freePort, frameReady, newPage, portfolioValue, startService, t
 export const adminEmail = 'owner@example.org';
 export const adminPassword = 'a long enough password';
 
-/** A node that asks the stand-ins for prices each second. restart ends it and starts it again on the same port and data. */
-export async function startNode(t, standin) {
+/**
+ * A node that asks the stand-ins for prices each second, on which admins need no second factor unless that is asked for. restart ends
+ * it and starts it again on the same port and data.
+ */
+export async function startNode(t, standin, { secondFactor = '' } = {}) {
   const dir = await temporaryDir(t);
   const environment = {
     ...standin.environment,
@@ -15,6 +18,7 @@ export async function startNode(t, standin) {
     FOLIOSCOPE_KEYS_KEK: join(dir, 'kek'),
     FOLIOSCOPE_LISTEN: `localhost:${await freePort()}`,
     FOLIOSCOPE_POLL_INTERVAL: '1s',
+    FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR: secondFactor,
   };
   await command(['keys', 'init'], { environment });
   await command(['user', 'add', '--role', 'admin', adminEmail], { environment, input: `${adminPassword}\n` });
