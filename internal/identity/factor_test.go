@@ -84,7 +84,7 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 	for address, want := range map[string]string{
-		"203.0.113.77": "203.0.113.x", "127.0.0.1": "the server itself", "::1": "the server itself", "::ffff:198.51.100.9": "198.51.100.x",
+		"203.0.113.77": "203.0.113.x", "127.0.0.1": "the server itself", "::1": "the server itself", "::/64": "the server itself", "::ffff:198.51.100.9": "198.51.100.x",
 		"2001:db8:1:2::/64": "2001:db8:1::/48", "2001:db8:1:2::7": "2001:db8:1::/48", "": "", "nowhere": "",
 	} {
 		if got := placeOf(address); got != want {

@@ -52,7 +52,9 @@ func placeOf(address string) string {
 		if err != nil {
 			return ""
 		}
-		ip = prefix.Addr()
+		if ip = prefix.Addr(); prefix.Contains(netip.IPv6Loopback()) {
+			ip = netip.IPv6Loopback()
+		}
 	}
 	const siteBits = 48
 	switch ip = ip.Unmap().WithZone(""); {

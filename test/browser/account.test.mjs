@@ -176,6 +176,14 @@ test('second factor, devices, password and tokens', async (t) => {
     forgetRefusals(page);
     assertNoConsoleErrors(page);
   });
+
+  await t.test('turning it off', async () => {
+    await page.getByRole('button', { name: 'Turn it off' }).click();
+    await page.getByRole('button', { name: /^Yes/ }).click();
+    await page.getByRole('button', { name: 'Set it up' }).waitFor();
+    await signIn(other, demo.url, user, 'four words will do');
+    assertNoConsoleErrors(page);
+  });
 });
 
 test('an administrator sets up a second factor first', async (t) => {
