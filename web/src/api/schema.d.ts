@@ -91,6 +91,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/instruments/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An instrument with all that it is called */
+        get: operations["get-admin-instruments-instrument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Mend an instrument, which is everybody's */
+        patch: operations["patch-admin-instruments-instrument"];
+        trace?: never;
+    };
     "/api/v1/admin/invitations": {
         parameters: {
             query?: never;
@@ -205,6 +223,40 @@ export interface paths {
         put?: never;
         /** Add an instrument */
         post: operations["post-instruments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instruments/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add an instrument that a search found; 200 with the one that is here where somebody was quicker */
+        post: operations["post-instruments-candidates"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instruments/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search instruments here and at the sources of prices */
+        get: operations["get-instruments-search"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -597,6 +649,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where prices come from, what is missing and what to do */
+        get: operations["get-portfolios-id-data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/exposure": {
         parameters: {
             query?: never;
@@ -702,6 +771,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A portfolio's own instruments */
+        get: operations["get-portfolios-id-instruments"];
+        put?: never;
+        /** Add something of one's own, such as a house */
+        post: operations["post-portfolios-id-instruments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/instruments/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an own instrument that no activity names, with its prices */
+        delete: operations["delete-portfolios-id-instruments-instrument"];
+        options?: never;
+        head?: never;
+        /** Change an own instrument */
+        patch: operations["patch-portfolios-id-instruments-instrument"];
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/lot-methods": {
         parameters: {
             query?: never;
@@ -730,6 +835,130 @@ export interface paths {
         get: operations["get-portfolios-id-performance"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter prices by a file
+         * @description Columns date, price and one of symbol (with mic), isin and id; currency where it isn't the instrument's, such as GBX. All rows are stored or none, and the same file twice adds nothing.
+         */
+        post: operations["post-portfolios-id-prices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/prices/{instrument}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prices that were entered by hand */
+        get: operations["get-portfolios-id-prices-instrument"];
+        /** Enter prices by hand */
+        put: operations["put-portfolios-id-prices-instrument"];
+        post?: never;
+        /** Delete the price that was entered for a day */
+        delete: operations["delete-portfolios-id-prices-instrument"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Splits and dividends of what is held that are not booked yet */
+        get: operations["get-portfolios-id-proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Book several as proposed, all or none */
+        post: operations["post-portfolios-id-proposals-accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals/{proposal}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Book one, as proposed or edited */
+        post: operations["post-portfolios-id-proposals-proposal-accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals/{proposal}/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Don't propose it again */
+        post: operations["post-portfolios-id-proposals-proposal-ignore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/proposals/{proposal}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Propose it again */
+        post: operations["post-portfolios-id-proposals-proposal-restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -867,6 +1096,13 @@ export interface components {
             name?: string;
             password: string;
             token: string;
+        };
+        AcceptProposalInputBody: {
+            /** @description What to book instead of what is proposed */
+            activity?: components["schemas"]["ActivityFields"];
+        };
+        AcceptProposalsInputBody: {
+            ids: string[];
         };
         Account: {
             closed: boolean;
@@ -1071,6 +1307,43 @@ export interface components {
             closed?: boolean;
             name?: string;
         };
+        ChangeInstrumentInputBody: {
+            /** @enum {string} */
+            asset_class?: "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            /** @description Empty: none */
+            country?: string;
+            delisted?: boolean;
+            /** @description YYYY-MM-DD; empty: unknown */
+            delisted_on?: string;
+            /** @description cusip, sedol, wkn, figi; takes the place of all that were there */
+            identifiers?: {
+                [key: string]: string;
+            };
+            /** @description Empty: none */
+            isin?: string;
+            /** @description Empty: none */
+            mic?: string;
+            name?: string;
+            /** @description What providers call it; takes the place of all that were there */
+            names?: {
+                [key: string]: string;
+            };
+            /** @description Empty: none */
+            sector?: string;
+            symbol?: string;
+            /** @description What it was called until now was a mistake, and isn't kept as a former name */
+            wrong_before?: boolean;
+        };
+        ChangeOwnInputBody: {
+            /** @enum {string} */
+            asset_class?: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            country?: string;
+            group?: string;
+            name?: string;
+            note?: string;
+            sector?: string;
+            symbol?: string;
+        };
         ChangePortfolioInputBody: {
             allow_short?: boolean;
             closed?: boolean;
@@ -1085,6 +1358,16 @@ export interface components {
              */
             lot_scope?: "account" | "portfolio";
             name?: string;
+        };
+        Changed: {
+            /** Format: int64 */
+            sequence: number;
+        };
+        ChooseCandidateInputBody: {
+            /** @description As a search gave it */
+            candidate: string;
+            /** @description Where no source says in which currency it is quoted */
+            currency?: string;
         };
         CodeInputBody: {
             totp: string;
@@ -1122,6 +1405,20 @@ export interface components {
             sector?: string;
             symbol: string;
         };
+        CreateOwnInputBody: {
+            /** @enum {string} */
+            asset_class: "property" | "private" | "stock" | "etf" | "fund" | "bond" | "crypto" | "other";
+            country?: string;
+            /** @description Of its prices; it stays */
+            currency: string;
+            /** @description One's own word for its kind */
+            group?: string;
+            name: string;
+            note?: string;
+            sector?: string;
+            /** @description A short name to enter activities by; no other holding of the portfolio has it */
+            symbol: string;
+        };
         CreatePortfolioInputBody: {
             allow_short?: boolean;
             base_currency: string;
@@ -1137,6 +1434,59 @@ export interface components {
             lot_scope?: "account" | "portfolio";
             name: string;
         };
+        DataHeldBack: {
+            /** Format: date-time */
+            observed_at: string;
+            price: string;
+            reason: string;
+            source: string;
+        };
+        DataItem: {
+            asset_class: string;
+            currency: string;
+            /** @description whose price it should be */
+            first_source: string | null;
+            held_back: components["schemas"]["DataHeldBack"];
+            /** @description null where nothing is looked for */
+            history: components["schemas"]["HistoryProgress"];
+            instrument_id: string;
+            /** @enum {string} */
+            kind: "holding" | "rate";
+            /** @description null where it has no market */
+            market_open: boolean | null;
+            /** Format: date-time */
+            market_time: string | null;
+            /**
+             * Format: date-time
+             * @description when market_open changes
+             */
+            market_until: string | null;
+            missing: components["schemas"]["MissingData"][];
+            name: string;
+            /** Format: date-time */
+            observed_at: string | null;
+            /**
+             * Format: int64
+             * @description time that its market was open since the price was got
+             */
+            open_seconds: number | null;
+            price: string | null;
+            /**
+             * Format: date-time
+             * @description when it may be asked for again; null: now
+             */
+            refresh_at: string | null;
+            /** @description whether asking for it now can help */
+            refreshable: boolean;
+            /** @description whose price is in use */
+            source: string | null;
+            /** @description of its chain, the first choice first */
+            sources: components["schemas"]["PriceSource"][];
+            /** @enum {string} */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+            symbol: string;
+            to_do: components["schemas"]["ToDo"];
+        };
         DataWarning: {
             /** @enum {string} */
             code: "schema_drift" | "bad_key" | "no_key" | "calendar_ends" | "unserved" | "held" | "no_source";
@@ -1151,6 +1501,11 @@ export interface components {
         DecideHeldInputBody: {
             /** @enum {string} */
             decision: "accept" | "refuse";
+        };
+        DecidedProposal: {
+            id: string;
+            /** @enum {string} */
+            state: "open" | "ignored";
         };
         Disposal: {
             account: string;
@@ -1186,6 +1541,11 @@ export interface components {
             secret: string;
             /** @description otpauth://…, for an app on the same device */
             url: string;
+        };
+        EnteredPrice: {
+            date: string;
+            /** @description Per unit, in the instrument's currency */
+            price: string;
         };
         Explanation: {
             figure: string;
@@ -1257,6 +1617,41 @@ export interface components {
             value: string | null;
             value_base: string | null;
         };
+        FormerName: {
+            /** @enum {string} */
+            kind: "symbol" | "name" | "isin" | "cusip" | "sedol" | "wkn" | "figi";
+            /** @description The last day, where known */
+            until: string | null;
+            value: string;
+        };
+        FoundInstrument: {
+            asset_class: string;
+            /** @description What to add it by, where it isn't; good for an hour */
+            candidate: string | null;
+            /** @description The same for all listings of one company, fund or coin */
+            company: string;
+            country: string | null;
+            /** @description null where no source says so yet */
+            currency: string | null;
+            delisted: boolean;
+            delisted_on: string | null;
+            former: components["schemas"]["FormerName"][];
+            /** @description The instrument, where it is here already */
+            instrument: components["schemas"]["Instrument"];
+            isin: string | null;
+            /** @description The market's name */
+            market: string | null;
+            mic: string | null;
+            name: string;
+            /** @description Who knows it */
+            sources: string[];
+            symbol: string;
+        };
+        FoundInstruments: {
+            items: components["schemas"]["FoundInstrument"][];
+            /** @description Sources that didn't answer, or are left alone for now */
+            silent: string[];
+        };
         HeldBack: {
             amount: string;
             reason: string;
@@ -1308,6 +1703,19 @@ export interface components {
             taken_out: string | null;
             twr: string | null;
             value: string | null;
+        };
+        HistoryProgress: {
+            /** @description the first day with a close from then on */
+            from: string | null;
+            /** @description of the days from wanted_from to today, a fraction */
+            share: string;
+            source: string | null;
+            /** @enum {string} */
+            state: "waiting" | "running" | "done" | "none" | "failed";
+            /** @description the last one */
+            until: string | null;
+            /** @description the day of the portfolio's first activity with it */
+            wanted_from: string;
         };
         Holding: {
             accounts: string[];
@@ -1479,6 +1887,12 @@ export interface components {
             asset_class: string;
             country: string | null;
             currency: string;
+            /** @description Its market doesn't trade it any more */
+            delisted?: boolean;
+            /** @description The last day on which it did, where known */
+            delisted_on?: string;
+            /** @description What it was called before, the latest first */
+            former?: components["schemas"]["FormerName"][] | null;
             id: string;
             isin: string | null;
             mic: string | null;
@@ -1489,6 +1903,36 @@ export interface components {
             };
             sector: string | null;
             symbol: string;
+        };
+        InstrumentRecord: {
+            asset_class: string;
+            country: string | null;
+            currency: string;
+            /** @description Its market doesn't trade it any more */
+            delisted?: boolean;
+            /** @description The last day on which it did, where known */
+            delisted_on?: string;
+            /** @description What it was called before, the latest first */
+            former?: components["schemas"]["FormerName"][] | null;
+            id: string;
+            /** @description cusip, sedol, wkn and figi, where they are known */
+            identifiers: {
+                [key: string]: string;
+            };
+            isin: string | null;
+            mic: string | null;
+            name: string;
+            /** @description What providers call it */
+            names?: {
+                [key: string]: string;
+            };
+            sector: string | null;
+            symbol: string;
+            /**
+             * Format: int64
+             * @description For If-Match
+             */
+            version: number;
         };
         Instruments: {
             items: components["schemas"]["Instrument"][];
@@ -1564,6 +2008,25 @@ export interface components {
             symbol: string;
             unrealised_base: string | null;
         };
+        ManualPrice: {
+            date: string;
+            /** Format: date-time */
+            entered_at: string;
+            price: string;
+            /** @description A source has a price of this day, which is used in its place */
+            superseded: boolean;
+        };
+        ManualPrices: {
+            currency: string;
+            instrument_id: string;
+            items: components["schemas"]["ManualPrice"][];
+            name: string;
+            /** @description No source knows the instrument */
+            own: boolean;
+            /** Format: int64 */
+            sequence: number;
+            symbol: string;
+        };
         Market: {
             mic: string;
             name: string;
@@ -1581,6 +2044,11 @@ export interface components {
             id: string;
             opened: string;
             quantity: string;
+        };
+        MissingData: {
+            text: string;
+            /** @enum {string} */
+            what: "price" | "fresh_price" | "first_source" | "decision" | "history" | "rate";
         };
         MonthReturn: {
             /** @description YYYY-MM */
@@ -1623,6 +2091,35 @@ export interface components {
             /** Format: int64 */
             calls: number;
             outcome: string;
+        };
+        OwnCreated: {
+            instrument: components["schemas"]["OwnInstrument"];
+            /** Format: int64 */
+            sequence: number;
+        };
+        OwnInstrument: {
+            asset_class: string;
+            country: string | null;
+            currency: string;
+            group: string | null;
+            id: string;
+            last_price: components["schemas"]["ManualPrice"];
+            name: string;
+            note: string | null;
+            /**
+             * Format: int64
+             * @description How many were entered
+             */
+            prices: number;
+            sector: string | null;
+            symbol: string;
+            /** @description An activity names it: it can't be deleted */
+            used: boolean;
+        };
+        OwnInstruments: {
+            items: components["schemas"]["OwnInstrument"][];
+            /** Format: int64 */
+            sequence: number;
         };
         PasswordInputBody: {
             /** @description API tokens stay; otherwise they end with the other sessions */
@@ -1696,6 +2193,17 @@ export interface components {
              */
             sequence: number;
         };
+        PortfolioData: {
+            /** Format: date-time */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description items with something missing
+             */
+            attention: number;
+            items: components["schemas"]["DataItem"][];
+            stale_share: string;
+        };
         PortfolioDelta: {
             /** Format: date-time */
             as_of: string;
@@ -1767,6 +2275,35 @@ export interface components {
             /** @description Or the currency */
             symbol: string;
         };
+        PriceSource: {
+            name: string;
+            /**
+             * @description asked: as usual; no_name: it has none for the instrument; unknown: it doesn't know the name; not_covered: not with our key; quota_spent and left_alone: not before until
+             * @enum {string}
+             */
+            state: "asked" | "no_name" | "unknown" | "not_covered" | "quota_spent" | "left_alone";
+            /** Format: date-time */
+            until: string | null;
+        };
+        PricesChanged: {
+            /**
+             * Format: int64
+             * @description Days that had no price entered by hand
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Days that had another
+             */
+            replaced: number;
+            /**
+             * Format: int64
+             * @description Days that had this one already
+             */
+            same: number;
+            /** Format: int64 */
+            sequence: number;
+        };
         Problem: {
             /** @description Where a symbol is ambiguous: what it may mean */
             candidates?: components["schemas"]["Instrument"][] | null;
@@ -1836,6 +2373,57 @@ export interface components {
             password: string;
             totp?: string;
         };
+        Proposal: {
+            /** @description null: every account that holds it */
+            account_id: string | null;
+            account_name: string | null;
+            /** @description What accepting books, ready to be posted or edited */
+            activity: components["schemas"]["ActivityFields"];
+            /** @description Splits that wait, too, and that quantity counts as if they were booked */
+            assumes: string[];
+            /** @description Of per_share */
+            currency: string | null;
+            /** @description The ex-date */
+            date: string;
+            id: string;
+            instrument_id: string;
+            /** @enum {string} */
+            kind: "split" | "dividend";
+            name: string;
+            /** @description What there is to know before accepting it */
+            note: string | null;
+            /** Format: date-time */
+            observed_at: string;
+            /** @description Of a dividend, where it is known */
+            pay_date: string | null;
+            /** @description Of a dividend, for one share as it was on the ex-date */
+            per_share: string | null;
+            /** @description Held at the start of the ex-date; below 0 where it was held short */
+            quantity: string;
+            /** @description Of a split: what quantity becomes */
+            quantity_after: string | null;
+            /** @description Of a split, new:old */
+            ratio: string | null;
+            source: string;
+            /** @enum {string} */
+            state: "open" | "ignored";
+            symbol: string;
+        };
+        Proposals: {
+            /**
+             * Format: int64
+             * @description How many were decided against
+             */
+            ignored: number;
+            items: components["schemas"]["Proposal"][];
+            /**
+             * Format: int64
+             * @description How many wait
+             */
+            open: number;
+            /** Format: int64 */
+            sequence: number;
+        };
         PutCalendarDayInputBody: {
             closed: boolean;
             /** @description as 16:00 */
@@ -1843,6 +2431,10 @@ export interface components {
             note?: string;
             /** @description as 09:30, by the market's own clock; not where it is closed */
             opens?: string;
+        };
+        PutPricesInputBody: {
+            /** @description One a day; a day that has one gets this one */
+            prices: components["schemas"]["EnteredPrice"][];
         };
         Rate: {
             /** Format: date-time */
@@ -2085,6 +2677,16 @@ export interface components {
             stale_share: string;
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+        };
+        ToDo: {
+            /** @enum {string} */
+            code: "enter_price" | "name_at_source" | "switch_on_source" | "check_name" | "not_covered" | "decide_price" | "wait_source" | "wait_first_price" | "wait_market" | "wait_history" | "refresh" | "add_history";
+            text: string;
+            /**
+             * Format: date-time
+             * @description when what is waited for is due, where that is known
+             */
+            until: string | null;
         };
         TokenItem: {
             /** Format: date-time */
@@ -2428,6 +3030,75 @@ export interface operations {
             };
         };
     };
+    "get-admin-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstrumentRecord"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-admin-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeInstrumentInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstrumentRecord"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "post-admin-invitations": {
         parameters: {
             query?: never;
@@ -2680,6 +3351,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Instrument"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-instruments-candidates": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseCandidateInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instrument"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-instruments-search": {
+        parameters: {
+            query?: {
+                /** @description A name, a symbol, an ISIN, WKN, CUSIP, SEDOL or FIGI */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundInstruments"];
                 };
             };
             /** @description Problem */
@@ -3718,6 +4457,37 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortfolioData"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-exposure": {
         parameters: {
             query?: {
@@ -3946,6 +4716,149 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnInstruments"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-instruments": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateOwnInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnCreated"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The sequence that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-portfolios-id-instruments-instrument": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The sequence that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeOwnInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnCreated"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-lot-methods": {
         parameters: {
             query?: {
@@ -4017,6 +4930,325 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Performance"] | components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-prices": {
+        parameters: {
+            query?: {
+                /** @description What rows are of that name no instrument */
+                instrument_id?: string;
+            };
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description What the file did */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesChanged"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-prices-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManualPrices"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-portfolios-id-prices-instrument": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPricesInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesChanged"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-prices-instrument": {
+        parameters: {
+            query: {
+                date: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                instrument: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-portfolios-id-proposals": {
+        parameters: {
+            query?: {
+                state?: "open" | "ignored";
+                /** @description 0 for the counts alone */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposals"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-proposals-accept": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptProposalsInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recorded"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-proposals-proposal-accept": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AcceptProposalInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recorded"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-proposals-proposal-ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedProposal"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-proposals-proposal-restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                proposal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedProposal"];
                 };
             };
             /** @description Problem */
