@@ -2103,7 +2103,7 @@ export interface components {
             currency: string;
             group: string | null;
             id: string;
-            last_price: components["schemas"]["ManualPrice"];
+            last_price?: components["schemas"]["ManualPrice"];
             name: string;
             note: string | null;
             /**
