@@ -1637,7 +1637,7 @@ export interface components {
             delisted_on: string | null;
             former: components["schemas"]["FormerName"][];
             /** @description The instrument, where it is here already */
-            instrument: components["schemas"]["Instrument"];
+            instrument?: components["schemas"]["Instrument"];
             isin: string | null;
             /** @description The market's name */
             market: string | null;
