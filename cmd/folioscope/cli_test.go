@@ -25,7 +25,7 @@ func newShell(t *testing.T) *shell {
 	dir := t.TempDir()
 	return &shell{t, dir, []string{
 		"HOME=" + dir, "FOLIOSCOPE_DATA_DIR=" + filepath.Join(dir, "data"), "FOLIOSCOPE_KEYS_KEK=" + filepath.Join(dir, "kek"),
-		"FOLIOSCOPE_LISTEN=127.0.0.1:0",
+		"FOLIOSCOPE_LISTEN=127.0.0.1:0", "FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR=", // second factors are tried in test/browser
 	}}
 }
 

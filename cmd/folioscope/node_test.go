@@ -99,7 +99,7 @@ func newInstallation(t testing.TB, settings ...string) *installation {
 	in := &installation{t: t, binary: binary, dir: t.TempDir(), client: &http.Client{Transport: &http.Transport{}}}
 	in.env = append(testEnviron(),
 		"FOLIOSCOPE_DATA_DIR="+in.dataDir(), "FOLIOSCOPE_KEYS_KEK="+filepath.Join(in.dir, "kek"),
-		fmt.Sprintf("FOLIOSCOPE_LISTEN=127.0.0.1:%d", freePort(t)),
+		fmt.Sprintf("FOLIOSCOPE_LISTEN=127.0.0.1:%d", freePort(t)), "FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR=", // second factors are tried in test/browser
 		"FOLIOSCOPE_PROVIDERS_AMFI_ENABLED=false", "FOLIOSCOPE_PROVIDERS_COINGECKO_ENABLED=false",
 		"FOLIOSCOPE_PROVIDERS_ECB_ENABLED=false", "FOLIOSCOPE_PROVIDERS_MFAPI_ENABLED=false",
 		"FOLIOSCOPE_PROVIDERS_FRANKFURTER_ENABLED=false", "FOLIOSCOPE_PROVIDERS_FRED_ENABLED=false",
