@@ -18,6 +18,7 @@ import (
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
 	"folioscope/internal/identity"
+	"folioscope/internal/sqlstore"
 )
 
 // signIn signs somebody in over HTTP, and makes them known under a name.
@@ -343,7 +344,9 @@ func TestRevokedStreamsAndRequestsEnd(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouseAt(t, time.Now(), func(o *Options) { o.SessionCache = time.Second })
+			h := newHouseAt(t, time.Now(), func(o *Options) {
+				o.SessionCache, o.Sequence = time.Second, o.Store.(*sqlstore.Store).Sequence
+			})
 			h.signIn("first", "ann@example.com", "").is(http.StatusOK)
 			first := into[Sessions](h.ask("first", "GET", "/api/v1/me/sessions", "")).Items
 			id := ""
