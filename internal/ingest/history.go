@@ -64,6 +64,9 @@ func (g *Ingest) Backfill(ctx context.Context) error {
 	if err := g.Store.WantHistory(ctx, unasked); err != nil {
 		return fmt.Errorf("backfill: %w", err)
 	}
+	if err := g.readReports(ctx, wanted); err != nil {
+		return fmt.Errorf("backfill: %w", err)
+	}
 	if len(due) > 0 {
 		if err := g.catchUp(ctx); err != nil {
 			return fmt.Errorf("backfill: %w", err)

@@ -10,6 +10,12 @@ import (
 	"folioscope/internal/money"
 )
 
+// Reporter is a source that tells a few days of all that it has in one answer, so that a hole is filled for everybody at once.
+type Reporter interface {
+	// Report gives raw closes from one day to another, both included, rising by date; a name without any is left out.
+	Report(ctx context.Context, names []string, from, to market.Date) (map[string][]market.Bar, money.Unit, error)
+}
+
 // Adjustment says what the closes of a series were changed for after the day on which they were traded.
 type Adjustment string
 
