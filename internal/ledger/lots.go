@@ -491,14 +491,20 @@ func partsOf(lots []Lot, quantity, whole money.Decimal) []money.Decimal {
 func (r Ratio) Apply(quantity money.Decimal) money.Decimal {
 	y := scaled(quantity, r.New, r.Old)
 	whole := y.Round(quantityPlaces).Reduced()
-	if _, _, short := whole.Narrow(); short && y.Sub(whole).Abs().Cmp(y.Abs().Mul(roundingMax)) <= 0 {
-		return whole
+	if _, _, short := whole.Narrow(); short {
+		if off := y.Sub(whole).Abs(); off.Cmp(dustMax) < 0 && off.Cmp(y.Abs().Mul(roundingMax)) <= 0 {
+			return whole
+		}
 	}
 	return y
 }
 
 // quantityPlaces are the decimal places of the smallest quantities that are traded, 1e-18.
 const quantityPlaces = 18
+
+// dustMax is less than any ratio makes of the smallest quantity, a thousandth of it: a billion shares and more beside 1e-18 of one stay
+// what they are.
+var dustMax = money.NewDecimal(1, -quantityPlaces-3)
 
 // roundingMax is the part of a quantity that ten thousand roundings to 34 digits may come to.
 var roundingMax = money.NewDecimal(1, -30)

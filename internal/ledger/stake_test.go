@@ -39,7 +39,7 @@ func TestExactPartsStayExact(t *testing.T) {
 
 // There and back again is where it was, however awkward the ratio; what is not there stays as exact as it can be.
 func TestThereAndBackAgain(t *testing.T) {
-	for _, quantity := range []string{"8", "1", "-5", "0.000000000000000001", "1000000000000000", "123456.123456789012", "0.07"} {
+	for _, quantity := range []string{"8", "1", "-5", "0.000000000000000001", "100000000", "123456.123456789012", "0.07"} {
 		for _, ratio := range []string{"1:3", "7:6", "3:11", "1:7"} {
 			n, o, _ := strings.Cut(ratio, ":")
 			there, back := Ratio{money.MustParse(n), money.MustParse(o)}, Ratio{money.MustParse(o), money.MustParse(n)}
@@ -51,6 +51,10 @@ func TestThereAndBackAgain(t *testing.T) {
 				t.Errorf("%s shares %s twice and back are %s", quantity, ratio, got)
 			}
 		}
+	}
+	tenth := Ratio{money.One, money.MustParse("10")}
+	if got := tenth.Apply(money.MustParse("1000000000000001.000000000000000001")).String(); got != "100000000000000.1000000000000000001" {
+		t.Errorf("a tenth of much beside little is %s", got)
 	}
 	third := Ratio{money.One, money.MustParse("3")}
 	if got := third.Apply(money.MustParse("8")).String(); got != "2.666666666666666666666666666666667" {
