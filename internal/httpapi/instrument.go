@@ -11,6 +11,7 @@ import (
 	"folioscope/internal/audit"
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
+	"folioscope/internal/ingest"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
 )
@@ -219,6 +220,12 @@ func checkNames(names map[string]string) error {
 		return fault.At("names", "At most %d providers can be named.", providerNamesMax)
 	}
 	for provider, name := range names {
+		if provider == ingest.PageSource {
+			if err := ingest.CheckPage(name); err != nil {
+				return fault.At("names", "This page can't be asked for prices: %s.", err)
+			}
+			continue
+		}
 		plain := provider != "" && len(provider) <= keyMax && strings.Trim(provider, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 		if !plain || name == "" || len(name) > nameMax || strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }) {
 			return fault.At("names", "A provider's name for an instrument is 1 to %d printable characters without blanks.", nameMax)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -43,5 +44,16 @@ func TestLimiterRemembersSlowBuckets(t *testing.T) {
 	}
 	if l.sweep(houseStart.Add(11 * limiterForgottenAge)); l.buckets["a"] != nil {
 		t.Error("kept although it is full")
+	}
+}
+
+// The address of a page that prices are read from may be longer than a symbol; what can't be asked is refused with the reason.
+func TestPagesAsNames(t *testing.T) {
+	h := newHouse(t)
+	page := "https://fund.example/prices.json?fund=" + strings.Repeat("a", 200) + "#json=data.nav&unit=EUR"
+	body := `{"symbol":"%s","name":"A fund","currency":"EUR","asset_class":"fund","names":{"http":"%s"}}`
+	h.ask("ann", "POST", "/api/v1/instruments", fmt.Sprintf(body, "F1", page), once("1")).is(http.StatusCreated)
+	for n, bad := range []string{"file:///etc/passwd", "https://user:secret@fund.example/", strings.Repeat("x", 2000)} {
+		h.ask("ann", "POST", "/api/v1/instruments", fmt.Sprintf(body, "F2", bad), once(fmt.Sprint("bad", n))).problem(http.StatusUnprocessableEntity, "invalid")
 	}
 }

@@ -38,6 +38,9 @@ func (g *Ingest) due(i market.Instrument, mark *market.Mark, asked Asked, delay 
 	if mark == nil {
 		return waited || i.MIC == "" && i.Class != market.Fund && i.Class != market.FX || i.MIC != "" && g.Sessions.At(i.MIC, now).Open
 	}
+	if i.Delisted {
+		return false // the last price stays
+	}
 	// A wrong clock may have left a time from the future; it says nothing.
 	if asked.Settled.After(now.Add(skewMax)) {
 		asked.Settled = time.Time{}

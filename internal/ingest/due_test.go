@@ -20,6 +20,8 @@ func TestWhatIsDue(t *testing.T) {
 		}
 		crypto := stock("BTC", "")
 		crypto.Class = market.Crypto
+		gone := stock("GONE", "OPEN")
+		gone.Delisted = true
 		for _, test := range []struct {
 			name   string
 			i      market.Instrument
@@ -48,6 +50,7 @@ func TestWhatIsDue(t *testing.T) {
 			{"the confirmation failed, a day ago", stock("A", "SHUT"), ago(23*time.Hour + 50*time.Minute), 24 * time.Hour, 23*time.Hour + 50*time.Minute, time.Hour, 0, false},
 			{"the close is missing after a night without power", stock("A", "SHUT"), ago(25 * time.Hour), 24 * time.Hour, 25 * time.Hour, 25 * time.Hour, 0, true},
 			{"a time from the future says nothing", stock("A", "SHUT"), ago(25 * time.Hour), 24 * time.Hour, -48 * time.Hour, -48 * time.Hour, 0, true},
+			{"delisted, market open", gone, ago(24 * time.Hour), 0, 24 * time.Hour, 24 * time.Hour, 0, false},
 			{"crypto", crypto, ago(time.Second), 0, time.Second, time.Second, 0, true},
 		} {
 			w.Sessions = hours{closed: now.Add(-test.closed)}

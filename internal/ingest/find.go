@@ -304,3 +304,9 @@ func (m *memo[V]) put(key string, value V, now time.Time) {
 	}
 	m.byKey[key] = remembered[V]{value, now.Add(m.kept)}
 }
+
+// CheckPage says in one sentence what is wrong with the address of a page that prices are read from, nil where it can be asked.
+func CheckPage(name string) error { return provider.CheckPage(name) }
+
+// PageSource is the source of prices on pages that people name.
+const PageSource = provider.HTTP
