@@ -106,6 +106,7 @@ var foreign = map[string][]string{
 	"github.com/tink-crypto/tink-go":      {"seal"},
 	"go.uber.org/zap":                     {"app"}, // certmagic's logger
 	"golang.org/x/crypto":                 {"identity"},
+	"golang.org/x/mod":                    {"audit"}, // transparency logs and signed notes
 	"golang.org/x/net":                    {"provider", "httpapi"},
 	"golang.org/x/sync":                   {"*"},
 	"golang.org/x/sys":                    {"app"},

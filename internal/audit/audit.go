@@ -1,9 +1,18 @@
-// Package audit says what an audit row holds. Rows are appended in the transaction of what they record: no row, no change.
+// Package audit says what an audit row holds, and makes the rows of all owners one tree that proves itself.
 //
-// Rows name ids, never personal values. The package owns the vocabulary of actions.
+// Rows are appended in the transaction of what they record: no row, no change. They name ids; what is personal in them is sealed
+// under its owner's key, and only a commitment to it is in the tree, so that erasing the key leaves the tree whole. The package
+// owns the vocabulary of actions, the bytes of a leaf, the one sequencer that numbers rows and signs checkpoints, the copies of
+// checkpoints outside of the database, and the verifier, which finds what was tampered with and says where. It never decides what
+// is recorded, and knows no database.
 package audit
 
-import "folioscope/internal/ledger"
+import (
+	"encoding/hex"
+	"time"
+
+	"folioscope/internal/ledger"
+)
 
 // Action is what was done.
 type Action string
@@ -50,14 +59,68 @@ const (
 	ProposalIgnored    Action = "proposal.ignore"
 	ProposalRestored   Action = "proposal.restore"
 	SourceTested       Action = "source.test"
+	Refused            Action = "access.refuse"   // asked for and not allowed; the object is the action of the route
+	RefusalsDropped    Action = "access.refusals" // more refusals at once than are recorded one by one; the object is how many
+	AuditRead          Action = "audit.read"
+	AuditExported      Action = "audit.export"
+	Baseline           Action = "portfolio.baseline" // how a portfolio was when the tree began
 )
 
-// Entry is one row as its writer knows it; the store adds number and time.
+// actions is the vocabulary, as filters offer it.
+var actions = [...]Action{
+	SignIn, SignInFailed, SignOut, UserCreated, UserInvited, InvitationAccepted, UsersListed, PortfolioCreated, PortfolioChanged,
+	AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected, ActivityVoided, ActivitiesImported, InstrumentCreated,
+	InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused, OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged,
+	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, Baseline,
+}
+
+// Actions is every action that is recorded.
+func Actions() []Action { return actions[:] }
+
+// Entry is one row as its writer knows it; the store adds number, time, node and, for a change of a portfolio, its mark.
 type Entry struct {
 	Actor     ledger.OwnerID // who did it, empty for the service itself
 	Owner     ledger.OwnerID // whose data it is about, empty where it is nobody's
+	Session   string         // which of the actor's sessions, as SessionName; empty without one
 	Action    Action
 	Object    string // id of what was changed
 	RequestID string // correlates with the log
 	Result    string // "ok", or the kind of refusal
+	Detail    string // what is personal in it, such as the address it came from; sealed; dropped where there is no owner
+	Mark      Mark   // the store's
+}
+
+// Mark ties a row to the state that its change left. The zero value is that of rows that change no portfolio.
+type Mark struct {
+	Portfolio ledger.PortfolioID
+	Sequence  int64 // of the portfolio after the change
+	Rows      int64 // of activities that the change added
+}
+
+// Row is an entry as it is stored.
+type Row struct {
+	Entry
+	Number     int64 // counts an owner's rows from 1, without gaps
+	At         time.Time
+	Node       string
+	Sealed     []byte // the detail under its owner's key; empty where there is none
+	Commitment []byte // binds the row to the detail; empty where there is none
+	Leaf       int64  // among all rows, from 0; Waiting before it is there
+}
+
+// Waiting is the leaf of a row that isn't in the tree yet.
+const Waiting = -1
+
+// SessionName names a session by its token's hash, in few letters that open nothing.
+func SessionName(hash [32]byte) string {
+	const nameBytes = 8
+	return hex.EncodeToString(hash[:nameBytes])
+}
+
+// Filter says which rows are wanted; what is empty is no wish.
+type Filter struct {
+	Action      Action
+	Actor       ledger.OwnerID
+	Object      string
+	From, Until time.Time // Until is no longer in it
 }

@@ -162,6 +162,12 @@ func (r *Root) Index(purpose, text string) [sha256.Size]byte {
 	return sum
 }
 
+// Derived gives 32 secret bytes for a purpose of the whole installation, always the same ones.
+func (r *Root) Derived(purpose string) []byte {
+	sum := r.Index("derived key", purpose)
+	return sum[:]
+}
+
 // NewUserKey makes the key of a user, and its wrapped form, which is what gets stored.
 func (r *Root) NewUserKey(owner ledger.OwnerID, version int) (key *Key, wrapped []byte, err error) {
 	secret := newSecret()

@@ -12,7 +12,10 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +28,8 @@ const (
 	formatSealed = 1
 	headerBytes  = 1 + 4 // format and key version
 	overhead     = headerBytes + 12 + 16
+
+	derivedCommit = "folioscope user key v1: commitments" // what the key for commitments is derived for
 )
 
 // ErrOpen says that a sealed value does not open: another key, another place, or changed bytes.
@@ -38,6 +43,7 @@ type Key struct {
 	owner   ledger.OwnerID
 	version uint32
 	gcm     cipher.AEAD
+	commit  []byte
 }
 
 func newKey(owner ledger.OwnerID, version uint32, secret []byte) (*Key, error) {
@@ -49,7 +55,11 @@ func newKey(owner ledger.OwnerID, version uint32, secret []byte) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("user key: %w", err)
 	}
-	return &Key{owner: owner, version: version, gcm: gcm}, nil
+	commit, err := hkdf.Key(sha256.New, secret, nil, derivedCommit, keyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("user key: %w", err)
+	}
+	return &Key{owner: owner, version: version, gcm: gcm, commit: commit}, nil
 }
 
 // Owner is whose key it is.
@@ -76,6 +86,17 @@ func (k *Key) Open(sealed []byte, at Column, row ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s.%s: %w", at.Table, at.Name, ErrOpen)
 	}
 	return plain, nil
+}
+
+// Commit binds its holder to a value of one place without showing it: who has the key can check it, and once the key is gone
+// nobody can find the value by trying.
+func (k *Key) Commit(plain []byte, at Column, row ...string) [sha256.Size]byte {
+	mac := hmac.New(sha256.New, k.commit)
+	place := k.place(at, row)
+	mac.Write(binary.AppendUvarint(nil, uint64(len(place))))
+	mac.Write(place)
+	mac.Write(plain)
+	return [sha256.Size]byte(mac.Sum(nil))
 }
 
 // place is the associated data. Lengths go before each part, so that no two places give the same bytes.

@@ -272,7 +272,7 @@ func (s *Store) Append(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 				return err
 			}
 		}
-		if err := s.record(ctx, q, owner, w); err != nil {
+		if err := s.record(ctx, q, owner, marked(w, portfolio, sequence, len(rows)/activityColumns)); err != nil {
 			return err
 		}
 		// Last, since these rows are everybody's: they are locked for the shortest time.

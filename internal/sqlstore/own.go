@@ -233,7 +233,7 @@ func (s *Store) changeOwn(ctx context.Context, owner ledger.OwnerID, portfolio l
 		if err := change(q, key); err != nil {
 			return err
 		}
-		return s.record(ctx, q, owner, w(sequence))
+		return s.record(ctx, q, owner, marked(w(sequence), portfolio, sequence, 0))
 	})
 	if err != nil {
 		return 0, err

@@ -174,7 +174,7 @@ func (s *Store) CreatePortfolio(ctx context.Context, p ledger.Portfolio, w Write
 		if err := countInterest(ctx, q, deltas); err != nil {
 			return err
 		}
-		return s.record(ctx, q, p.Owner, w)
+		return s.record(ctx, q, p.Owner, marked(w, p.ID, p.Sequence, 0))
 	})
 	return s.explain("create portfolio", err)
 }
@@ -300,7 +300,7 @@ func (s *Store) UpdatePortfolio(ctx context.Context, p ledger.Portfolio, w Write
 		if _, err := q.exec(ctx, sqlSetPortfolio, string(p.Owner), string(p.ID), sealPortfolio(key, stored)); err != nil {
 			return err
 		}
-		return s.record(ctx, q, p.Owner, w)
+		return s.record(ctx, q, p.Owner, marked(w, p.ID, sequence, 0))
 	})
 	return sequence, s.explain("update portfolio", err)
 }
@@ -349,7 +349,7 @@ func (s *Store) CreateAccount(ctx context.Context, owner ledger.OwnerID, portfol
 		if err := s.changeInterest(ctx, q, key, owner, portfolio, nil, []money.Currency{a.Currency}); err != nil {
 			return err
 		}
-		return s.record(ctx, q, owner, w)
+		return s.record(ctx, q, owner, marked(w, portfolio, sequence, 0))
 	})
 	return sequence, s.explain("create account", err)
 }
@@ -381,7 +381,7 @@ func (s *Store) UpdateAccount(ctx context.Context, owner ledger.OwnerID, portfol
 		if _, err := q.exec(ctx, sqlSetAccount, string(owner), string(portfolio), string(a.ID), sealAccount(key, portfolio, stored)); err != nil {
 			return err
 		}
-		return s.record(ctx, q, owner, w)
+		return s.record(ctx, q, owner, marked(w, portfolio, sequence, 0))
 	})
 	return sequence, s.explain("update account", err)
 }

@@ -22,7 +22,7 @@ var directoryTables = []string{"emails", "invitations"}
 var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",
 	"instrument_polls", "poll_slots", "source_quotas", "source_states", "source_refusals", "quarantine", "calendar_overrides",
 	"source_calls", "source_latencies", "corporate_actions", "backfills",
-	"instrument_aliases", "instrument_keys", "attempts"}
+	"instrument_aliases", "instrument_keys", "attempts", "audit_tree", "audit_tiles", "audit_checkpoints"}
 
 var (
 	createTable = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\)`)
@@ -168,7 +168,8 @@ var (
 // Constants named sqlSweep… cross owners on purpose; there may be only the known ones.
 func TestEveryStatementNamesTheOwner(t *testing.T) {
 	personal := personalTables(t)
-	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf", "sqlSweepTokens"}
+	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf", "sqlSweepTokens",
+		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {

@@ -33,6 +33,7 @@ type sealedSeed struct {
 	key                                       *seal.Key
 	portfolio, accounts, activities, snapshot []any
 	wanted                                    map[market.InstrumentID]int
+	mark                                      audit.Mark
 }
 
 // Seed stores many users at once, all or none. It is for data that is made up: there is one audit row for each user, and no
@@ -143,6 +144,7 @@ func (s *Store) sealSeed(u *SeedUser, now time.Time) (sealedSeed, error) {
 		out.accounts = append(out.accounts, owner, id, string(a.ID), int64(i)+1, sealAccount(key, p.ID, a))
 	}
 	out.wanted = wanted.add(held, currencies)
+	out.mark = audit.Mark{Portfolio: p.ID, Sequence: p.Sequence, Rows: int64(len(u.Activities))}
 	out.portfolio = []any{owner, id, p.Sequence, int64(len(u.Activities)), sealPortfolio(key, p), sealInterest(key, p.ID, wanted), stamp(p.CreatedAt)}
 	if u.Snapshot != nil {
 		out.snapshot = []any{owner, id, p.Sequence, sealSnapshot(key, p.ID, p.Sequence, u.Snapshot)}
@@ -183,5 +185,5 @@ func (s *Store) insertSeed(ctx context.Context, q queries, owner ledger.OwnerID,
 			return s.taken(err, "a user with this id or e-mail is there already")
 		}
 	}
-	return s.audit(ctx, q, audit.Entry{Owner: owner, Action: audit.UserCreated, Object: string(owner), Result: "ok"})
+	return s.audit(ctx, q, audit.Entry{Owner: owner, Action: audit.UserCreated, Object: string(owner), Result: "ok", Mark: u.mark})
 }

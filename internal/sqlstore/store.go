@@ -33,6 +33,7 @@ type Options struct {
 	Root     *seal.Root       // the open keyring
 	Now      func() time.Time // nil for the system's clock
 	Log      *slog.Logger     // nil for none
+	Node     string           // this node's name, for audit rows
 	Sessions market.Sessions  // says which trading day a quote belongs to when quotes become bars; nil: the day in UTC
 }
 
@@ -42,6 +43,7 @@ type Store struct {
 	root     *seal.Root
 	now      func() time.Time
 	log      *slog.Logger
+	node     string
 	sessions market.Sessions
 
 	mu   sync.Mutex
@@ -65,7 +67,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if options.Root == nil {
 		return nil, errors.New("open store: no keyring")
 	}
-	s := &Store{root: options.Root, now: options.Now, log: options.Log, sessions: options.Sessions, keys: make(map[ledger.OwnerID]*seal.Key)}
+	s := &Store{root: options.Root, now: options.Now, log: options.Log, node: options.Node, sessions: options.Sessions, keys: make(map[ledger.OwnerID]*seal.Key)}
 	if s.now == nil {
 		s.now = time.Now
 	}
