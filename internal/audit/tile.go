@@ -68,9 +68,11 @@ var ErrInconsistent = errors.New("the audit tree is not a continuation of what w
 // continues checks that the tree of a later checkpoint begins with the earlier one's.
 func continues(ctx context.Context, store TileStore, earlier, later Checkpoint) error {
 	switch {
+	case earlier.Size == 0:
+		return nil // everything continues nothing
 	case later.Size < earlier.Size, later.Size == earlier.Size && later.Root != earlier.Root:
 		return ErrInconsistent
-	case later.Size == earlier.Size, earlier.Size == 0:
+	case later.Size == earlier.Size:
 		return nil
 	}
 	proof, err := tlog.ProveTree(later.Size, earlier.Size, proven(ctx, store, later.Size, later.Root))
