@@ -46,6 +46,7 @@ type commands struct {
 	Token    tokenCommand    `cmd:"" help:"API tokens, with which programs sign in."`
 	Serve    serveCommand    `cmd:"" help:"Run a node for real use: dashboard, price polls, live values."`
 	Import   importCommand   `cmd:"" help:"Add the activities of a file to a portfolio."`
+	Audit    auditCommand    `cmd:"" help:"What was done by whom: check the log, write it out."`
 	Evaluate evaluateCommand `cmd:"" help:"Work out every figure of one portfolio from one file, with no server and no database."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Log     *slog.Logger
 	Ready   func(url string) // called once the node answers there
 
+	node         string         // this node's name; empty for a command
 	limits       httpapi.Limits // those that everybody gets where it is zero; only benchmarks lift them
 	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
 }
@@ -60,6 +61,7 @@ func Serve(ctx context.Context, settings config.Config, o Options) error {
 		return err
 	}
 	defer release()
+	o.node = name
 	sessions := newHours(calendar, o.Log)
 	store, err := openStore(ctx, settings, sessions, o)
 	if err != nil {
@@ -125,6 +127,9 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 }
 
 func (n *node) build(ctx context.Context, name string, sessions market.Sessions) error {
+	if err := n.buildAudit(ctx, name); err != nil {
+		return err
+	}
 	_, simulated := sessions.(interface{ Simulated() })
 	if changing, ok := sessions.(*hours); ok {
 		n.hours = changing

@@ -59,6 +59,7 @@ func Demo(ctx context.Context, settings config.Config, o DemoOptions) error {
 		return err
 	}
 	defer release()
+	o.node = name
 	store, err := openStore(ctx, settings, demo.Exchanges{}, o.Options)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -97,7 +98,7 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 	}
 	return sqlstore.Open(ctx, sqlstore.Options{
 		URL: settings.Database.URL.Reveal(), Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
-		Root: root, Now: o.Now, Log: o.Log, Sessions: sessions,
+		Root: root, Now: o.Now, Log: o.Log, Sessions: sessions, Node: cmp.Or(o.node, "command"),
 	})
 }
 

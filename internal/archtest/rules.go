@@ -77,7 +77,7 @@ var mayImport = map[string][]string{
 
 	// Around them.
 	"web":            {},
-	"cmd/folioscope": join(ground, "app", "config", "conformance", "demo", "identity", "seal", "telemetry", "transfer"),
+	"cmd/folioscope": join(ground, "app", "audit", "config", "conformance", "demo", "identity", "seal", "telemetry", "transfer"),
 	"archtest":       {},
 	"pgtest":         {},
 	"scripts":        {},

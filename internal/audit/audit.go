@@ -63,6 +63,7 @@ const (
 	RefusalsDropped    Action = "access.refusals" // more refusals at once than are recorded one by one; the object is how many
 	AuditRead          Action = "audit.read"
 	AuditExported      Action = "audit.export"
+	RestoreAccepted    Action = "audit.accept"       // an older database goes on
 	Baseline           Action = "portfolio.baseline" // how a portfolio was when the tree began
 )
 
@@ -71,7 +72,7 @@ var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, UserCreated, UserInvited, InvitationAccepted, UsersListed, PortfolioCreated, PortfolioChanged,
 	AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected, ActivityVoided, ActivitiesImported, InstrumentCreated,
 	InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused, OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged,
-	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, Baseline,
+	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 }
 
 // Actions is every action that is recorded.

@@ -36,6 +36,7 @@ type Config struct {
 	TLS       TLS                 `key:"tls"`
 	Proxy     Proxy               `key:"proxy"`
 	Keys      Keys                `key:"keys"`
+	Audit     Audit               `key:"audit"`
 	Poll      Poll                `key:"poll"`
 	Providers map[string]Provider `key:"providers"` // by name; every name of ProviderNames is present
 	Chain     Chain               `key:"providers.chain"`
@@ -85,6 +86,11 @@ type Keys struct {
 // Identity says what signing in takes.
 type Identity struct {
 	RequireSecondFactor []string `key:"require_second_factor"` // of user, adviser, auditor, admin: who sets up an authenticator app before anything else
+}
+
+// Audit says where the proof of what was done is kept besides the database.
+type Audit struct {
+	Checkpoints string `key:"checkpoints"` // file that signed checkpoints are copied to, best on another disk; empty: in DataDir
 }
 
 // Poll says how often prices are asked for.
