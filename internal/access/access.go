@@ -44,6 +44,10 @@ const (
 	TestSource        Action = "source.test"
 	ReadCalendar      Action = "calendar.read"
 	ChangeCalendar    Action = "calendar.change"
+
+	ReadAudit    Action = "audit.read" // of all, ids only
+	ExportAudit  Action = "audit.export"
+	ReadOwnAudit Action = "self.audit"
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.
@@ -88,6 +92,7 @@ var (
 	everybody = []identity.Role{identity.RoleUser, identity.RoleAdviser, identity.RoleAuditor, identity.RoleAdmin}
 	editors   = []identity.Role{identity.RoleUser, identity.RoleAdviser, identity.RoleAdmin}
 	admins    = []identity.Role{identity.RoleAdmin}
+	auditors  = []identity.Role{identity.RoleAuditor, identity.RoleAdmin}
 )
 
 // rules is the table. What is not in it is refused. Portfolios are their owner's alone: no role, an administrator's included,
@@ -121,6 +126,10 @@ var rules = map[Action]rule{
 	TestSource:        {signedIn, admins},
 	ReadCalendar:      {signedIn, admins},
 	ChangeCalendar:    {signedIn, admins},
+
+	ReadAudit:    {signedIn, auditors},
+	ExportAudit:  {signedIn, auditors},
+	ReadOwnAudit: {own, everybody},
 }
 
 // scopes is what an API token needs for an action, besides what its owner's role allows. What is not in it no token may do: how

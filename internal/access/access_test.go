@@ -11,7 +11,7 @@ import (
 // with nobody's things. A change of a rule has to be made in both.
 func TestMayAgreesWithTheMatrix(t *testing.T) {
 	open := []Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation}
-	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPortfolio, ChangePortfolio, WriteActivities}
+	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPortfolio, ChangePortfolio, WriteActivities, ReadOwnAudit}
 	matrix := map[identity.Role]struct{ own, foreign []Action }{
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {
@@ -24,12 +24,12 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 		},
 		identity.RoleAuditor: {
 			own:     mine,
-			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, RefreshInstrument},
+			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, RefreshInstrument, ReadAudit, ExportAudit},
 		},
 		identity.RoleAdmin: {
 			own: mine,
 			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
-				ReadSources, TestSource, ReadCalendar, ChangeCalendar},
+				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit},
 		},
 		"root": {},
 	}

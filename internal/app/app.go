@@ -211,9 +211,14 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		calendar = n.hours
 	}
 	metrics.Collect(ingestFamilies(), func() []telemetry.Sample { return ingestSamples(n.ingest.Meters()) })
+	signer, err := n.store.AuditSigner()
+	if err != nil {
+		return errors.Join(err, listening.Close())
+	}
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: n.identity(hasher),
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
+		Audit: n.store, AuditKey: signer.VerifierKey(),
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
@@ -222,6 +227,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		return errors.Join(err, listening.Close())
 	}
 	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
+	n.add("refusals", n.server.RecordRefusals)
 	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
 	return nil
 }

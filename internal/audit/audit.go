@@ -71,8 +71,9 @@ const (
 var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, UserCreated, UserInvited, InvitationAccepted, UsersListed, PortfolioCreated, PortfolioChanged,
 	AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected, ActivityVoided, ActivitiesImported, InstrumentCreated,
-	InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused, OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged,
-	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
+	InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused, OwnCreated, OwnChanged, OwnDeleted, PricesChanged,
+	CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored, SourceTested, Refused, RefusalsDropped, AuditRead,
+	AuditExported, RestoreAccepted, Baseline,
 }
 
 // Actions is every action that is recorded.

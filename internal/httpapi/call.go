@@ -52,7 +52,11 @@ func (c *call) from() identity.Request {
 
 // entry is the audit row of what the caller does to their own things.
 func (c *call) entry(action audit.Action, object string) audit.Entry {
-	return audit.Entry{Actor: c.owner(), Owner: c.owner(), Action: action, Object: object, RequestID: c.id, Result: "ok"}
+	entry := audit.Entry{Actor: c.owner(), Owner: c.owner(), Action: action, Object: object, RequestID: c.id, Result: "ok", Detail: c.address}
+	if c.session.Owner != "" {
+		entry.Session = audit.SessionName(c.session.Hash)
+	}
+	return entry
 }
 
 // write is what goes into the store with something new; answer is what the request will be answered with, for when it is repeated.

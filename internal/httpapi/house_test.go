@@ -185,13 +185,15 @@ func newHouseAt(t testing.TB, start time.Time, change ...func(*Options)) *house 
 	must(t, err)
 	calendar, err := market.NewCalendar()
 	must(t, err)
+	signer, err := store.AuditSigner()
+	must(t, err)
 	record := journal.New(houseJournalStore{store}, deafBus{}, journal.Options{Log: logger, Now: clock.Now})
 	hub := live.New(houseLiveStore{store}, record, h.bus, calendar, live.Options{Log: logger, Now: clock.Now, Workers: 1})
 	options := Options{
 		Identity: identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: clock.Now, Log: logger}),
 		Store:    store, Journal: record, Proposals: journal.NewProposals(record, store), Live: hub, Importer: transfer.NewService(transfer.Options{Journal: record, Instruments: store, Versions: store, Now: clock.Now}),
 		Site: houseSite, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "# none\n") }),
-		Secure: true, Random: rand.Reader, Now: clock.Now, Log: logger,
+		Secure: true, Random: rand.Reader, Now: clock.Now, Log: logger, Audit: store, AuditKey: signer.VerifierKey(),
 	}
 	for _, f := range change {
 		f(&options)

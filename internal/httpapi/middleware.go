@@ -55,7 +55,9 @@ func (s *Server) middlewares() (http.Handler, error) {
 		}
 	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, fault.New(fault.Denied, "This request comes from another site."))
+		err := fault.New(fault.Denied, "This request comes from another site.")
+		s.refuse(r, callOf(r.Context()), err)
+		s.fail(w, r, err)
 	}))
 	return s.observed(crossOrigin.Handler(http.HandlerFunc(s.enter))), nil
 }

@@ -72,6 +72,7 @@ func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next 
 		req = req.WithContext(ctx)
 	}
 	if err := s.admit(req, c, r); err != nil {
+		s.refuse(req, c, err)
 		s.fail(w, req, err)
 		return
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	Importer  Importer
 	Prices    Prices   // nil: its routes answer 503
 	Calendar  Calendar // nil: its routes answer 503
+	Audit     AuditLog // nil: its routes answer 503
+	AuditKey  string   // what checkpoints are verified with
 	Proposals Proposer // nil: its routes answer 503
 	Finder    Finder   // nil: searches find what is here already
 
@@ -88,6 +90,7 @@ type Server struct {
 	explaining     *room
 	flights        inFlight
 	sessions       *sessionCache
+	refused        *refusals
 	draining       atomic.Bool
 }
 
@@ -104,6 +107,7 @@ func New(o Options) (*Server, error) {
 		searches:       newLimiter(1/searchesInterval.Seconds(), searchesBurst, limiterKeysMax),
 		streams:        newGauge(limits.StreamsUser, limits.StreamsNode),
 		open:           newOpenStreams(),
+		refused:        newRefusals(),
 		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
 		explaining:     newRoom(explainingMax, explainingWaitingMax),
 		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
@@ -145,6 +149,7 @@ func (s *Server) addRoutes() {
 	s.addDataRoutes()
 	s.addSourceRoutes()
 	s.addCalendarRoutes()
+	s.addAuditRoutes()
 	s.addStreamRoute()
 	s.addDescriptionRoutes()
 }

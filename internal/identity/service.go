@@ -147,7 +147,7 @@ func (s *Service) SignIn(ctx context.Context, email, password, code string, from
 
 // refused records a refusal and gives it.
 func (s *Service) refused(ctx context.Context, owner ledger.OwnerID, action audit.Action, from Request, refusal error) error {
-	entry := audit.Entry{Owner: owner, Action: action, RequestID: from.ID, Result: string(fault.KindOf(refusal))}
+	entry := audit.Entry{Owner: owner, Action: action, RequestID: from.ID, Result: string(fault.KindOf(refusal)), Detail: from.Address}
 	if err := s.store.RecordAudit(ctx, entry); err != nil {
 		return fmt.Errorf("record refusal: %w", err)
 	}
@@ -178,7 +178,7 @@ func (s *Service) open(ctx context.Context, user User, proof proof, from Request
 	}
 	now := s.now()
 	session := Session{Owner: user.ID, Hash: hash, Role: user.Role, SecondFactor: proof.code != nil, CreatedAt: now, SeenAt: now, SteppedAt: now, Origin: originOf(from)}
-	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.SignIn, Object: proof.how(), RequestID: from.ID, Result: "ok"}
+	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Session: audit.SessionName(hash), Action: audit.SignIn, Object: proof.how(), RequestID: from.ID, Result: "ok", Detail: from.Address}
 	if err := s.store.OpenSession(ctx, session, proof.code, audit.Write{Audit: entry}); err != nil {
 		return SignedIn{}, s.spent(ctx, user.ID, from, fmt.Errorf("create session: %w", err))
 	}

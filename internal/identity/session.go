@@ -226,7 +226,7 @@ func (s *Service) EndOtherSessions(ctx context.Context, session Session, from Re
 
 // SignOut ends a session.
 func (s *Service) SignOut(ctx context.Context, session Session, from Request) error {
-	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.SignOut, RequestID: from.ID, Result: "ok"}
+	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Session: audit.SessionName(session.Hash), Action: audit.SignOut, RequestID: from.ID, Result: "ok", Detail: from.Address}
 	err := s.store.DeleteSession(ctx, session.Owner, session.Hash, audit.Write{Audit: entry})
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("delete session: %w", err)

@@ -55,6 +55,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done by whom, the latest first */
+        get: operations["get-admin-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest signed statement of all that was recorded */
+        get: operations["get-admin-audit-checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log, one line of JSON for each row
+         * @description The oldest first, at most 50000 rows looked at; next_leaf in the header X-Next-Leaf says where to go on. With all rows anybody can work the signed tree out again.
+         */
+        get: operations["get-admin-audit-export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/calendar": {
         parameters: {
             query?: never;
@@ -348,141 +402,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/me/password": {
+    "/api/v1/me/audit": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
-        /** Change the password; every other session ends */
-        post: operations["post-me-password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How the second factor stands */
-        get: operations["get-me-second-factor"];
-        put?: never;
-        /** Begin to set up an authenticator app; what is in use stays until a code confirms the new one */
-        post: operations["post-me-second-factor"];
-        /** Go back to the password alone; every other session ends */
-        delete: operations["delete-me-second-factor"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/second-factor/confirm": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Put the app into use; the recovery codes are shown once, and every other session ends */
-        post: operations["post-me-second-factor-confirm"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/second-factor/recovery-codes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** New recovery codes, shown once; earlier ones end */
-        post: operations["post-me-second-factor-recovery-codes"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where you are signed in */
-        get: operations["get-me-sessions"];
+        /** What was done with the caller's account and data, and by whom */
+        get: operations["get-me-audit"];
         put?: never;
         post?: never;
-        /** End every other session */
-        delete: operations["delete-me-sessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/sessions/{session}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** End a session */
-        delete: operations["delete-me-sessions-session"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Your API tokens */
-        get: operations["get-me-tokens"];
-        put?: never;
-        /** Make an API token; it is shown once */
-        post: operations["post-me-tokens"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/tokens/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Revoke an API token */
-        delete: operations["delete-me-tokens-token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1000,23 +931,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/session/step-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Show who you are again, for risky acts of the next 15 minutes */
-        post: operations["post-session-step-up"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -1232,6 +1146,44 @@ export interface components {
         AppendInputBody: {
             activities: components["schemas"]["ActivityFields"][];
         };
+        AuditCheckpoint: {
+            /** @description As it is signed; empty where none was signed yet */
+            checkpoint: string;
+            /** @description With which anybody can check it */
+            key: string;
+            /** @description Hash of all rows */
+            root: string;
+            /** Format: int64 */
+            rows: number;
+            /** Format: date-time */
+            signed_at: string;
+        };
+        AuditRecord: {
+            action: string;
+            /** @description Who did it; null for the service itself, or somebody who wasn't signed in */
+            actor: string | null;
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int64
+             * @description Its number among all, from 0
+             */
+            leaf: number;
+            node: string | null;
+            object: string | null;
+            /** @description Whose data it is about; null for nobody's */
+            owner: string | null;
+            request_id: string | null;
+            /** @description ok, or the kind of refusal */
+            result: string;
+            session: string | null;
+        };
+        AuditRecords: {
+            /** @description All that are recorded, for a filter */
+            actions: string[];
+            items: components["schemas"]["AuditRecord"][];
+            next_cursor: string | null;
+        };
         Bars: {
             /** @description Pairs of date and close as traded; a holding's prices are adjusted for splits, too */
             bars: (string[] | null)[];
@@ -1368,9 +1320,6 @@ export interface components {
             candidate: string;
             /** @description Where no source says in which currency it is quoted */
             currency?: string;
-        };
-        CodeInputBody: {
-            totp: string;
         };
         Contribution: {
             amount: string;
@@ -1533,14 +1482,6 @@ export interface components {
             low: string;
             /** @description The recovery; null where there is none yet */
             to: string | null;
-        };
-        Enrolment: {
-            /** @description The URL as a picture, data:image/png;base64,… */
-            qr: string;
-            /** @description To type into the app */
-            secret: string;
-            /** @description otpauth://…, for an app on the same device */
-            url: string;
         };
         EnteredPrice: {
             date: string;
@@ -2061,32 +2002,6 @@ export interface components {
             name: string;
             symbol: string;
         };
-        NewToken: {
-            /** Format: date-time */
-            created_at: string;
-            expired: boolean;
-            /** Format: date-time */
-            expires_at: string;
-            id: string;
-            name: string;
-            scopes: ("read" | "write" | "admin")[];
-            /**
-             * Format: date-time
-             * @description Last use, to the minute
-             */
-            seen_at: string | null;
-            /** @description fsc_…, for Authorization: Bearer */
-            token: string;
-        };
-        NewTokenInputBody: {
-            /**
-             * Format: date-time
-             * @description At most 366 days from now
-             */
-            expires_at: string;
-            name: string;
-            scopes: ("read" | "write" | "admin")[];
-        };
         OutcomeCount: {
             /** Format: int64 */
             calls: number;
@@ -2121,13 +2036,26 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
-        PasswordInputBody: {
-            /** @description API tokens stay; otherwise they end with the other sessions */
-            keep_tokens?: boolean;
-            new_password: string;
-            /** @description The present one */
-            password: string;
-            totp?: string;
+        OwnRecord: {
+            action: string;
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description unknown: somebody who was not signed in
+             * @enum {string}
+             */
+            by: "you" | "other" | "service" | "unknown";
+            /** Format: int64 */
+            number: number;
+            object: string | null;
+            /** @description The address that it came from */
+            place: string | null;
+            /** @description ok, or the kind of refusal */
+            result: string;
+        };
+        OwnRecords: {
+            items: components["schemas"]["OwnRecord"][];
+            next_cursor: string | null;
         };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
@@ -2316,18 +2244,8 @@ export interface components {
             existing?: components["schemas"]["Instrument"];
             /** @description To name when asking for help */
             request_id: string;
-            /**
-             * @description required: a code is needed with the password. enrol: a second factor has to be set up first
-             * @enum {string}
-             */
-            second_factor?: "required" | "enrol";
             /** Format: int64 */
             status: number;
-            /**
-             * @description What POST /api/v1/session/step-up has to be given before this is done
-             * @enum {string}
-             */
-            step_up?: "password" | "password_and_code";
             title: string;
             /** @description Always about:blank: code says which kind it is */
             type: string;
@@ -2368,10 +2286,6 @@ export interface components {
             profit: string | null;
             /** @description A fraction; null where the whole profit is 0 */
             share_of_profit: string | null;
-        };
-        ProofInputBody: {
-            password: string;
-            totp?: string;
         };
         Proposal: {
             /** @description null: every account that holds it */
@@ -2452,9 +2366,6 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
-        RecoveryCodes: {
-            recovery_codes: string[];
-        };
         Refreshed: {
             asked: boolean;
         };
@@ -2492,38 +2403,10 @@ export interface components {
             /** @description Over the whole window */
             return: string | null;
         };
-        SecondFactor: {
-            on: boolean;
-            /**
-             * Format: int64
-             * @description Not used yet
-             */
-            recovery_codes: number;
-            /** @description The role needs one */
-            required: boolean;
-            /** Format: date-time */
-            since: string | null;
-        };
-        SessionItem: {
-            /** Format: date-time */
-            created_at: string;
-            /** @description The one that asks */
-            current: boolean;
-            /** @description Such as Firefox on Windows; empty where it isn't known */
-            device: string;
-            id: string;
-            /** @description The network it signed in from, such as 203.0.113.x; empty where it isn't known */
-            place: string;
-            /** Format: date-time */
-            seen_at: string;
-        };
-        Sessions: {
-            items: components["schemas"]["SessionItem"][];
-        };
         SignInInputBody: {
             email: string;
             password: string;
-            /** @description What the authenticator app shows, or a recovery code. Needed where the answer is 401 with second_factor: required */
+            /** @description Not asked for in this release */
             totp?: string;
         };
         SignedIn: {
@@ -2688,24 +2571,6 @@ export interface components {
              */
             until: string | null;
         };
-        TokenItem: {
-            /** Format: date-time */
-            created_at: string;
-            expired: boolean;
-            /** Format: date-time */
-            expires_at: string;
-            id: string;
-            name: string;
-            scopes: ("read" | "write" | "admin")[];
-            /**
-             * Format: date-time
-             * @description Last use, to the minute
-             */
-            seen_at: string | null;
-        };
-        Tokens: {
-            items: components["schemas"]["TokenItem"][];
-        };
         Totals: {
             cash: string | null;
             cost: string | null;
@@ -2779,8 +2644,6 @@ export interface components {
         User: {
             email: string;
             id: string;
-            /** @description A second factor has to be set up before anything else */
-            must_enrol: boolean;
             name: string;
             /** @enum {string} */
             role: "user" | "adviser" | "auditor" | "admin";
@@ -2885,6 +2748,114 @@ export interface operations {
                 };
                 content: {
                     "application/openapi+json": unknown;
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-audit": {
+        parameters: {
+            query?: {
+                action?: string;
+                actor?: string;
+                object?: string;
+                /** @description Only rows from then on */
+                from?: string;
+                /** @description Only rows before then */
+                until?: string;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditRecords"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-audit-checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckpoint"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-audit-export": {
+        parameters: {
+            query?: {
+                action?: string;
+                actor?: string;
+                object?: string;
+                /** @description time, RFC 3339 */
+                from?: string;
+                /** @description time, RFC 3339 */
+                until?: string;
+                /** @description where to begin, 0 if left out */
+                leaf?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
                 };
             };
             /** @description Problem */
@@ -3593,40 +3564,13 @@ export interface operations {
             };
         };
     };
-    "post-me-password": {
+    "get-me-audit": {
         parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordInputBody"];
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                limit?: number;
             };
-        };
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-me-second-factor": {
-        parameters: {
-            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -3639,305 +3583,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SecondFactor"];
+                    "application/json": components["schemas"]["OwnRecords"];
                 };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-me-second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Enrolment"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-me-second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-me-second-factor-confirm": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CodeInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-me-second-factor-recovery-codes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-me-sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Sessions"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-me-sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-me-sessions-session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-me-tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Tokens"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-me-tokens": {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
-                "Idempotency-Key": string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewTokenInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewToken"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "delete-me-tokens-token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Problem */
             default: {
@@ -5349,40 +4996,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-session-step-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProofInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SignedIn"];
-                };
             };
             /** @description Problem */
             default: {
