@@ -452,6 +452,35 @@ export const manual = {
     ),
 };
 
+/** What an audit search asks for; what is left out is no wish. Times are instants. */
+export interface AuditQuery {
+  action?: string;
+  actor?: string;
+  object?: string;
+  from?: string;
+  until?: string;
+  cursor?: string;
+}
+
+export const audit = {
+  list: (query: AuditQuery, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/admin/audit', { params: { query: { ...query, limit: 100 } }, ...limits(signal) }),
+    ),
+  checkpoint: (signal?: AbortSignal) => result(client.GET('/api/v1/admin/audit/checkpoint', limits(signal))),
+  /** Where the rows of a search can be fetched as a file. */
+  exportAddress: (query: AuditQuery): string => {
+    const wanted = Object.entries(query).filter(([name, value]) => value && name !== 'cursor') as [
+      string,
+      string,
+    ][];
+    const search = new URLSearchParams(wanted).toString();
+    return '/api/v1/admin/audit/export' + (search ? `?${search}` : '');
+  },
+  own: (cursor?: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/me/audit', { params: { query: { cursor, limit: 50 } }, ...limits(signal) })),
+};
+
 export const admin = {
   sources: (signal?: AbortSignal) => result(client.GET('/api/v1/admin/providers', limits(signal))),
   testSource: (name: string) =>

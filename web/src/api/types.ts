@@ -105,6 +105,9 @@ export type BenchmarkComparison = Schemas['BenchmarkComparison'];
 
 export type AdminUser = Schemas['AdminUser'];
 export type Invitation = Schemas['Invitation'];
+export type AuditRecord = Schemas['AuditRecord'];
+export type AuditCheckpoint = Schemas['AuditCheckpoint'];
+export type OwnRecord = Schemas['OwnRecord'];
 
 /** One browser that is signed in. */
 export type SessionItem = Schemas['SessionItem'];

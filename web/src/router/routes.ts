@@ -12,7 +12,8 @@ export type Section =
   | 'portfolios'
   | 'data'
   | 'admin'
-  | 'sources';
+  | 'sources'
+  | 'audit';
 
 export interface Route {
   pattern: string;
@@ -98,6 +99,17 @@ export const routes: Route[] = [
     title: 'Data sources',
     section: 'sources',
     load: () => import('../screens/admin/DataSources.svelte') as Loaded,
+  },
+  {
+    pattern: '/admin/audit',
+    title: 'Audit log',
+    section: 'audit',
+    load: () => import('../screens/audit/AuditLog.svelte') as Loaded,
+  },
+  {
+    pattern: '/my-log',
+    title: 'Who looked at my data',
+    load: () => import('../screens/audit/OwnLog.svelte') as Loaded,
   },
   {
     pattern: '/admin',

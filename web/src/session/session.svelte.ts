@@ -22,6 +22,10 @@ export const session = {
   get isAdmin(): boolean {
     return user?.role === 'admin';
   },
+  /** May read what was done by whom. */
+  get isAuditor(): boolean {
+    return user?.role === 'admin' || user?.role === 'auditor';
+  },
 
   /** Asks the server who is signed in. */
   async ask(): Promise<void> {

@@ -1,0 +1,71 @@
+/** What was done, in words; ids of actions are the server's. */
+const words: Record<string, string> = {
+  'session.create': 'Signed in',
+  'session.refused': 'Sign-in refused',
+  'session.delete': 'Signed out',
+  'user.create': 'User added',
+  'user.invite': 'User invited',
+  'user.accept_invitation': 'Invitation accepted',
+  'user.list': 'People listed',
+  'portfolio.create': 'Portfolio made',
+  'portfolio.change': 'Portfolio changed',
+  'portfolio.baseline': 'Portfolio taken over',
+  'account.create': 'Account made',
+  'account.change': 'Account changed',
+  'activity.add': 'Activities added',
+  'activity.correct': 'Activity corrected',
+  'activity.void': 'Activity voided',
+  'activity.import': 'Activities imported',
+  'proposal.accept': 'Proposals accepted',
+  'proposal.ignore': 'Proposal ignored',
+  'proposal.restore': 'Proposal restored',
+  'instrument.create': 'Instrument added',
+  'instrument.change': 'Instrument changed',
+  'keys.create': 'Keys made',
+  'quarantine.accept': 'Held price accepted',
+  'quarantine.refuse': 'Held price refused',
+  'own_instrument.create': 'Own instrument added',
+  'own_instrument.change': 'Own instrument changed',
+  'own_instrument.delete': 'Own instrument removed',
+  'own_price.change': 'Own prices changed',
+  'calendar.change': 'Market day changed',
+  'source.test': 'Source tested',
+  'access.refuse': 'Refused',
+  'access.refusals': 'Many refusals',
+  'audit.read': 'Audit log read',
+  'audit.export': 'Audit log exported',
+  'audit.accept': 'Older database accepted',
+};
+
+/** An action in words; one that this page doesn't know yet as the server calls it. */
+export function actionName(action: string): string {
+  return words[action] ?? action;
+}
+
+const results: Record<string, string> = {
+  ok: 'Done',
+  denied: 'Not allowed',
+  not_found: 'Not theirs, or not there',
+  unauthenticated: 'Not signed in',
+  limited: 'Too many',
+  invalid: 'Not accepted',
+};
+
+/** How it went, in words. */
+export function resultName(result: string): string {
+  return results[result] ?? result;
+}
+
+/** A day of a search as an instant: its beginning by this browser's clock. */
+export function startOf(day: string): string | undefined {
+  const at = new Date(`${day}T00:00:00`);
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+}
+
+/** The end of a day as an instant: where the next one begins. */
+export function endOf(day: string): string | undefined {
+  const at = new Date(`${day}T00:00:00`);
+  if (Number.isNaN(at.getTime())) return undefined;
+  at.setDate(at.getDate() + 1);
+  return at.toISOString();
+}
