@@ -56,6 +56,11 @@ export function resultName(result: string): string {
   return results[result] ?? result;
 }
 
+/** Who it was where no user did it. */
+export function nobody(action: string): string {
+  return action === 'session.refused' || action.startsWith('access.') ? 'Nobody signed in' : 'This server';
+}
+
 /** A day of a search as an instant: its beginning by this browser's clock. */
 export function startOf(day: string): string | undefined {
   const at = new Date(`${day}T00:00:00`);
