@@ -42,7 +42,7 @@ func (s *Server) RecordRefusals(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return s.recordLeft(context.WithoutCancel(ctx))
+			return s.recordLeft()
 		case entry := <-s.refused.waiting:
 			s.recordRefusal(ctx, entry)
 		}
@@ -56,8 +56,8 @@ func (s *Server) RecordRefusals(ctx context.Context) error {
 	}
 }
 
-func (s *Server) recordLeft(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, refusalWaitMax)
+func (s *Server) recordLeft() error {
+	ctx, cancel := context.WithTimeout(context.Background(), refusalWaitMax)
 	defer cancel()
 	for len(s.refused.waiting) > 0 && ctx.Err() == nil {
 		s.recordRefusal(ctx, <-s.refused.waiting)
@@ -74,7 +74,7 @@ func (s *Server) recordDropped(ctx context.Context) {
 }
 
 func (s *Server) recordRefusal(ctx context.Context, entry audit.Entry) {
-	ctx, cancel := context.WithTimeout(ctx, refusalWaitMax)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalWaitMax) // one that was taken is recorded, also on the way out
 	defer cancel()
 	if err := s.store.RecordAudit(ctx, entry); err != nil {
 		s.refused.dropped.Add(1)
