@@ -419,6 +419,146 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the password; every other session ends */
+        post: operations["post-me-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the second factor stands */
+        get: operations["get-me-second-factor"];
+        put?: never;
+        /** Begin to set up an authenticator app; what is in use stays until a code confirms the new one */
+        post: operations["post-me-second-factor"];
+        /** Go back to the password alone; every other session ends */
+        delete: operations["delete-me-second-factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put the app into use; the recovery codes are shown once, and every other session ends */
+        post: operations["post-me-second-factor-confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** New recovery codes, shown once; earlier ones end */
+        post: operations["post-me-second-factor-recovery-codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where you are signed in */
+        get: operations["get-me-sessions"];
+        put?: never;
+        post?: never;
+        /** End every other session */
+        delete: operations["delete-me-sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session */
+        delete: operations["delete-me-sessions-session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your API tokens */
+        get: operations["get-me-tokens"];
+        put?: never;
+        /** Make an API token; it is shown once */
+        post: operations["post-me-tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an API token */
+        delete: operations["delete-me-tokens-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios": {
         parameters: {
             query?: never;
@@ -931,6 +1071,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show who you are again, for risky acts of the next 15 minutes */
+        post: operations["post-session-step-up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -1321,6 +1478,9 @@ export interface components {
             /** @description Where no source says in which currency it is quoted */
             currency?: string;
         };
+        CodeInputBody: {
+            totp: string;
+        };
         Contribution: {
             amount: string;
             currency?: string;
@@ -1482,6 +1642,14 @@ export interface components {
             low: string;
             /** @description The recovery; null where there is none yet */
             to: string | null;
+        };
+        Enrolment: {
+            /** @description The URL as a picture, data:image/png;base64,… */
+            qr: string;
+            /** @description To type into the app */
+            secret: string;
+            /** @description otpauth://…, for an app on the same device */
+            url: string;
         };
         EnteredPrice: {
             date: string;
@@ -2002,6 +2170,32 @@ export interface components {
             name: string;
             symbol: string;
         };
+        NewToken: {
+            /** Format: date-time */
+            created_at: string;
+            expired: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            name: string;
+            scopes: ("read" | "write" | "admin")[];
+            /**
+             * Format: date-time
+             * @description Last use, to the minute
+             */
+            seen_at: string | null;
+            /** @description fsc_…, for Authorization: Bearer */
+            token: string;
+        };
+        NewTokenInputBody: {
+            /**
+             * Format: date-time
+             * @description At most 366 days from now
+             */
+            expires_at: string;
+            name: string;
+            scopes: ("read" | "write" | "admin")[];
+        };
         OutcomeCount: {
             /** Format: int64 */
             calls: number;
@@ -2056,6 +2250,14 @@ export interface components {
         OwnRecords: {
             items: components["schemas"]["OwnRecord"][];
             next_cursor: string | null;
+        };
+        PasswordInputBody: {
+            /** @description API tokens stay; otherwise they end with the other sessions */
+            keep_tokens?: boolean;
+            new_password: string;
+            /** @description The present one */
+            password: string;
+            totp?: string;
         };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
@@ -2244,8 +2446,18 @@ export interface components {
             existing?: components["schemas"]["Instrument"];
             /** @description To name when asking for help */
             request_id: string;
+            /**
+             * @description required: a code is needed with the password. enrol: a second factor has to be set up first
+             * @enum {string}
+             */
+            second_factor?: "required" | "enrol";
             /** Format: int64 */
             status: number;
+            /**
+             * @description What POST /api/v1/session/step-up has to be given before this is done
+             * @enum {string}
+             */
+            step_up?: "password" | "password_and_code";
             title: string;
             /** @description Always about:blank: code says which kind it is */
             type: string;
@@ -2286,6 +2498,10 @@ export interface components {
             profit: string | null;
             /** @description A fraction; null where the whole profit is 0 */
             share_of_profit: string | null;
+        };
+        ProofInputBody: {
+            password: string;
+            totp?: string;
         };
         Proposal: {
             /** @description null: every account that holds it */
@@ -2366,6 +2582,9 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
         Refreshed: {
             asked: boolean;
         };
@@ -2403,10 +2622,38 @@ export interface components {
             /** @description Over the whole window */
             return: string | null;
         };
+        SecondFactor: {
+            on: boolean;
+            /**
+             * Format: int64
+             * @description Not used yet
+             */
+            recovery_codes: number;
+            /** @description The role needs one */
+            required: boolean;
+            /** Format: date-time */
+            since: string | null;
+        };
+        SessionItem: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The one that asks */
+            current: boolean;
+            /** @description Such as Firefox on Windows; empty where it isn't known */
+            device: string;
+            id: string;
+            /** @description The network it signed in from, such as 203.0.113.x; empty where it isn't known */
+            place: string;
+            /** Format: date-time */
+            seen_at: string;
+        };
+        Sessions: {
+            items: components["schemas"]["SessionItem"][];
+        };
         SignInInputBody: {
             email: string;
             password: string;
-            /** @description Not asked for in this release */
+            /** @description What the authenticator app shows, or a recovery code. Needed where the answer is 401 with second_factor: required */
             totp?: string;
         };
         SignedIn: {
@@ -2571,6 +2818,24 @@ export interface components {
              */
             until: string | null;
         };
+        TokenItem: {
+            /** Format: date-time */
+            created_at: string;
+            expired: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            name: string;
+            scopes: ("read" | "write" | "admin")[];
+            /**
+             * Format: date-time
+             * @description Last use, to the minute
+             */
+            seen_at: string | null;
+        };
+        Tokens: {
+            items: components["schemas"]["TokenItem"][];
+        };
         Totals: {
             cash: string | null;
             cost: string | null;
@@ -2644,6 +2909,8 @@ export interface components {
         User: {
             email: string;
             id: string;
+            /** @description A second factor has to be set up before anything else */
+            must_enrol: boolean;
             name: string;
             /** @enum {string} */
             role: "user" | "adviser" | "auditor" | "admin";
@@ -3585,6 +3852,363 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OwnRecords"];
                 };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-second-factor-confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-second-factor-recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sessions"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-sessions-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-tokens": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTokenInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-tokens-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             default: {
@@ -4996,6 +5620,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-session-step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
             };
             /** @description Problem */
             default: {
