@@ -157,7 +157,7 @@ var scopes = map[Action]identity.Scopes{
 }
 
 // withoutToken is what an API token never may.
-var withoutToken = []Action{SignOut, StepUp, ReadAccount, EnrolFactor, ChangeAccount}
+var withoutToken = []Action{SignOut, StepUp, ReadAccount, EnrolFactor, ChangeAccount, ReadAudit, ExportAudit, ReadOwnAudit}
 
 // beforeEnrolling is all that somebody may do whose role needs a second factor, until they have one.
 var beforeEnrolling = []Action{SignOut, StepUp, ReadSelf, ReadAccount, EnrolFactor}

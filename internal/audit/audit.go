@@ -69,11 +69,12 @@ const (
 
 // actions is the vocabulary, as filters offer it.
 var actions = [...]Action{
-	SignIn, SignInFailed, SignOut, UserCreated, UserInvited, InvitationAccepted, UsersListed, PortfolioCreated, PortfolioChanged,
-	AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected, ActivityVoided, ActivitiesImported, InstrumentCreated,
-	InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused, OwnCreated, OwnChanged, OwnDeleted, PricesChanged,
-	CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored, SourceTested, Refused, RefusalsDropped, AuditRead,
-	AuditExported, RestoreAccepted, Baseline,
+	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, CodeRefused, FactorStarted,
+	FactorConfirmed, FactorRemoved, RecoveryRenewed, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
+	UsersListed, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
+	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused,
+	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,
+	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 }
 
 // Actions is every action that is recorded.

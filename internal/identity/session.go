@@ -47,10 +47,11 @@ func (s *Service) SessionAndSequence(ctx context.Context, token string, portfoli
 	}
 	session, sequence, err := s.store.SessionAndSequence(ctx, owner, hash, portfolio)
 	if fault.Is(err, fault.NotFound) {
-		if _, err := s.Session(ctx, token); err != nil {
+		held, err := s.Session(ctx, token)
+		if err != nil {
 			return Session{}, 0, err
 		}
-		return Session{}, 0, errNoPortfolio()
+		return held, 0, errNoPortfolio() // whose it isn't is known: it is recorded
 	}
 	if err != nil {
 		return Session{}, 0, fmt.Errorf("read session: %w", err)
