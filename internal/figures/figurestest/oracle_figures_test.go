@@ -159,7 +159,7 @@ func (o *oracle) traded(symbol string, on day) bool {
 		case a.ToSymbol == symbol:
 			return true
 		case a.Symbol != symbol:
-		case a.Reinvest || a.Type == "buy" || a.Type == "sell" || a.Type == "deliver_in" || a.Type == "deliver_out":
+		case a.Reinvest || a.Type == "transfer" || a.Type == "buy" || a.Type == "sell" || a.Type == "deliver_in" || a.Type == "deliver_out":
 			return true
 		}
 	}
