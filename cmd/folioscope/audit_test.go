@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +18,7 @@ func (in *installation) fails(args ...string) string {
 	cmd := exec.Command(in.binary, args...)
 	cmd.Env = in.env
 	out, err := cmd.CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitFailed {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed {
 		in.t.Fatalf("folioscope %s: %v, want exit code 1\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)

@@ -203,7 +203,7 @@ func (s *Sequencer) adopt(ctx context.Context, lease Lease) error {
 // extend numbers rows and, where none are left over, signs.
 func (s *Sequencer) extend(ctx context.Context, now time.Time, rows []Row, sign bool) error {
 	tree := growing{size: s.tree.size, edge: slices.Clone(s.tree.edge)}
-	add := additions{ctx: ctx, store: s.o.Store, tiles: make(map[tileKey][]byte)}
+	add := additions{read: within(ctx, s.o.Store), tiles: make(map[tileKey][]byte)}
 	var failed error
 	var room []byte
 	inOrder(rows)

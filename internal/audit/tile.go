@@ -30,9 +30,13 @@ type TileStore interface {
 }
 
 // tiles is a store in tlog's words.
-type tiles struct {
-	ctx   context.Context // of the one call that this serves
-	store TileStore
+type tiles struct{ read readTile }
+
+// readTile is AuditTile of the one call that it serves.
+type readTile func(level int, n int64) ([]byte, error)
+
+func within(ctx context.Context, store TileStore) readTile {
+	return func(level int, n int64) ([]byte, error) { return store.AuditTile(ctx, level, n) }
 }
 
 // Height implements tlog.TileReader.
@@ -45,7 +49,7 @@ func (tiles) SaveTiles([]tlog.Tile, [][]byte) {}
 func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
 	out := make([][]byte, len(wanted))
 	for i, w := range wanted {
-		data, err := t.store.AuditTile(t.ctx, w.L, w.N)
+		data, err := t.read(w.L, w.N)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +63,7 @@ func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
 
 // proven reads hashes of a tree, each checked against its root.
 func proven(ctx context.Context, store TileStore, size int64, root Hash) tlog.HashReader {
-	return tlog.TileHashReader(tlog.Tree{N: size, Hash: tlog.Hash(root)}, tiles{ctx, store})
+	return tlog.TileHashReader(tlog.Tree{N: size, Hash: tlog.Hash(root)}, tiles{within(ctx, store)})
 }
 
 // ErrInconsistent says that a tree is not the continuation of an earlier one.
@@ -141,8 +145,7 @@ type tileKey struct {
 
 // additions are the tiles that new leaves change.
 type additions struct {
-	ctx   context.Context // of the one extension that this serves
-	store TileStore
+	read  readTile
 	tiles map[tileKey][]byte
 }
 
@@ -154,7 +157,7 @@ func (a *additions) add(level int, n int64, h Hash) error {
 	key := tileKey{level / tileHeight, n / tileHashes}
 	data, begun := a.tiles[key]
 	if !begun && n%tileHashes > 0 {
-		stored, err := a.store.AuditTile(a.ctx, key.level, key.n)
+		stored, err := a.read(key.level, key.n)
 		if err != nil {
 			return err
 		}

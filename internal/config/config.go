@@ -167,7 +167,6 @@ func Default() Config {
 			FX:     []string{"ecb", "frankfurter", "twelvedata", "tiingo", "yahoo", "fred"},
 			Crypto: []string{"coingecko", "yahoo", "tiingo", "twelvedata"},
 		},
-		Identity:  Identity{RequireSecondFactor: []string{"admin"}},
 		SMTP:      SMTP{Port: 587},
 		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text"},
 	}

@@ -41,7 +41,7 @@ type MissingData struct {
 	Text string `json:"text"`
 }
 
-// ToDo is the one thing to do.
+// What a person may do, the one thing.
 type ToDo struct {
 	Code  string     `json:"code" enum:"enter_price,name_at_source,switch_on_source,check_name,not_covered,decide_price,wait_source,wait_first_price,wait_market,wait_history,refresh,add_history"`
 	Text  string     `json:"text"`

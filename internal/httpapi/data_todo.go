@@ -147,7 +147,7 @@ func (f *dataFacts) whyNotFirst(first string) string {
 	return in + " had no price when it was last asked, so another source's is used."
 }
 
-// toDo is the one thing to do, nil where there is none.
+// What a person may do, the one thing; nil where there is none.
 func (f *dataFacts) toDo() *ToDo {
 	switch {
 	case f.own:

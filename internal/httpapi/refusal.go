@@ -42,7 +42,7 @@ func (s *Server) RecordRefusals(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return s.recordLeft()
+			return s.recordLeft(ctx)
 		case entry := <-s.refused.waiting:
 			s.recordRefusal(ctx, entry)
 		}
@@ -56,8 +56,8 @@ func (s *Server) RecordRefusals(ctx context.Context) error {
 	}
 }
 
-func (s *Server) recordLeft() error {
-	ctx, cancel := context.WithTimeout(context.Background(), refusalWaitMax)
+func (s *Server) recordLeft(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalWaitMax)
 	defer cancel()
 	for len(s.refused.waiting) > 0 && ctx.Err() == nil {
 		s.recordRefusal(ctx, <-s.refused.waiting)

@@ -155,11 +155,11 @@ func (g *Ingest) findLocally(ctx context.Context, q question) ([]Candidate, erro
 	var all []Candidate
 	asked := map[string]bool{}
 	for _, text := range texts {
-		if key := strings.ToLower(text); asked[key] {
+		key := strings.ToLower(text)
+		if asked[key] {
 			continue
-		} else {
-			asked[key] = true
 		}
+		asked[key] = true
 		found, err := g.Catalogue.FindInstruments(ctx, text, localMax)
 		if err != nil {
 			return nil, err

@@ -202,7 +202,7 @@ func (g *Ingest) passSearch(ctx context.Context, t *gate) error {
 			}
 		}
 	}
-	return g.pass(ctx, t, 1)
+	return g.pass(ctx, t)
 }
 
 // searchSafely is one search. A panic in a decoder, which reads what strangers wrote, is that source's failure.

@@ -102,9 +102,9 @@ func (t *gate) batches(names []string, now time.Time) [][]string {
 	return all
 }
 
-// pass lets requests for so many names through that are none for latest prices, or gives errOpen. Any other error is the store's.
-func (g *Ingest) pass(ctx context.Context, t *gate, names int) error {
-	return g.passLoad(ctx, t, load{requests: names, names: names})
+// pass lets a request for one name through that is none for latest prices, or gives errOpen. Any other error is the store's.
+func (g *Ingest) pass(ctx context.Context, t *gate) error {
+	return g.passLoad(ctx, t, load{requests: 1, names: 1})
 }
 
 // passLoad lets one call through, or gives errOpen. Any other error is the store's.

@@ -59,7 +59,7 @@ func (g *Ingest) TestSource(ctx context.Context, source string) (Trial, error) {
 	ctx, cancel := context.WithTimeout(ctx, trialDeadline)
 	defer cancel()
 	out := Trial{Name: shownName(source, name)}
-	if err := g.pass(ctx, gate, 1); errors.Is(err, errOpen) {
+	if err := g.pass(ctx, gate); errors.Is(err, errOpen) {
 		out.NextTry = gate.closedUntil(g.now())
 		return out, nil
 	} else if err != nil {

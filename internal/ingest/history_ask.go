@@ -84,7 +84,7 @@ func (s *search) ask(ctx context.Context, source provider.Provider, raw historia
 // which reads what strangers wrote, is that source's failure.
 func (s *search) call(ctx context.Context, source provider.Provider, do func(ctx context.Context) error) error {
 	gate := s.g.gates[source.Name()]
-	if err := s.g.pass(ctx, gate, 1); errors.Is(err, errOpen) {
+	if err := s.g.pass(ctx, gate); errors.Is(err, errOpen) {
 		return err
 	} else if err != nil {
 		return storeError{err}

@@ -79,7 +79,7 @@ func (g *Ingest) readReport(ctx context.Context, source provider.Provider, wante
 	}
 	slices.Sort(names)
 	gate := g.gates[source.Name()]
-	if err := g.pass(ctx, gate, 1); errors.Is(err, errOpen) {
+	if err := g.pass(ctx, gate); errors.Is(err, errOpen) {
 		return false, nil
 	} else if err != nil {
 		return false, err

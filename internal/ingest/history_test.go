@@ -354,7 +354,7 @@ func TestWhatASourceLacksComesFromTheNext(t *testing.T) {
 		second.failing = second.fails(provider.Transient, 0)
 		third.failing = third.fails(provider.UnknownSymbol, 0)
 		w.backfill(t)
-		if h := w.stateOf(t, "A"); h.State != BackfillFailed || h.Outcome == "" || h.AgainAt.Sub(time.Now()) != failedAgain || h.Bars != 0 {
+		if h := w.stateOf(t, "A"); h.State != BackfillFailed || h.Outcome == "" || time.Until(h.AgainAt) != failedAgain || h.Bars != 0 {
 			t.Fatalf("%+v", h)
 		}
 		first.failing, second.failing = nil, nil
@@ -439,7 +439,7 @@ func TestUnlikeSeriesAreNotSpliced(t *testing.T) {
 			w.want(t, "A", "1995-03-17")
 			w.backfill(t)
 			w.holds(t, "A", first, market.MustDate("1998-01-01"), today()-1)
-			if h := w.stateOf(t, "A"); h.State != BackfillFailed || h.Outcome != OutcomeUnlike || h.AgainAt.Sub(time.Now()) > 30*time.Hour {
+			if h := w.stateOf(t, "A"); h.State != BackfillFailed || h.Outcome != OutcomeUnlike || time.Until(h.AgainAt) > 30*time.Hour {
 				t.Errorf("%s: %+v", name, h)
 			}
 			for range 3 { // nor later, and the state goes on to say so

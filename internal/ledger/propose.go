@@ -246,11 +246,11 @@ func (p *proposer) id(a *market.Action, account AccountID) ProposalID {
 	return ProposalID(strings.ToLower(text))
 }
 
-// became is what a proposal was accepted as, and whether that still stands.
-func (p *proposer) became(id ProposalID) (accepted ActivityID, stands bool) {
-	accepted = p.decided[id].Activity
-	_, stands = p.stands[accepted]
-	return accepted, stands && accepted != ""
+// accepted says whether a proposal was, and what it became still stands.
+func (p *proposer) accepted(id ProposalID) bool {
+	became := p.decided[id].Activity
+	_, stands := p.stands[became]
+	return stands && became != ""
 }
 
 // waits says whether nothing was decided yet.

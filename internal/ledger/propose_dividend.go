@@ -76,7 +76,7 @@ func (p *proposer) unbooked(id market.InstrumentID, account AccountID, held *hol
 		}
 		one := Proposal{ID: p.id(a, account), Action: *a, Account: account}
 		one.Quantity = before(held.of[inAccount{id, account}], a.Date, p.bookedEarly(a, account))
-		if _, stands := p.became(one.ID); stands || one.Quantity.IsZero() {
+		if p.accepted(one.ID) || one.Quantity.IsZero() {
 			continue
 		}
 		var ok bool

@@ -35,8 +35,8 @@ func match(payments []payment, booked []market.Date) map[market.Date]bool {
 	slices.SortStableFunc(payments, func(a, b payment) int { return cmp.Compare(a.expected, b.expected) })
 	rows := make([]pairing, len(payments)+1)
 	first := len(booked)
-	for i := len(payments) - 1; i >= 0; i-- { // what is too early for one dividend may be right for a later one
-		at, _ := slices.BinarySearch(booked, payments[i].earliest)
+	for i, p := range slices.Backward(payments) { // what is too early for one dividend may be right for a later one
+		at, _ := slices.BinarySearch(booked, p.earliest)
 		first = min(first, at)
 		rows[i+1].from = first
 	}

@@ -219,7 +219,7 @@ func (f *following) split(action *market.Action) *ProposalID {
 		}
 	}
 	all := f.id(action, "")
-	if _, stands := f.became(all); stands || len(missing) == 0 {
+	if f.accepted(all) || len(missing) == 0 {
 		return nil
 	}
 	if len(missing) == holders {
@@ -228,7 +228,7 @@ func (f *following) split(action *market.Action) *ProposalID {
 	for _, account := range missing {
 		id := f.id(action, account)
 		_, open := f.open[account]
-		if _, stands := f.became(id); stands || !open || !f.waits(all) {
+		if f.accepted(id) || !open || !f.waits(all) {
 			continue
 		}
 		if wrong := f.propose(action, id, account, []AccountID{account}); wrong != nil {

@@ -170,7 +170,7 @@ func isCUSIP(s string) bool {
 	}
 	sum := 0
 	for n, c := range []byte(s[:8]) {
-		v := 0
+		var v int
 		switch {
 		case isDigit(c) || isLetter(c):
 			v = valueOf(c)

@@ -252,11 +252,10 @@ func (s *Store) CheckDetail(ctx context.Context, row *audit.Row) (audit.DetailSt
 	}
 	number := strconv.FormatInt(row.Number, 10)
 	plain, err := key.Open(row.Sealed, columnDetail, number)
-	if err != nil {
-		return audit.DetailWrong, nil // whatever it is, it isn't what was sealed here
+	if opened := err == nil; opened { // else, whatever it is, it isn't what was sealed here
+		if want := key.Commit(plain, columnDetail, number); hmac.Equal(want[:], row.Commitment) {
+			return audit.DetailWhole, nil
+		}
 	}
-	if want := key.Commit(plain, columnDetail, number); !hmac.Equal(want[:], row.Commitment) {
-		return audit.DetailWrong, nil
-	}
-	return audit.DetailWhole, nil
+	return audit.DetailWrong, nil
 }

@@ -48,16 +48,16 @@ func instrumentRow(i market.Instrument, aliases []market.Alias) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("names of %s: %w", i.ID, err)
 	}
-	search := oneLine(i.Symbol) + "\n" + oneLine(i.ISIN) + "\n" + oneLine(i.Name)
+	search := []string{oneLine(i.Symbol), oneLine(i.ISIN), oneLine(i.Name)}
 	for _, a := range aliases {
-		search += "\n" + oneLine(a.Value)
+		search = append(search, oneLine(a.Value))
 	}
 	var delistedOn market.Date
 	if i.Delisted {
 		delistedOn = i.DelistedOn
 	}
 	return []any{string(i.ID), i.Symbol, i.MIC, i.ISIN, i.Name, string(i.Currency), string(i.Class), i.Sector, i.Country, string(encoded),
-		strings.ToLower(search), i.Delisted, int64(delistedOn)}, nil
+		strings.ToLower(strings.Join(search, "\n")), i.Delisted, int64(delistedOn)}, nil
 }
 
 func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }

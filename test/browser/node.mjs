@@ -55,7 +55,7 @@ export async function fillActivity(page, { type, instrument, create, ...fields }
     const options = form.getByRole('listbox').getByRole('option');
     await options.last().waitFor();
     if (create) {
-      await options.last().click();
+      await options.filter({ hasText: /^Add “.*” yourself$/ }).click();
       await form.getByLabel('Name', { exact: true }).fill(create.name);
       await form.getByLabel('Symbol').fill(create.symbol);
       await form.getByLabel('Class').selectOption(create.class);
