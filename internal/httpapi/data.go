@@ -41,8 +41,8 @@ type MissingData struct {
 	Text string `json:"text"`
 }
 
-// What a person may do, the one thing.
-type ToDo struct {
+// NextStep is the one thing that a person can do.
+type NextStep struct {
 	Code  string     `json:"code" enum:"enter_price,name_at_source,switch_on_source,check_name,not_covered,decide_price,wait_source,wait_first_price,wait_market,wait_history,refresh,add_history"`
 	Text  string     `json:"text"`
 	Until *time.Time `json:"until" doc:"when what is waited for is due, where that is known"`
@@ -69,7 +69,7 @@ type DataItem struct {
 	Sources      []PriceSource    `json:"sources" nullable:"false" doc:"of its chain, the first choice first"`
 	History      *HistoryProgress `json:"history" doc:"null where nothing is looked for"`
 	Missing      []MissingData    `json:"missing" nullable:"false"`
-	ToDo         *ToDo            `json:"to_do"`
+	ToDo         *NextStep        `json:"to_do"`
 	Refreshable  bool             `json:"refreshable" doc:"whether asking for it now can help"`
 	RefreshAt    *time.Time       `json:"refresh_at" doc:"when it may be asked for again; null: now"`
 }

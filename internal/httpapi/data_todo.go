@@ -27,7 +27,7 @@ func (f *dataFacts) item() DataItem {
 	i, o := f.instrument, f.outlook
 	out := DataItem{
 		Kind: "holding", InstrumentID: string(i.ID), Symbol: i.Symbol, Name: i.Name, Currency: string(i.Currency), AssetClass: string(i.Class),
-		State: string(f.state), FirstSource: given(o.First), Sources: []PriceSource{}, History: f.history, Missing: f.missing(), ToDo: f.toDo(),
+		State: string(f.state), FirstSource: given(o.First), Sources: []PriceSource{}, History: f.history, Missing: f.missing(), ToDo: f.toDoFirst(),
 	}
 	if f.rate {
 		out.Kind = "rate"
@@ -147,16 +147,16 @@ func (f *dataFacts) whyNotFirst(first string) string {
 	return in + " had no price when it was last asked, so another source's is used."
 }
 
-// What a person may do, the one thing; nil where there is none.
-func (f *dataFacts) toDo() *ToDo {
+// toDoFirst is the one thing that a person can do, nil where there is none.
+func (f *dataFacts) toDoFirst() *NextStep {
 	switch {
 	case f.own:
 		if f.state == market.StateNone {
-			return &ToDo{Code: "enter_price", Text: "Enter what it is worth."}
+			return &NextStep{Code: "enter_price", Text: "Enter what it is worth."}
 		}
 		return nil
 	case f.state == market.StateQuarantined:
-		return &ToDo{Code: "decide_price", Text: "Ask an administrator to accept or refuse the price that is held back."}
+		return &NextStep{Code: "decide_price", Text: "Ask an administrator to accept or refuse the price that is held back."}
 	case f.state == market.StateNone, f.state == market.StateStale:
 		return f.toDoWithoutPrice()
 	case f.history.complete():
@@ -164,14 +164,14 @@ func (f *dataFacts) toDo() *ToDo {
 	}
 	switch ingest.BackfillState(f.history.State) {
 	case ingest.BackfillNone:
-		return &ToDo{Code: "add_history", Text: "Enter past prices by hand, or from a file, on its page."}
+		return &NextStep{Code: "add_history", Text: "Enter past prices by hand, or from a file, on its page."}
 	default:
-		return &ToDo{Code: "wait_history", Text: "Wait: its past prices come by themselves."}
+		return &NextStep{Code: "wait_history", Text: "Wait: its past prices come by themselves."}
 	}
 }
 
 // toDoWithoutPrice is what to do where there is no price, or none that is fresh.
-func (f *dataFacts) toDoWithoutPrice() *ToDo {
+func (f *dataFacts) toDoWithoutPrice() *NextStep {
 	byHand := ", or enter a price by hand."
 	if f.rate {
 		byHand = "."
@@ -180,26 +180,26 @@ func (f *dataFacts) toDoWithoutPrice() *ToDo {
 	open := slices.DeleteFunc(slices.Clone(named), func(s ingest.SourceView) bool { return s.Refused != "" })
 	switch {
 	case len(f.outlook.Sources) == 0:
-		return &ToDo{Code: "switch_on_source", Text: "No source of such prices is switched on. Ask an administrator to switch one on" + byHand}
+		return &NextStep{Code: "switch_on_source", Text: "No source of such prices is switched on. Ask an administrator to switch one on" + byHand}
 	case len(named) == 0:
-		return &ToDo{Code: "name_at_source", Text: "No source has a name for it. Ask an administrator to give it one" + byHand}
+		return &NextStep{Code: "name_at_source", Text: "No source has a name for it. Ask an administrator to give it one" + byHand}
 	case len(open) == 0 && slices.ContainsFunc(named, func(s ingest.SourceView) bool { return s.Refused == ingest.UnknownSymbol }):
-		return &ToDo{Code: "check_name", Text: "No source knows it by the name that it has here. Ask an administrator to correct the name" + byHand}
+		return &NextStep{Code: "check_name", Text: "No source knows it by the name that it has here. Ask an administrator to correct the name" + byHand}
 	case len(open) == 0:
-		return &ToDo{Code: "not_covered", Text: "No source gives it with the keys of this server. Ask an administrator for another source" + byHand}
+		return &NextStep{Code: "not_covered", Text: "No source gives it with the keys of this server. Ask an administrator for another source" + byHand}
 	case !slices.ContainsFunc(open, func(s ingest.SourceView) bool { return !s.Away }):
 		soonest := slices.MinFunc(open, func(a, b ingest.SourceView) int { return a.Until.Compare(b.Until) })
 		why := " doesn't answer"
 		if soonest.Spent {
 			why = " was asked as often as it allows"
 		}
-		return &ToDo{Code: "wait_source", Text: "Wait: " + sourceTitle(soonest.Name) + why + ", and is asked again by itself.", Until: moment(soonest.Until)}
+		return &NextStep{Code: "wait_source", Text: "Wait: " + sourceTitle(soonest.Name) + why + ", and is asked again by itself.", Until: moment(soonest.Until)}
 	case f.outlook.Tried.IsZero():
-		return &ToDo{Code: "wait_first_price", Text: "Wait a minute: it is new, and is asked for soon."}
+		return &NextStep{Code: "wait_first_price", Text: "Wait a minute: it is new, and is asked for soon."}
 	case !f.outlook.Session.Open && f.outlook.Tried.After(f.outlook.Session.LastClose.Add(closeAnswered)):
-		return &ToDo{Code: "wait_market", Text: "Wait until its market opens: it was asked for since the close.", Until: moment(f.outlook.Session.Until)}
+		return &NextStep{Code: "wait_market", Text: "Wait until its market opens: it was asked for since the close.", Until: moment(f.outlook.Session.Until)}
 	}
-	return &ToDo{Code: "refresh", Text: "Ask for it now."}
+	return &NextStep{Code: "refresh", Text: "Ask for it now."}
 }
 
 // closeAnswered is how long after the close a source has its last price for sure.

@@ -1594,7 +1594,7 @@ export interface components {
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
             symbol: string;
-            to_do: components["schemas"]["ToDo"];
+            to_do: components["schemas"]["NextStep"];
         };
         DataWarning: {
             /** @enum {string} */
@@ -2195,6 +2195,16 @@ export interface components {
             expires_at: string;
             name: string;
             scopes: ("read" | "write" | "admin")[];
+        };
+        NextStep: {
+            /** @enum {string} */
+            code: "enter_price" | "name_at_source" | "switch_on_source" | "check_name" | "not_covered" | "decide_price" | "wait_source" | "wait_first_price" | "wait_market" | "wait_history" | "refresh" | "add_history";
+            text: string;
+            /**
+             * Format: date-time
+             * @description when what is waited for is due, where that is known
+             */
+            until: string | null;
         };
         OutcomeCount: {
             /** Format: int64 */
@@ -2807,16 +2817,6 @@ export interface components {
             stale_share: string;
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
-        };
-        ToDo: {
-            /** @enum {string} */
-            code: "enter_price" | "name_at_source" | "switch_on_source" | "check_name" | "not_covered" | "decide_price" | "wait_source" | "wait_first_price" | "wait_market" | "wait_history" | "refresh" | "add_history";
-            text: string;
-            /**
-             * Format: date-time
-             * @description when what is waited for is due, where that is known
-             */
-            until: string | null;
         };
         TokenItem: {
             /** Format: date-time */
