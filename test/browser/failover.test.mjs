@@ -143,7 +143,7 @@ async function picture(page, name) {
 
 // The chain of shares with two keyed sources and one without: the first of them dies while people look.
 test('the first source of the chain dies in the middle of the day', async (t) => {
-  const standin = await startStandin(t);
+  const standin = await startStandin(t, { recorded: false }); // Tiingo's recorded prices have no share that Finnhub's have
   await standin.setPrice('finnhub', share, '300');
   await standin.setPrice('tiingo', share, '301');
   standin.environment = { ...standin.environment, ...standin.keys, FOLIOSCOPE_TELEMETRY_LOG_LEVEL: 'debug' };

@@ -10,20 +10,21 @@ const providers = ['yahoo', 'ecb', 'amfi', 'mfapi', 'coingecko', 'frankfurter', 
 /** Keys that no log and no page may tell; a source that needs one is asked only with it. */
 export const keyCanary = 'CANARYKEY-which-nobody-may-see';
 
-/** A share of the United States that Finnhub's, Tiingo's and Yahoo's payloads have. */
-export const share = reference ? 'AAPL' : 'FRST';
+/** A share of the United States that Finnhub's, Tiingo's and Yahoo's payloads of this repository have. */
+export const share = 'FRST';
 
 /** AMFI's code of a fund that AMFI's and MFapi's payloads both have. */
 export const scheme = reference ? '118955' : '101001';
 
 /**
- * Starts the stand-ins, with the payloads of the reference data where there are some, else with those of this repository.
+ * Starts the stand-ins, with the payloads of the reference data where there are some and they are wanted, else with those of this
+ * repository.
  * Each provider lies below its name: the base URL of Yahoo is `${url}/yahoo`.
  */
-export async function startStandin(t) {
+export async function startStandin(t, { recorded = true } = {}) {
   const program = join(await temporaryDir(t), process.platform === 'win32' ? 'standin.exe' : 'standin');
   await promisify(execFile)('go', ['build', '-o', program, './internal/provider/replaytest/standin'], { cwd: root });
-  const child = spawn(program, reference ? ['-payloads', join(reference, 'fixtures')] : [], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, reference && recorded ? ['-payloads', join(reference, 'fixtures')] : [], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = new Promise((done) => child.on('exit', done));
   t.after(async () => {
     child.kill();
