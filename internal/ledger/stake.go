@@ -58,8 +58,11 @@ func (r *Rounding) multiplied(quantity money.Decimal, ratio Ratio) money.Decimal
 		return own
 	}
 	r.before = r.before.Add(quantity)
-	upTo := ratio.Apply(r.before)
-	own, r.after = upTo.Sub(r.after), upTo
+	left := ratio.Apply(r.before).Sub(r.after)
+	if left.Sub(own).Abs().Cmp(own.Abs().Mul(roundingMax)) <= 0 { // else it is little beside much, and would be rounded away
+		own = left
+	}
+	r.after = r.after.Add(own)
 	return own
 }
 

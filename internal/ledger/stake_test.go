@@ -61,3 +61,12 @@ func TestThereAndBackAgain(t *testing.T) {
 		t.Errorf("a third of 8 is %s", got)
 	}
 }
+
+// Little beside much isn't rounded away with it.
+func TestLittleBesideMuch(t *testing.T) {
+	stake := Stake{Parts: []AccountPart{{"x", money.MustParse("-12345678901234567890123456789012345678901234567890")}, {"y", money.MustParse("-7.25")}}}
+	parts, _ := stake.Multiplied(Ratio{New: money.One, Old: money.MustParse("3")}, &Rounding{})
+	if got := parts[1].Quantity.String(); got != "-2.416666666666666666666666666666667" {
+		t.Errorf("a third of 7.25 short is %s", got)
+	}
+}
