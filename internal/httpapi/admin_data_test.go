@@ -177,7 +177,7 @@ func TestWarningsSayWhatToDo(t *testing.T) {
 	drifted := ingest.SourceHealth{Status: ingest.Status{Name: "ecb", Circuit: "open", Outcome: provider.BadKey}, Setting: ingest.Setting{Name: "ecb", Enabled: true}}
 	drifted.Today.Outcomes = map[ingest.Outcome]int64{provider.SchemaDrift: 2}
 	got := warningsOf(ingest.Health{Sources: []ingest.SourceHealth{drifted}, UnservedCount: 2, Held: 1, Horizons: []ingest.Horizon{
-		{MIC: "XXXX", Name: "Nowhere", Last: market.NoDate}, {MIC: "XNYS", Name: "New York", Last: today - 1}, {MIC: "XETR", Name: "Xetra", Last: today + 5}}}, now)
+		{MIC: "ZZZZ", Name: "Nowhere", Last: market.NoDate}, {MIC: "XNYS", Name: "New York", Last: today - 1}, {MIC: "XETR", Name: "Xetra", Last: today + 5}}}, now)
 	want := []string{
 		"bad_key: ECB refuses our key. Set another one and start the node again.",
 		"schema_drift: ECB answered 2 times in the last day in a shape that isn't known. Its format may have changed: look for a newer version.",
@@ -253,7 +253,7 @@ func TestAnAdministratorChangesDaysOfMarkets(t *testing.T) {
 			t.Errorf("%s: %d %s", body, answer.Code, answer.Body)
 		}
 	}
-	h.ask("root", "PUT", "/api/v1/admin/calendar/XXXX/2026-11-27", `{"closed":true}`).problem(http.StatusNotFound, "not_found")
+	h.ask("root", "PUT", "/api/v1/admin/calendar/ZZZZ/2026-11-27", `{"closed":true}`).problem(http.StatusNotFound, "not_found")
 	h.ask("root", "PUT", "/api/v1/admin/calendar/XNYS/tomorrow", `{"closed":true}`).problem(http.StatusUnprocessableEntity, "invalid")
 	h.ask("ann", "PUT", day, `{"closed":true}`).problem(http.StatusForbidden, "denied")
 	after = into[CalendarDay](h.ask("root", "DELETE", day, "").is(http.StatusOK))
