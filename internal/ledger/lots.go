@@ -404,7 +404,7 @@ func (l *Lots) SplitPart(ratio Ratio, part, to money.Decimal) {
 
 // Multiply multiplies the quantities of lots by new/old, so that they sum to what is given: the whole after the ratio, rounded once,
 // or the sum of what several holders of it round for themselves. The lots share the rounding; what holders make of it is with the
-// biggest. Without lots nothing becomes of them: the sum is 0.
+// biggest, and so is what a lot carries that is rounded away. Without lots nothing becomes of them: the sum is 0.
 func (r Ratio) Multiply(lots []Lot, to money.Decimal) (sum money.Decimal) {
 	if len(lots) == 0 {
 		return money.Zero
@@ -420,6 +420,13 @@ func (r Ratio) Multiply(lots []Lot, to money.Decimal) (sum money.Decimal) {
 		}
 	}
 	lots[biggest].Quantity = lots[biggest].Quantity.Add(to.Sub(after))
+	nothing := money.Known(money.Zero)
+	for i := range lots { // what is rounded away isn't opened any more
+		if lots[i].Quantity.IsZero() && i != biggest {
+			lots[biggest].Carried = lots[biggest].Carried.Add(lots[i].Carried)
+			lots[i].Carried = NewCarried(nothing, nothing)
+		}
+	}
 	return to
 }
 

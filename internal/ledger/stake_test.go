@@ -70,3 +70,22 @@ func TestLittleBesideMuch(t *testing.T) {
 		t.Errorf("a third of 7.25 short is %s", got)
 	}
 }
+
+// A lot that is rounded away leaves its cost behind.
+func TestWhatIsRoundedAwayKeepsItsCost(t *testing.T) {
+	cost := money.Known(money.MustParse("5"))
+	lots := []Lot{{Quantity: money.MustParse("99.9999999999999999999999999999999999999999999991"), Carried: NewCarried(cost, cost)},
+		{Quantity: money.MustParse("0.0000000000000000000000000000000000000000000009"), Carried: NewCarried(cost, cost)}}
+	third := Ratio{New: money.One, Old: money.MustParse("3")}
+	third.Multiply(lots, third.Apply(money.MustParse("100")))
+	quantity, local := money.Zero, money.Known(money.Zero)
+	for _, lot := range lots {
+		quantity = quantity.Add(lot.Quantity)
+		if !lot.Quantity.IsZero() {
+			local = local.Add(lot.Carried.Local)
+		}
+	}
+	if sum, known := local.Get(); !known || sum.String() != "10" || !quantity.Equal(third.Apply(money.MustParse("100"))) {
+		t.Errorf("%s shares of cost %s are left", quantity, sum)
+	}
+}
