@@ -113,7 +113,8 @@ type search struct {
 
 	refused    map[string]bool // sources that don't have this name
 	failed     bool            // a source failed, or was left alone, that may have what is missing
-	unlike     bool            // a source's closes were not taken
+	sawUnlike  bool            // a source's closes were not taken
+	unlike     bool            // and nobody else had what they were wanted for
 	nobody     bool            // there is no source to ask for what is missing
 	before     Outcome         // of the run before
 	gained     int             // closes
@@ -252,10 +253,15 @@ func (s *search) pieceDays() market.Date {
 		if s.historian(source, s.first) == nil || s.g.gates[source.Name()].closedUntil(s.g.now()).After(s.g.now()) {
 			continue
 		}
-		if pieced, ok := source.(provider.Pieced); ok {
-			return max(market.Date(pieced.HistoryDays())-2*overlapDays, 1)
-		}
-		break
+		return reachDays(source)
+	}
+	return historyDaysMax
+}
+
+// reachDays is how long a period of missing days a source can be asked for at once.
+func reachDays(source provider.Provider) market.Date {
+	if pieced, ok := source.(provider.Pieced); ok {
+		return max(market.Date(pieced.HistoryDays())-2*overlapDays, 1)
 	}
 	return historyDaysMax
 }
@@ -282,15 +288,17 @@ func newestOf(missing []market.Date, days market.Date) []market.Date {
 	return missing[from:]
 }
 
-// fill asks one source after the other for the missing days of one piece. It gives those that were asked for in vain; none where a
-// source that may have them failed.
+// fill asks one source after the other for the missing days of one piece. It gives those that all who answered were asked for in
+// vain; none where a source that may have them failed. What lies before the reach of some is left for another piece.
 func (s *search) fill(ctx context.Context, trading []market.Date, series *market.Series, missing []market.Date) (inVain []market.Date, err error) {
-	asked, gained, failed, unlike := 0, false, false, false
+	asked, gained, failed := 0, false, false
+	reached := missing[0] // the days from here on were asked for of all
 	for _, source := range s.g.Chains[ChainOf(s.i.Class)] {
 		if gained && !lastingRun(trading, missing) || len(missing) == 0 {
 			break
 		}
-		from, to := missing[0], missing[len(missing)-1]
+		to := missing[len(missing)-1]
+		from := max(missing[0], to-reachDays(source)+1)
 		raw := s.historian(source, from)
 		if raw == nil {
 			continue
@@ -310,10 +318,11 @@ func (s *search) fill(ctx context.Context, trading []market.Date, series *market
 			continue
 		}
 		if err := likeStored(series, bars, s.splits, s.g.book.mark(s.i.ID)); err != nil {
-			unlike = true
+			s.sawUnlike, s.refused[source.Name()] = true, true
 			s.g.Log.Warn("history not taken", "source", source.Name(), "instrument", s.i.ID, "reason", err)
 			continue
 		}
+		reached = max(reached, from)
 		fresh := slices.DeleteFunc(bars, func(b market.Bar) bool {
 			_, day, ok := series.At(b.Date)
 			return ok && day == b.Date || b.Date < from || b.Date > to
@@ -331,14 +340,16 @@ func (s *search) fill(ctx context.Context, trading []market.Date, series *market
 			return nil, err
 		}
 	}
-	incomplete := len(missing) > 0 && (lastingRun(trading, missing) || !gained)
+	first, _ := slices.BinarySearch(missing, reached)
+	inVain = missing[first:]
+	incomplete := len(inVain) > 0 && (lastingRun(trading, inVain) || !gained)
 	s.failed = failed && incomplete
-	s.unlike = s.unlike || unlike && incomplete
+	s.unlike = s.unlike || s.sawUnlike && incomplete
 	s.nobody = asked == 0 && !failed
 	if s.failed || s.nobody {
 		return nil, nil
 	}
-	return missing, nil
+	return inVain, nil
 }
 
 // mergeBars joins bars of days that differ, rising.

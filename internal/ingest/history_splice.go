@@ -24,13 +24,15 @@ const (
 var errUnlike = errors.New("its closes differ from what is known")
 
 // likeStored says whether a source's raw closes can go beside the stored ones; fresh rises by date. The error is errUnlike with
-// what differs. Closes that can't be compared, since years lie between, are believed.
+// what differs. Closes that can't be compared, since months lie between, are believed where no split came after them: they are
+// then the same, adjusted or not.
 func likeStored(stored *market.Series, fresh []market.Bar, splits []market.Action, mark *market.Mark) error {
 	if len(fresh) == 0 {
 		return nil
 	}
+	among, isolated := besides(stored, fresh)
 	for i := range splits {
-		if adjustedFor(fresh, &splits[i]) {
+		if adjustedFor(among, &splits[i]) {
 			return fmt.Errorf("%w: they are divided by the split of %s already", errUnlike, splits[i].Date)
 		}
 	}
@@ -52,12 +54,31 @@ func likeStored(stored *market.Series, fresh []market.Bar, splits []market.Actio
 		return fmt.Errorf("%w: by a factor of %.4g to the days beside them", errUnlike, near)
 	}
 	last := fresh[len(fresh)-1]
+	splitAfter := slices.ContainsFunc(splits, func(a market.Action) bool { return a.Kind == market.ActionSplit && a.Date > last.Date })
+	if isolated && stored.Len() > 0 && splitAfter {
+		return fmt.Errorf("%w: nothing is near them, so nobody can say whether they are divided by a later split", errUnlike)
+	}
 	if !compared && mark != nil && market.DateOf(mark.MarketTime.UTC())-last.Date <= nearDays && mark.Price.Sign() > 0 {
 		if ratio := last.Close.Float64() / mark.Price.Float64(); apartBy(ratio) > markApart {
 			return fmt.Errorf("%w: by a factor of %.4g to the last price", errUnlike, ratio)
 		}
 	}
 	return nil
+}
+
+// besides are fresh closes with the stored ones next to them; isolated says that there are none near.
+func besides(stored *market.Series, fresh []market.Bar) (among []market.Bar, isolated bool) {
+	first, last := fresh[0].Date, fresh[len(fresh)-1].Date
+	before := stored.IndexAt(first - 1)
+	after := stored.IndexAt(last) + 1
+	if before >= 0 && first-stored.Dates[before] <= nearDays {
+		among = append(among, market.Bar{Date: stored.Dates[before], Close: stored.Close(before)})
+	}
+	among = append(among, fresh...)
+	if after < stored.Len() && stored.Dates[after]-last <= nearDays {
+		among = append(among, market.Bar{Date: stored.Dates[after], Close: stored.Close(after)})
+	}
+	return among, len(among) == len(fresh) && after == before+1
 }
 
 // apartBy is a ratio turned so that it is at least 1.
