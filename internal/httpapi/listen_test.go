@@ -222,6 +222,7 @@ func TestClientAddress(t *testing.T) {
 		{"10.0.0.1:1", "nonsense", "10.0.0.1"},
 		{"[fd00::1]:1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
 		{"[2001:db8:1:2::9]:1", "", "2001:db8:1:2::/64"},
+		{"[::1]:1", "", "::1"}, // the machine itself is no network
 	} {
 		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{}}
 		if c.forwarded != "" {

@@ -258,10 +258,11 @@ func (s *Server) trusted(address netip.Addr) bool {
 	return false
 }
 
-// networkOf is what is counted as one client: an IPv4 address, or the /64 that one IPv6 customer has.
+// networkOf is what is counted as one client: an IPv4 address, or the /64 that one IPv6 customer has. The machine itself is one by its
+// address.
 func networkOf(address netip.Addr) string {
 	const customerBits = 64
-	if address.Is4() {
+	if address.Is4() || address.IsLoopback() {
 		return address.String()
 	}
 	prefix, err := address.Prefix(customerBits)

@@ -85,3 +85,8 @@ export function endOf(day: string): string | undefined {
   at.setDate(at.getDate() + 1);
   return at.toISOString();
 }
+
+/** Where something was asked from. */
+export function placeName(address: string): string {
+  return address === '::1' || address.startsWith('127.') ? 'this server' : address;
+}
