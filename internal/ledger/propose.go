@@ -90,8 +90,9 @@ type proposer struct {
 	renames map[market.InstrumentID][]int // where in the book
 	splits  map[market.InstrumentID][]*Activity
 	splitOn map[onDay]*market.Action
-	paid    map[inAccount][]*Activity // dividends
-	moved   map[move]struct{}         // days on which the quantity of something changed; under everyAccount wherever it did
+	paid    map[inAccount][]*Activity    // dividends
+	short   map[ActivityID]money.Decimal // see shortSales; nil until somebody asks
+	moved   map[move]struct{}            // days on which the quantity of something changed; under everyAccount wherever it did
 }
 
 // onDay is an instrument on a day.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"folioscope/internal/market"
@@ -24,6 +25,10 @@ type step struct {
 	date     market.Date
 	quantity money.Decimal
 	by       ActivityID
+}
+
+func newHoldings(shared bool) *holdings {
+	return &holdings{of: map[inAccount][]step{}, holders: map[market.InstrumentID][]AccountID{}, shared: shared}
 }
 
 func (h *holdings) note(key inAccount, a *Activity, quantity money.Decimal) {
@@ -68,24 +73,95 @@ func after(steps []step, date market.Date) money.Decimal {
 	return steps[i-1].quantity
 }
 
+// relatedPassesMax bounds how often related instruments are followed. More splits than that which the activities contradict were
+// booked under other instruments, and none is proposed any more.
+const relatedPassesMax = 64
+
 // splitsThatFit are the splits to propose, and what is held as if those that wait were booked. One that the activities after it
 // contradict is left out: the ledger would refuse it, most likely since they were entered with the split in them already. It is not
 // ok where the book by itself makes no sense.
 func (p *proposer) splitsThatFit() (splits []Proposal, held *holdings, ok bool) {
-	contradicted := map[ProposalID]struct{}{}
-	for {
-		splits, held, wrong := p.follow(contradicted)
-		if wrong == nil {
-			return splits, held, true
-		}
-		if *wrong == "" {
+	held = newHoldings(p.book.Portfolio.LotScope == ScopePortfolio)
+	for _, one := range p.relations() {
+		followed := p.fitting(one)
+		if followed == nil {
 			return nil, nil, false
 		}
-		contradicted[*wrong] = struct{}{} // one more each time, so this ends
+		splits = append(splits, followed.found...)
+		maps.Copy(held.of, followed.held.of)
+		maps.Copy(held.holders, followed.held.holders)
 	}
+	return splits, held, true
 }
 
-// following is one pass through a book, with the splits that wait as if they were booked.
+// relation is what happened to instruments that became one another, by the book and by what is known of them. Nothing in it
+// depends on what happened to others: a split that one of them contradicts costs another look at these alone.
+type relation struct {
+	activities []*Activity
+	splits     []*market.Action // rising by date
+}
+
+// relations parts the book.
+func (p *proposer) relations() []*relation {
+	root := map[market.InstrumentID]market.InstrumentID{}
+	find := func(id market.InstrumentID) market.InstrumentID {
+		for root[id] != "" {
+			if above := root[root[id]]; above != "" {
+				root[id] = above // so that nobody goes a long way twice
+			}
+			id = root[id]
+		}
+		return id
+	}
+	for i := range p.book.Activities {
+		a := &p.book.Activities[i]
+		if from, to := find(a.Instrument), find(a.ToInstrument); from != "" && to != "" && from != to {
+			root[max(from, to)] = min(from, to)
+		}
+	}
+	var all []*relation
+	byRoot := map[market.InstrumentID]*relation{}
+	of := func(id market.InstrumentID) *relation {
+		id = find(id)
+		if byRoot[id] == nil {
+			byRoot[id] = &relation{}
+			all = append(all, byRoot[id])
+		}
+		return byRoot[id]
+	}
+	for i := range p.book.Activities {
+		if a := &p.book.Activities[i]; a.Instrument != "" {
+			one := of(a.Instrument)
+			one.activities = append(one.activities, a)
+		}
+	}
+	for _, action := range p.splitActions() {
+		one := of(action.Instrument)
+		one.splits = append(one.splits, action)
+	}
+	return all
+}
+
+// fitting follows a relation with the splits that its activities don't contradict; nil where it makes no sense even without.
+func (p *proposer) fitting(one *relation) *following {
+	contradicted := map[ProposalID]struct{}{}
+	for range relatedPassesMax {
+		followed, wrong := p.follow(one, contradicted)
+		if wrong == nil {
+			return followed
+		}
+		if *wrong == "" {
+			return nil
+		}
+		contradicted[*wrong] = struct{}{}
+	}
+	if followed, wrong := p.follow(&relation{activities: one.activities}, nil); wrong == nil {
+		return followed
+	}
+	return nil
+}
+
+// following is one pass through a relation, with the splits that wait as if they were booked.
 type following struct {
 	*proposer
 	contradicted map[ProposalID]struct{}
@@ -93,37 +169,31 @@ type following struct {
 	held         *holdings
 	found        []Proposal
 	taken        []int // of found, those that are followed
-	missing      map[ActivityID]money.Decimal
 }
 
-// follow goes through the book. wrong is the split that can't be, "" where the book can't be, nil where all is well.
-func (p *proposer) follow(contradicted map[ProposalID]struct{}) (splits []Proposal, held *holdings, wrong *ProposalID) {
+// follow goes through a relation. wrong is the split that can't be, "" where the activities can't be, nil where all is well.
+func (p *proposer) follow(one *relation, contradicted map[ProposalID]struct{}) (followed *following, wrong *ProposalID) {
 	book := p.book
 	book.Portfolio.LotMethod = FIFO // by quantity alone, all methods are the same
-	f := &following{proposer: p, contradicted: contradicted, stock: newStock(book),
-		held: &holdings{of: map[inAccount][]step{}, holders: map[market.InstrumentID][]AccountID{}, shared: book.Portfolio.LotScope == ScopePortfolio}}
-	waiting := p.splitActions()
-	for i := range p.book.Activities {
-		a := &p.book.Activities[i]
+	f := &following{proposer: p, contradicted: contradicted, stock: newStock(book), held: newHoldings(book.Portfolio.LotScope == ScopePortfolio)}
+	waiting := one.splits
+	for _, a := range one.activities {
 		for ; len(waiting) > 0 && waiting[0].Date <= a.Date; waiting = waiting[1:] {
 			if wrong := f.split(waiting[0]); wrong != nil {
-				return nil, nil, wrong
+				return nil, wrong
 			}
 		}
-		if a.Instrument == "" {
-			continue
-		}
 		if bad := f.stock.take(a); bad != nil && !f.stood(a, bad) {
-			return nil, nil, f.blame(a)
+			return nil, f.blame(a)
 		}
 		f.note(a)
 	}
 	for _, action := range waiting {
 		if wrong := f.split(action); wrong != nil {
-			return nil, nil, wrong
+			return nil, wrong
 		}
 	}
-	return f.found, f.held, nil
+	return f, nil
 }
 
 // splitActions are all splits, rising by date.
@@ -145,10 +215,10 @@ func (f *following) stood(a *Activity, bad *refusal) bool {
 	if bad.missing.IsZero() {
 		return false
 	}
-	if f.missing == nil {
-		f.missing = shortSales(f.book)
+	if f.short == nil {
+		f.short = shortSales(f.book)
 	}
-	was, ok := f.missing[a.ID]
+	was, ok := f.short[a.ID]
 	return ok && bad.missing.Cmp(was) <= 0
 }
 
