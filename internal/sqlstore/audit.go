@@ -13,9 +13,6 @@ import (
 	"folioscope/internal/seal"
 )
 
-// AuditRow is an audit entry as it is stored.
-type AuditRow = audit.Row
-
 const (
 	sqlAuditHead = `INSERT INTO audit_heads (owner, number) VALUES ($1, 1)
 ON CONFLICT (owner) DO UPDATE SET number = audit_heads.number + 1 RETURNING number`
@@ -59,7 +56,7 @@ func (s *Store) audit(ctx context.Context, q queries, entry audit.Entry) error {
 	}
 	row.Sealed, row.Commitment = []byte{}, []byte{}
 	if entry.Detail != "" && entry.Owner != "" {
-		key, err := s.keyWithin(ctx, q, entry.Owner)
+		key, _, err := s.keyWithin(ctx, q, entry.Owner)
 		if err != nil {
 			return err
 		}
@@ -113,28 +110,28 @@ func (s *Store) auditRows(ctx context.Context, q queries, text string, args ...a
 }
 
 // Audits gives an owner's audit rows with a number above after, at most limit.
-func (s *Store) Audits(ctx context.Context, owner ledger.OwnerID, after int64, limit int) ([]AuditRow, error) {
-	return s.opened(ctx, sqlAudits, string(owner), after, limit)
+func (s *Store) Audits(ctx context.Context, owner ledger.OwnerID, after int64, limit int) ([]audit.Row, error) {
+	return s.opened(ctx, sqlAudits, owner, after, limit)
 }
 
 // AuditsBefore gives an owner's audit rows with a number below before, the latest first, at most limit. Their details are open.
-func (s *Store) AuditsBefore(ctx context.Context, owner ledger.OwnerID, before int64, limit int) ([]AuditRow, error) {
-	return s.opened(ctx, sqlAuditsBack, string(owner), before, limit)
+func (s *Store) AuditsBefore(ctx context.Context, owner ledger.OwnerID, before int64, limit int) ([]audit.Row, error) {
+	return s.opened(ctx, sqlAuditsBack, owner, before, limit)
 }
 
-// opened reads rows of one owner and opens what is sealed in them, as far as it opens.
-func (s *Store) opened(ctx context.Context, text string, args ...any) ([]AuditRow, error) {
-	stored, err := s.auditRows(ctx, s.db, text, args...)
+// opened reads rows of one owner and opens what is sealed in them; it stays closed where the owner's key is gone.
+func (s *Store) opened(ctx context.Context, text string, owner ledger.OwnerID, bound int64, limit int) ([]audit.Row, error) {
+	stored, err := s.auditRows(ctx, s.db, text, string(owner), bound, limit)
 	if err != nil {
 		return nil, s.explain("read audit rows", err)
 	}
-	rows := make([]AuditRow, len(stored))
+	rows := make([]audit.Row, len(stored))
 	for i := range stored {
 		rows[i] = stored[i].Row
 		if len(rows[i].Sealed) == 0 {
 			continue
 		}
-		key, err := s.keyWithin(ctx, s.db, rows[i].Owner)
+		key, err := s.key(ctx, s.db, owner)
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}
@@ -150,42 +147,17 @@ func (s *Store) opened(ctx context.Context, text string, args ...any) ([]AuditRo
 	return rows, nil
 }
 
-// AuditFilter says which rows of all owners are wanted. Empty texts and times are no wish.
-type AuditFilter = audit.Filter
-
 // AuditPage gives rows of all owners that are in the tree, with a leaf below before, the latest first, at most limit. Details
 // stay sealed.
-func (s *Store) AuditPage(ctx context.Context, f AuditFilter, before int64, limit int) ([]AuditRow, error) {
+func (s *Store) AuditPage(ctx context.Context, f audit.Filter, before int64, limit int) ([]audit.Row, error) {
 	until := f.Until
 	if until.IsZero() {
 		until = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	stored, err := s.auditRows(ctx, s.db, sqlSweepAuditPage, before, stamp(f.From), stamp(until), string(f.Action), string(f.Actor), f.Object, limit)
-	rows := make([]AuditRow, len(stored))
+	rows := make([]audit.Row, len(stored))
 	for i := range stored {
 		rows[i] = stored[i].Row
 	}
 	return rows, s.explain("read audit rows", err)
-}
-
-// keyWithin opens a user's key in a transaction that may have made it: it isn't kept.
-func (s *Store) keyWithin(ctx context.Context, q queries, owner ledger.OwnerID) (*seal.Key, error) {
-	s.mu.Lock()
-	key := s.keys[owner]
-	s.mu.Unlock()
-	if key != nil {
-		return key, nil
-	}
-	var version int
-	var wrapped []byte
-	if err := q.one(ctx, sqlUserKey, []any{string(owner)}, &version, &wrapped); noRow(err) {
-		return nil, fault.New(fault.NotFound, "there is no such user")
-	} else if err != nil {
-		return nil, err
-	}
-	key, err := s.root.UserKey(owner, version, wrapped)
-	if err != nil {
-		return nil, fmt.Errorf("open the key of a user: %w", err)
-	}
-	return key, nil
 }

@@ -240,7 +240,7 @@ func (s *Store) AuditLeaves(ctx context.Context, from, to int64, see func(*audit
 
 // CheckDetail implements audit.Source.
 func (s *Store) CheckDetail(ctx context.Context, row *audit.Row) (audit.DetailState, error) {
-	key, err := s.keyWithin(ctx, s.db, row.Owner)
+	key, err := s.key(ctx, s.db, row.Owner)
 	if fault.Is(err, fault.NotFound) {
 		return audit.DetailErased, nil
 	}

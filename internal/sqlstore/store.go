@@ -175,31 +175,34 @@ func (s *Store) JobsDB() (JobsDatabase, error) {
 const sqlUserKey = `SELECT k.version, k.wrapped FROM user_keys k JOIN users u ON u.owner = k.owner AND u.key_version = k.version
 WHERE k.owner = $1`
 
-// key opens a user's key: fault.NotFound where there is no such user.
+// key opens a user's key and remembers it: fault.NotFound where there is no such user.
 func (s *Store) key(ctx context.Context, q queries, owner ledger.OwnerID) (*seal.Key, error) {
+	key, kept, err := s.keyWithin(ctx, q, owner)
+	if err == nil && !kept {
+		s.keep(key)
+	}
+	return key, err
+}
+
+// keyWithin is key in a transaction that may have made the user: a key that isn't remembered yet isn't then either.
+func (s *Store) keyWithin(ctx context.Context, q queries, owner ledger.OwnerID) (key *seal.Key, kept bool, err error) {
 	s.mu.Lock()
-	key := s.keys[owner]
+	key, kept = s.keys[owner]
 	s.mu.Unlock()
-	if key != nil {
-		return key, nil
+	if kept {
+		return key, true, nil
 	}
 	var version int
 	var wrapped []byte
 	if err := q.one(ctx, sqlUserKey, []any{string(owner)}, &version, &wrapped); noRow(err) {
-		return nil, fault.New(fault.NotFound, "there is no such user")
+		return nil, false, fault.New(fault.NotFound, "there is no such user")
 	} else if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return s.openKey(owner, version, wrapped)
-}
-
-func (s *Store) openKey(owner ledger.OwnerID, version int, wrapped []byte) (*seal.Key, error) {
-	key, err := s.root.UserKey(owner, version, wrapped)
-	if err != nil {
-		return nil, fmt.Errorf("open the key of a user: %w", err)
+	if key, err = s.root.UserKey(owner, version, wrapped); err != nil {
+		return nil, false, fmt.Errorf("open the key of a user: %w", err)
 	}
-	s.keep(key)
-	return key, nil
+	return key, false, nil
 }
 
 // keep remembers an open key. Only keys that are committed may be kept.
