@@ -55,7 +55,7 @@ func TestCodesAreReadAsPeopleTypeThem(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for i, code := range codes {
-		if !regexp.MustCompile(`^([0-9a-z]{4}-){3}[0-9a-z]{4}$`).MatchString(code) || seen[code] {
+		if !regexp.MustCompile(`^([0-9a-z]{4}-){5}[0-9a-z]{4}$`).MatchString(code) || seen[code] {
 			t.Errorf("code %q", code)
 		}
 		seen[code] = true
