@@ -1,10 +1,12 @@
 // Package access decides who may do what.
 //
-// It owns one table and one function over it. It never looks anything up: that a portfolio is the caller's own is what the
-// store's queries say, which all carry the owner; this package says what may be asked at all, and of whose things.
+// It owns the policies, one file for each topic in policies, and one function over them. It never looks anything up: that a
+// portfolio is the caller's own is what the store's queries say, which all carry the owner; this package says what may be asked at
+// all, and of whose things.
 package access
 
 import (
+	"maps"
 	"slices"
 
 	"folioscope/internal/identity"
@@ -66,146 +68,46 @@ type Resource struct {
 	Owner ledger.OwnerID
 }
 
-// Decision is the answer. Why is for the log and for tests; it names no person.
+// Decision is the answer.
 type Decision struct {
 	Allowed bool
-	SignIn  bool // refused only because nobody is signed in
-	Enrol   bool // refused only until a second factor is set up
-	Why     string
+	SignIn  bool   // refused only because nobody is signed in
+	Enrol   bool   // refused only until a second factor is set up
+	Policy  string // the @id of the policy that decided; empty where none allows it
 }
 
-// reach is whose things a rule is about.
-type reach int
-
-const (
-	anyone   reach = iota + 1 // signed in or not
-	signedIn                  // everybody who is signed in, of the roles named
-	own                       // the same, and the thing is their own
-)
-
-type rule struct {
-	reach reach
-	roles []identity.Role
-}
-
-var (
-	everybody = []identity.Role{identity.RoleUser, identity.RoleAdviser, identity.RoleAuditor, identity.RoleAdmin}
-	editors   = []identity.Role{identity.RoleUser, identity.RoleAdviser, identity.RoleAdmin}
-	admins    = []identity.Role{identity.RoleAdmin}
-	auditors  = []identity.Role{identity.RoleAuditor, identity.RoleAdmin}
-)
-
-// rules is the table. What is not in it is refused. Portfolios are their owner's alone: no role, an administrator's included,
-// reaches anybody else's.
-var rules = map[Action]rule{
-	ReadHealth:       {anyone, nil},
-	ReadDescription:  {anyone, nil},
-	SignIn:           {anyone, nil},
-	AcceptInvitation: {anyone, nil},
-	SignOut:          {signedIn, everybody},
-	StepUp:           {signedIn, everybody},
-	ReadSelf:         {signedIn, everybody},
-	ReadAccount:      {own, everybody},
-	EnrolFactor:      {own, everybody},
-	ChangeAccount:    {own, everybody},
-	ListPortfolios:   {own, everybody},
-	CreatePortfolio:  {own, everybody},
-	ReadPortfolio:    {own, everybody},
-	ChangePortfolio:  {own, everybody},
-	WriteActivities:  {own, everybody},
-	ReadInstruments:  {signedIn, everybody},
-	CreateInstrument: {signedIn, editors},
-	KeepInstruments:  {signedIn, admins},
-	ListUsers:        {signedIn, admins},
-	InviteUser:       {signedIn, admins},
-
-	RefreshInstrument: {signedIn, everybody},
-	ReadQuarantine:    {signedIn, admins},
-	DecideQuarantine:  {signedIn, admins},
-	ReadSources:       {signedIn, admins},
-	TestSource:        {signedIn, admins},
-	ReadCalendar:      {signedIn, admins},
-	ChangeCalendar:    {signedIn, admins},
-
-	ReadAudit:    {signedIn, auditors},
-	ExportAudit:  {signedIn, auditors},
-	ReadOwnAudit: {own, everybody},
-}
-
-// scopes is what an API token needs for an action, besides what its owner's role allows. What is not in it no token may do: how
-// somebody signs in is changed in a browser, by who can be asked for a password.
-var scopes = map[Action]identity.Scopes{
-	ReadSelf:         identity.ScopeRead,
-	ListPortfolios:   identity.ScopeRead,
-	ReadPortfolio:    identity.ScopeRead,
-	ReadInstruments:  identity.ScopeRead,
-	CreatePortfolio:  identity.ScopeWrite,
-	ChangePortfolio:  identity.ScopeWrite,
-	WriteActivities:  identity.ScopeWrite,
-	CreateInstrument: identity.ScopeWrite,
-
-	RefreshInstrument: identity.ScopeWrite,
-	KeepInstruments:   identity.ScopeAdmin,
-	ListUsers:         identity.ScopeAdmin,
-	InviteUser:        identity.ScopeAdmin,
-	ReadQuarantine:    identity.ScopeAdmin,
-	DecideQuarantine:  identity.ScopeAdmin,
-	ReadSources:       identity.ScopeAdmin,
-	TestSource:        identity.ScopeAdmin,
-	ReadCalendar:      identity.ScopeAdmin,
-	ChangeCalendar:    identity.ScopeAdmin,
-}
-
-// withoutToken is what an API token never may.
-var withoutToken = []Action{SignOut, StepUp, ReadAccount, EnrolFactor, ChangeAccount, ReadAudit, ExportAudit, ReadOwnAudit}
-
-// beforeEnrolling is all that somebody may do whose role needs a second factor, until they have one.
-var beforeEnrolling = []Action{SignOut, StepUp, ReadSelf, ReadAccount, EnrolFactor}
-
-// May decides.
+// May decides. What is open to anyone is so for whoever is signed in, however they are.
 func May(subject Subject, action Action, resource Resource) Decision {
-	r, known := rules[action]
-	switch {
-	case !known:
-		return Decision{Why: "no rule for this action"}
-	case r.reach == anyone:
-		return Decision{Allowed: true, Why: "open to anyone"}
-	case !subject.SignedIn():
-		return Decision{SignIn: true, Why: "not signed in"}
-	case !slices.Contains(r.roles, subject.Role):
-		return Decision{Why: "not for this role"}
-	case subject.Scopes != 0 && !inScope(subject.Scopes, action):
-		return Decision{Why: "not within the token's scopes"}
-	case subject.MustEnrol && !slices.Contains(beforeEnrolling, action):
-		return Decision{Enrol: true, Why: "a second factor has to be set up first"}
-	case r.reach == own && resource.Owner != subject.Owner:
-		return Decision{Why: "not their own"}
+	c, known := house().of[action]
+	if !known {
+		return Decision{}
 	}
-	return Decision{Allowed: true, Why: "by role"}
+	q := question{role: visitor}
+	if subject.SignedIn() {
+		q = question{role: subject.Role, level: resource.levelFor(subject), scopes: subject.Scopes, mustEnrol: subject.MustEnrol}
+	}
+	return c.answer(q)
 }
 
-func inScope(held identity.Scopes, action Action) bool {
-	needed, known := scopes[action]
-	return known && held.Has(needed)
+// levelFor is what somebody has of a thing.
+func (r Resource) levelFor(subject Subject) Level {
+	if r.Owner == subject.Owner {
+		return LevelOwn
+	}
+	return LevelNone
 }
 
-// Known says whether the table has a rule for an action.
+// Known says whether a policy allows an action to anybody.
 func Known(action Action) bool {
-	_, ok := rules[action]
+	_, ok := house().of[action]
 	return ok
 }
 
 // NeverByToken says whether an action is for browsers alone.
-func NeverByToken(action Action) bool { return slices.Contains(withoutToken, action) }
+func NeverByToken(action Action) bool { return Known(action) && house().of[action].browser }
 
 // Open says whether an action is open to people who are not signed in.
-func Open(action Action) bool { return rules[action].reach == anyone }
+func Open(action Action) bool { return Known(action) && house().of[action].open }
 
-// Actions is every action of the table, in no order.
-func Actions() []Action {
-	all := make([]Action, 0, len(rules))
-	for action := range rules {
-		all = append(all, action)
-	}
-	return all
-}
+// Actions is every action that a policy allows to somebody, in no order.
+func Actions() []Action { return slices.Collect(maps.Keys(house().of)) }

@@ -88,6 +88,7 @@ var mayImport = map[string][]string{
 var foreign = map[string][]string{
 	"github.com/alecthomas/kong":          {"cmd/folioscope"},
 	"github.com/caddyserver/certmagic":    {"app", "httpapi"},
+	"github.com/cedar-policy/cedar-go":    {"access"},
 	"github.com/cockroachdb/apd":          {"money"},
 	"github.com/danielgtaylor/huma":       {"httpapi"},
 	"github.com/failsafe-go/failsafe-go":  {"ingest"},
