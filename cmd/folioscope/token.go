@@ -118,7 +118,7 @@ type tokenRevokeCommand struct {
 
 // Help is what --help says besides the flags.
 func (tokenRevokeCommand) Help() string {
-	return "Requests with it are refused at once; an event stream that it opened ends within five minutes. To end streams at once, too, revoke it in the dashboard."
+	return "Requests with it are refused within a second on every node, and event streams that it opened end within one."
 }
 
 // Run revokes a token.

@@ -45,7 +45,7 @@ const (
 	answersKeptFor  = 7 * 24 * time.Hour // of requests with an Idempotency-Key: a retry comes within minutes, a week is generous
 	sessionsKeptFor = 30 * 24 * time.Hour
 	tokensKeptFor   = 30 * 24 * time.Hour // after their end, so that people find out why a program stopped
-	sessionCache    = time.Second
+	sessionCache    = 500 * time.Millisecond
 
 	simulatedQuotesKept = time.Hour // a made-up market makes 300,000 quotes a day that nobody will ask for
 )
@@ -228,6 +228,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	}
 	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
 	n.add("refusals", n.server.RecordRefusals)
+	n.add("open streams", n.server.WatchStreams)
 	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
 	return nil
 }

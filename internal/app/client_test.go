@@ -18,6 +18,16 @@ type person struct {
 	t      testing.TB
 	url    string
 	cookie string
+	bearer string // an API token, in place of the cookie
+}
+
+// sign gives a request the person's credential.
+func (p *person) sign(r *http.Request) {
+	if p.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+p.bearer)
+		return
+	}
+	r.Header.Set("Cookie", p.cookie)
 }
 
 const (
@@ -60,7 +70,7 @@ func (p *person) ask(method, path string, body any) (status int, text []byte) {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", fmt.Sprint(time.Now().UnixNano()))
-	request.Header.Set("Cookie", p.cookie)
+	p.sign(request)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		p.t.Fatal(err)

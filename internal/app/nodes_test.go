@@ -72,7 +72,7 @@ func (p *person) watch(path string) (sequences <-chan int64) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	request.Header.Set("Cookie", p.cookie)
+	p.sign(request)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil || response.StatusCode != http.StatusOK {
 		p.t.Fatalf("stream: %v, %v", response, err)

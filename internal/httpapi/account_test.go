@@ -345,7 +345,7 @@ func TestRevokedStreamsAndRequestsEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouseAt(t, time.Now(), func(o *Options) {
-				o.SessionCache, o.Sequence = time.Second, o.Store.(*sqlstore.Store).Sequence
+				o.SessionCache, o.Sequence = sessionCacheMax, o.Store.(*sqlstore.Store).Sequence
 			})
 			h.signIn("first", "ann@example.com", "").is(http.StatusOK)
 			first := into[Sessions](h.ask("first", "GET", "/api/v1/me/sessions", "")).Items

@@ -24,6 +24,8 @@ type Identity interface {
 	SignOut(ctx context.Context, session identity.Session, from identity.Request) error
 	Session(ctx context.Context, token string) (identity.Session, error)
 	SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (identity.Session, int64, error)
+	// Standing says which of some sessions and API tokens still hold.
+	Standing(ctx context.Context, sessions []identity.Session) (map[identity.TokenHash]bool, error)
 	StepUp(ctx context.Context, session identity.Session, password, code string, from identity.Request) (identity.SignedIn, error)
 	ChangePassword(ctx context.Context, session identity.Session, current, code, next string, keepTokens bool, from identity.Request) error
 	Sessions(ctx context.Context, owner ledger.OwnerID) ([]identity.Session, error)

@@ -235,7 +235,7 @@ func TestCachedSessionStillChecksTheSequence(t *testing.T) {
 	var h *house
 	asked := 0
 	h = newHouse(t, func(o *Options) {
-		o.SessionCache = time.Second
+		o.SessionCache = sessionCacheMax
 		store := o.Store
 		o.Sequence = func(ctx context.Context, owner ledger.OwnerID, id ledger.PortfolioID) (int64, error) {
 			asked++

@@ -49,7 +49,7 @@ type Options struct {
 	PublicURL        string         // the origin that browsers see, for links; empty: as requested
 	TrustedProxies   []netip.Prefix // whose X-Forwarded-For counts
 	Limits           Limits
-	SessionCache     time.Duration // how long a session is believed without asking, 0 … 1 s; the sequence is always asked for
+	SessionCache     time.Duration // how long a session is believed without asking, 0 … 500 ms; the sequence is always asked for
 	// Sequence is a portfolio's sequence alone, for when the session is cached; fault.NotFound where it isn't the owner's.
 	Sequence func(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (int64, error)
 
@@ -58,7 +58,7 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-const sessionCacheMax = time.Second
+const sessionCacheMax = 500 * time.Millisecond
 
 // Server answers HTTP. It is safe for concurrent use.
 type Server struct {

@@ -11,6 +11,7 @@ import (
 
 	"folioscope/internal/access"
 	"folioscope/internal/fault"
+	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
 	"folioscope/internal/live"
 )
@@ -63,7 +64,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer s.open.add(cancel)()
+	defer s.open.add(c.session, cancel)()
 	err = s.live.Stream(w, r.WithContext(ctx), live.StreamRequest{
 		Owner: c.owner(), Portfolios: portfolios, After: last,
 		Alive: func(ctx context.Context) error {
@@ -100,24 +101,29 @@ func (s *Server) watched(r *http.Request) ([]ledger.PortfolioID, error) {
 type openStreams struct {
 	mu    sync.Mutex
 	last  int
-	ends  map[int]func()
+	all   map[int]openStream
 	empty chan struct{} // closed once all have ended, where somebody waits for it
 }
 
-func newOpenStreams() *openStreams { return &openStreams{ends: map[int]func(){}} }
+type openStream struct {
+	session identity.Session
+	end     func()
+}
+
+func newOpenStreams() *openStreams { return &openStreams{all: map[int]openStream{}} }
 
 // add notes a stream; the function it gives forgets it.
-func (o *openStreams) add(end func()) (forget func()) {
+func (o *openStreams) add(session identity.Session, end func()) (forget func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.last++
 	id := o.last
-	o.ends[id] = end
+	o.all[id] = openStream{session, end}
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		delete(o.ends, id)
-		if o.empty != nil && len(o.ends) == 0 {
+		delete(o.all, id)
+		if o.empty != nil && len(o.all) == 0 {
 			close(o.empty)
 			o.empty = nil
 		}
@@ -127,12 +133,12 @@ func (o *openStreams) add(end func()) (forget func()) {
 // endAll ends all streams and waits until they have: a server that shuts down doesn't wait for connections that streams took over.
 func (o *openStreams) endAll() {
 	o.mu.Lock()
-	if len(o.ends) == 0 {
+	if len(o.all) == 0 {
 		o.mu.Unlock()
 		return
 	}
-	for _, end := range o.ends {
-		end()
+	for _, one := range o.all {
+		one.end()
 	}
 	if o.empty == nil {
 		o.empty = make(chan struct{})

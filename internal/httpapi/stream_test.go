@@ -79,7 +79,7 @@ func TestDrainedStreamsEndWell(t *testing.T) {
 		bodies = append(bodies, a.Body)
 	}
 	h.server.Drain()
-	if open := len(h.server.open.ends); open != 0 {
+	if open := len(h.server.open.all); open != 0 {
 		t.Errorf("%d streams are open", open)
 	}
 	for _, body := range bodies {

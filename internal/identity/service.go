@@ -24,6 +24,7 @@ const (
 
 // Store is what identity wants of the store. Every change carries its audit row.
 type Store interface {
+	standingStore
 	CreateUser(ctx context.Context, user User, write audit.Write) error
 	User(ctx context.Context, owner ledger.OwnerID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
