@@ -1,4 +1,4 @@
-/** What both time charts share: the library, its options in our look, and where the pointer is. */
+/** What all time charts share: the library, its options in our look, and where the pointer is. */
 import type {
   ChartOptions,
   DeepPartial,
