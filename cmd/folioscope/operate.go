@@ -47,6 +47,11 @@ func (c keysInitCommand) Run(ctx context.Context, at console) error {
 // userCommand is `folioscope user`.
 type userCommand struct {
 	Add               userAddCommand         `cmd:"" help:"Add somebody who may sign in."`
+	List              userListCommand        `cmd:"" help:"List everybody."`
+	Role              userRoleCommand        `cmd:"" help:"Give somebody another role."`
+	Suspend           userSuspendCommand     `cmd:"" help:"Sign somebody out everywhere and keep them out."`
+	Activate          userActivateCommand    `cmd:"" help:"Let somebody in again who was suspended."`
+	Delete            userDeleteCommand      `cmd:"" help:"Delete somebody with all that is theirs, for good."`
 	ResetSecondFactor userResetFactorCommand `cmd:"" help:"Take the second factor from somebody who has lost their device and their recovery codes."`
 }
 

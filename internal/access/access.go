@@ -50,6 +50,10 @@ const (
 	ReadAudit    Action = "audit.read" // of all, ids only
 	ExportAudit  Action = "audit.export"
 	ReadOwnAudit Action = "self.audit"
+
+	ChangeUser Action = "user.change" // role and status
+	EraseUser  Action = "user.erase"
+	EraseSelf  Action = "self.erase"
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.

@@ -10,7 +10,7 @@ import (
 // with nobody's things. A change of a rule has to be made in both.
 func TestMayAgreesWithTheMatrix(t *testing.T) {
 	open := []Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation}
-	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPortfolio, ChangePortfolio, WriteActivities, ReadOwnAudit}
+	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPortfolio, ChangePortfolio, WriteActivities, ReadOwnAudit, EraseSelf}
 	matrix := map[identity.Role]struct{ own, foreign []Action }{
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {
@@ -28,7 +28,7 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 		identity.RoleAdmin: {
 			own: mine,
 			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
-				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit},
+				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit, ChangeUser, EraseUser},
 		},
 		"root": {},
 	}

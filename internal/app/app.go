@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"folioscope/internal/config"
+	"folioscope/internal/event"
 	"folioscope/internal/httpapi"
 	"folioscope/internal/identity"
 	"folioscope/internal/ingest"
@@ -120,10 +121,20 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 		return nil, err
 	}
 	n.bus = hints
+	if _, err := hints.Subscribe(event.UserRevokedAll, n.forget, nil); err != nil { // ends with the bus
+		return nil, errors.Join(err, hints.Close())
+	}
 	if err := n.build(ctx, name, sessions); err != nil {
 		return nil, errors.Join(err, hints.Close())
 	}
 	return n, nil
+}
+
+// forget drops the key of somebody whose sessions ended: it may have been the last of them.
+func (n *node) forget(_ string, payload []byte) {
+	if ended, err := event.ParseUserRevoked(payload); err == nil { // live tells of those that can't be read
+		n.store.Forget(ended.OwnerID)
+	}
 }
 
 func (n *node) build(ctx context.Context, name string, sessions market.Sessions) error {

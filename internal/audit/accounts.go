@@ -35,8 +35,12 @@ func (a *accounts) see(r *Report, row *Row) {
 		r.find(FoundInserted, "%s has a number that was given before", named(row))
 	}
 	a.numbers[row.Owner] = max(a.numbers[row.Owner], row.Number)
-	if row.Action == UserCreated || row.Action == UserInvited {
+	switch row.Action {
+	case UserCreated, UserInvited:
 		a.users[row.Owner] = true
+	case UserErased:
+		delete(a.users, row.Owner)
+		maps.DeleteFunc(a.portfolios, func(key portfolioKey, _ *progress) bool { return key.owner == row.Owner })
 	}
 	if row.Mark.Portfolio == "" {
 		return

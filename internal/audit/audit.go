@@ -37,6 +37,10 @@ const (
 	UserInvited        Action = "user.invite"
 	InvitationAccepted Action = "user.accept_invitation"
 	UsersListed        Action = "user.list"
+	RoleChanged        Action = "user.change_role"
+	UserSuspended      Action = "user.suspend"
+	UserActivated      Action = "user.activate"
+	UserErased         Action = "user.erase" // with all that was theirs, and their key
 	PortfolioCreated   Action = "portfolio.create"
 	PortfolioChanged   Action = "portfolio.change"
 	AccountCreated     Action = "account.create"
@@ -71,7 +75,7 @@ const (
 var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, CodeRefused, FactorStarted,
 	FactorConfirmed, FactorRemoved, RecoveryRenewed, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
-	UsersListed, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
+	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
 	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,
 	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,

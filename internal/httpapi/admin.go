@@ -36,9 +36,7 @@ func (s *Server) listUsers(ctx context.Context, in *listUsersInput) (*answer[Adm
 	}
 	out := AdminUsers{Items: make([]AdminUser, 0, len(users)), NextCursor: given(next)}
 	for _, u := range users {
-		out.Items = append(out.Items, AdminUser{
-			ID: string(u.ID), Email: u.Email, Name: u.Name, Role: string(u.Role), Status: string(u.Status), CreatedAt: u.CreatedAt.UTC(),
-		})
+		out.Items = append(out.Items, adminUserOf(u))
 	}
 	return &answer[AdminUsers]{out}, nil
 }

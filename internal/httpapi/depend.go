@@ -43,6 +43,9 @@ type Identity interface {
 	User(ctx context.Context, owner ledger.OwnerID) (identity.User, error)
 	Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from identity.Request) ([]identity.User, string, error)
 	Invite(ctx context.Context, actor ledger.OwnerID, user identity.NewUser, from identity.Request, write func(audit.Entry, identity.IssuedInvitation) (audit.Write, error)) (identity.IssuedInvitation, error)
+	ChangeUser(ctx context.Context, actor, owner ledger.OwnerID, change identity.ChangeUser, from identity.Request) (identity.User, error)
+	EraseUser(ctx context.Context, actor, owner ledger.OwnerID, from identity.Request) error
+	EraseSelf(ctx context.Context, session identity.Session, from identity.Request) error
 }
 
 // Store is the part of the store that routes use directly. Everything personal takes its owner.

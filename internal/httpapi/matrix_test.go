@@ -25,14 +25,14 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 	}
 	h.people["forged"] = &person{cookie: "owner-ann." + strings.Repeat("x", 43), portfolio: h.people["ann"].portfolio, account: "account-ann"}
 	for _, rt := range h.server.routes {
-		if rt.action == access.SignIn || rt.action == access.AcceptInvitation || rt.action == access.SignOut {
-			continue // they make and end sessions; scenarios of their own
+		if rt.action == access.SignIn || rt.action == access.AcceptInvitation || rt.action == access.SignOut || rt.action == access.EraseSelf {
+			continue // they make and end sessions, and people; scenarios of their own
 		}
 		for name, role := range roles {
 			for _, whose := range []string{"own", "foreign", "unknown"} {
 				portfolio := map[string]string{"own": "portfolio-" + name, "foreign": h.people["bob"].portfolio, "unknown": "portfolio-of-nobody"}[whose]
 				path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{proposal}", "proposal-x", "{activity}", "activity-bob", "{instrument}", "world-etf",
-					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123").Replace(rt.path)
+					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{user}", "0123").Replace(rt.path)
 				if strings.HasPrefix(rt.path, "/api/v1/instruments") {
 					path = strings.ReplaceAll(rt.path, "{id}", "world-etf")
 				}

@@ -145,6 +145,7 @@ func (s *Server) addRoutes() {
 	s.addInstrumentFindRoutes()
 	s.addInstrumentKeeperRoutes()
 	s.addAdminRoutes()
+	s.addPeopleRoutes()
 	s.addPriceRoutes()
 	s.addDataRoutes()
 	s.addSourceRoutes()

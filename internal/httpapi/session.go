@@ -80,7 +80,7 @@ func (s *Server) addSessionRoutes() {
 				return nil, err
 			}
 			s.revoked(ctx)
-			return &signedOutOutput{SetCookie: s.cookie("", 0), ClearSiteData: `"cache", "storage"`}, nil
+			return s.signedOut(), nil
 		})
 	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, tag: tag, summary: "Who is signed in"}, http.StatusOK,
 		func(ctx context.Context, _ *none) (*answer[User], error) {
@@ -100,6 +100,11 @@ func (s *Server) addSessionRoutes() {
 		})
 }
 
+// signedOut has the browser forget what it knows.
+func (s *Server) signedOut() *signedOutOutput {
+	return &signedOutOutput{SetCookie: s.cookie("", 0), ClearSiteData: `"cache", "storage"`}
+}
+
 func (s *Server) signedIn(in identity.SignedIn, err error) (*signedInOutput, error) {
 	if err != nil {
 		return nil, err
@@ -115,8 +120,10 @@ func signedInUser(in identity.SignedIn) User {
 
 // revoked makes it felt at once that sessions or tokens of the caller ended: nothing of theirs is believed from memory, and their
 // streams end on every node; those whose session still stands come back by themselves.
-func (s *Server) revoked(ctx context.Context) {
-	owner := callOf(ctx).owner()
+func (s *Server) revoked(ctx context.Context) { s.revokedOf(ctx, callOf(ctx).owner()) }
+
+// revokedOf is revoked for somebody else.
+func (s *Server) revokedOf(ctx context.Context, owner ledger.OwnerID) {
 	s.sessions.forgetAll(owner)
 	if err := s.live.Revoke(ctx, owner); err != nil {
 		s.log.WarnContext(ctx, "streams on other nodes end later", "error", err) // when they next look at the session

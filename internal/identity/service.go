@@ -54,6 +54,7 @@ type Store interface {
 	TouchSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, seen time.Time) error
 	DeleteSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, write audit.Write) error
 	RecordAudit(ctx context.Context, entry audit.Entry) error
+	peopleStore
 }
 
 // Options are what a Service is made of; none may be missing but where it says so.
@@ -228,7 +229,7 @@ func (s *Service) newUser(n NewUser, status Status) (User, error) {
 		return User{}, err
 	}
 	if !ValidRole(n.Role) {
-		return User{}, fault.At("role", "The role is one of user, adviser, auditor and admin.")
+		return User{}, errRole()
 	}
 	id, err := NewID(s.random)
 	if err != nil {
@@ -236,6 +237,8 @@ func (s *Service) newUser(n NewUser, status Status) (User, error) {
 	}
 	return User{ID: ledger.OwnerID(id), Email: email, Name: name, Role: n.Role, Status: status, CreatedAt: s.now()}, nil
 }
+
+func errRole() error { return fault.At("role", "The role is one of user, adviser, auditor and admin.") }
 
 // ValidRole says whether a role is one of the four.
 func ValidRole(role Role) bool {

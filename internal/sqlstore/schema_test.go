@@ -169,7 +169,8 @@ var (
 func TestEveryStatementNamesTheOwner(t *testing.T) {
 	personal := personalTables(t)
 	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf", "sqlSweepTokens",
-		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners"}
+		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners",
+		"sqlSweepAdministrators"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {

@@ -117,7 +117,7 @@ func openFile(path string, key []byte, cacheKiB int, readOnly bool) (*sql.DB, er
 	}
 	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "vfs=adiantum&_txlock=immediate"}
 	settings := fmt.Sprintf(`PRAGMA busy_timeout=%d; PRAGMA journal_mode=wal; PRAGMA synchronous=full; PRAGMA temp_store=memory;
-PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=off`, busyWaitMillis, cacheKiB, journalBytesMax)
+PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=off; PRAGMA secure_delete=fast`, busyWaitMillis, cacheKiB, journalBytesMax)
 	if readOnly {
 		settings += "; PRAGMA query_only=on"
 	}
