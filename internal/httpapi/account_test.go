@@ -219,7 +219,7 @@ func TestAdminEnrolsBeforeAnythingElse(t *testing.T) {
 		if access.Open(rt.action) || may[rt.action] || rt.ofPortfolio() {
 			continue
 		}
-		path := strings.NewReplacer("{id}", "world-etf", "{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{proposal}", "x", "{instrument}", "world-etf").Replace(rt.path)
+		path := strings.NewReplacer("{id}", "world-etf", "{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{proposal}", "x", "{instrument}", "world-etf", "{user}", "0123").Replace(rt.path)
 		if p := h.askBriefly("admin", rt, path).problem(http.StatusForbidden, "denied"); p.SecondFactor != "enrol" {
 			t.Errorf("%s: %+v", rt.pattern(), p)
 		}
@@ -257,7 +257,14 @@ func TestRiskyActsAskAgain(t *testing.T) {
 			}
 			risky++
 			path := strings.NewReplacer("{session}", "0123", "{token}", "0123", "{user}", "0123").Replace(rt.path)
-			a := h.askBriefly("ann", rt, path)
+			name := "ann"
+			switch rt.action {
+			case access.ChangeUser, access.EraseUser:
+				name = "root"
+			case access.EraseSelf:
+				name = map[bool]string{false: "bob", true: "advia"}[late] // the first is gone then
+			}
+			a := h.askBriefly(name, rt, path)
 			if !late && a.Code == http.StatusForbidden {
 				t.Errorf("%s: %s", a.what, a.Body)
 			}
