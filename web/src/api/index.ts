@@ -524,6 +524,10 @@ export const admin = {
         ...limits(signal),
       }),
     ),
+  changeUser: (user: string, body: { role?: t.Role; status?: 'active' | 'suspended' }) =>
+    result(client.PATCH('/api/v1/admin/users/{user}', { params: { path: { user } }, body, ...limits() })),
+  deleteUser: (user: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/admin/users/{user}', { params: { path: { user } }, ...limits() })),
   invite: (body: { email: string; name: string; role: t.Role }, key: string) =>
     result(
       client.POST('/api/v1/admin/invitations', {
@@ -536,6 +540,8 @@ export const admin = {
 
 /** How one signs in. What is risky may be refused until the password was asked for again: see screens/account/step-up. */
 export const account = {
+  /** Deletes whoever is signed in, for good. */
+  leave: (): Promise<unknown> => result(client.DELETE('/api/v1/me', limits())),
   changePassword: (body: {
     password: string;
     new_password: string;

@@ -55,6 +55,9 @@ export const session = {
     signIn((await api.acceptInvitation(token, password, name)).user);
   },
 
+  /** The session ended with whoever had it. */
+  left: signOut,
+
   /** Signs out here even when the server can't be reached: the person asked to leave this screen. */
   async end(): Promise<void> {
     try {
