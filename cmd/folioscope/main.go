@@ -44,6 +44,7 @@ type commands struct {
 	Keys     keysCommand     `cmd:"" help:"First steps for real use: make the keys that protect the data."`
 	User     userCommand     `cmd:"" help:"People who may sign in."`
 	Token    tokenCommand    `cmd:"" help:"API tokens, with which programs sign in."`
+	Mail     mailCommand     `cmd:"" help:"Mail that the server sends."`
 	Serve    serveCommand    `cmd:"" help:"Run a node for real use: dashboard, price polls, live values."`
 	Import   importCommand   `cmd:"" help:"Add the activities of a file to a portfolio."`
 	Audit    auditCommand    `cmd:"" help:"What was done by whom: check the log, write it out."`

@@ -54,6 +54,8 @@ const (
 	ChangeUser Action = "user.change" // role and status
 	EraseUser  Action = "user.erase"
 	EraseSelf  Action = "self.erase"
+
+	ReadMail Action = "mail.read" // how mail stands
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.

@@ -28,7 +28,7 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 		identity.RoleAdmin: {
 			own: mine,
 			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
-				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit, ChangeUser, EraseUser},
+				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit, ChangeUser, EraseUser, ReadMail},
 		},
 		"root": {},
 	}
@@ -75,7 +75,7 @@ func TestTokensAreBoundedByRoleAndScope(t *testing.T) {
 	all := []identity.Scopes{identity.ScopeRead, identity.ScopeWrite, identity.ScopeAdmin, identity.ScopeRead | identity.ScopeWrite, identity.ScopeRead | identity.ScopeWrite | identity.ScopeAdmin}
 	read := []Action{ReadSelf, ListPortfolios, ReadPortfolio, ReadInstruments}
 	write := []Action{CreatePortfolio, ChangePortfolio, WriteActivities, CreateInstrument, RefreshInstrument}
-	admin := []Action{KeepInstruments, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine, ReadSources, TestSource, ReadCalendar, ChangeCalendar}
+	admin := []Action{KeepInstruments, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine, ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadMail}
 	needed := map[Action]identity.Scopes{}
 	for scope, actions := range map[identity.Scopes][]Action{identity.ScopeRead: read, identity.ScopeWrite: write, identity.ScopeAdmin: admin} {
 		for _, action := range actions {

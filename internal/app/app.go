@@ -24,6 +24,7 @@ import (
 	"folioscope/internal/live"
 	"folioscope/internal/market"
 	"folioscope/internal/natsbus"
+	"folioscope/internal/notify"
 	"folioscope/internal/sqlstore"
 	"folioscope/internal/telemetry"
 	"folioscope/internal/transfer"
@@ -46,6 +47,7 @@ const (
 	answersKeptFor  = 7 * 24 * time.Hour // of requests with an Idempotency-Key: a retry comes within minutes, a week is generous
 	sessionsKeptFor = 30 * 24 * time.Hour
 	tokensKeptFor   = 30 * 24 * time.Hour // after their end, so that people find out why a program stopped
+	mailKeptFor     = 30 * 24 * time.Hour // what became of it; the mail itself goes away when it is sent
 	sessionCache    = 500 * time.Millisecond
 
 	simulatedQuotesKept = time.Hour // a made-up market makes 300,000 quotes a day that nobody will ask for
@@ -98,6 +100,7 @@ type node struct {
 	store    *sqlstore.Store
 	bus      *natsbus.Bus
 	ingest   *ingest.Ingest
+	mail     *notify.Service
 	server   *httpapi.Server
 	hours    *hours // nil where the market is made up
 	parts    []part
@@ -138,7 +141,8 @@ func (n *node) forget(_ string, payload []byte) {
 }
 
 func (n *node) build(ctx context.Context, name string, sessions market.Sessions) error {
-	if err := n.buildAudit(ctx, name); err != nil {
+	err := n.buildAudit(ctx, name)
+	if err != nil {
 		return err
 	}
 	_, simulated := sessions.(interface{ Simulated() })
@@ -150,6 +154,9 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	hub := live.New(liveStore{n.store}, record, n.bus, sessions, live.Options{Log: n.o.Log, Now: n.o.Now, Simulated: simulated})
 	n.add("live", hub.Run)
 
+	if n.mail, err = newMail(ctx, n.settings, n.store, n.o); err != nil {
+		return err
+	}
 	if err := n.buildIngest(ctx, name, sessions, simulated); err != nil {
 		return err
 	}
@@ -187,6 +194,9 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 				return n.store.DeleteTokensBefore(ctx, now.Add(-tokensKeptFor))
 			}},
 			{Name: "attempts", Do: n.store.PruneAttempts},
+			{Name: "mail", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeleteDeliveriesBefore(ctx, now.Add(-mailKeptFor))
+			}},
 			{Name: "interest", Do: func(ctx context.Context, _ time.Time) error { return n.store.RecountInterest(ctx) }},
 		},
 	})
@@ -197,7 +207,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if err != nil {
 		return err
 	}
-	queue, err := jobs.New(ctx, jobs.Database(database), n.ingest.Kinds(), jobs.Options{ID: name, Log: n.o.Log})
+	queue, err := jobs.New(ctx, jobs.Database(database), append(n.ingest.Kinds(), n.mail.Kinds()...), jobs.Options{ID: name, Log: n.o.Log})
 	if err != nil {
 		return err
 	}
@@ -222,14 +232,15 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		calendar = n.hours
 	}
 	metrics.Collect(ingestFamilies(), func() []telemetry.Sample { return ingestSamples(n.ingest.Meters()) })
+	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })
 	signer, err := n.store.AuditSigner()
 	if err != nil {
 		return errors.Join(err, listening.Close())
 	}
 	n.server, err = httpapi.New(httpapi.Options{
-		Identity: n.identity(hasher),
+		Identity: people(n.settings, n.store, hasher, n.o),
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
-		Audit: n.store, AuditKey: signer.VerifierKey(),
+		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, MailOn: n.settings.SMTP.Host != "",
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
@@ -244,12 +255,15 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	return nil
 }
 
-func (n *node) identity(hasher *identity.Hasher) *identity.Service {
+// people is who signs in and how, as configured.
+func people(settings config.Config, store *sqlstore.Store, hasher *identity.Hasher, o Options) *identity.Service {
 	var required []identity.Role
-	for _, role := range n.settings.Identity.RequireSecondFactor {
+	for _, role := range settings.Identity.RequireSecondFactor {
 		required = append(required, identity.Role(role))
 	}
-	return identity.NewService(identity.Options{Store: n.store, Hasher: hasher, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log, RequireSecondFactor: required})
+	return identity.NewService(identity.Options{
+		Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log, RequireSecondFactor: required, Mail: settings.SMTP.Host != "",
+	})
 }
 
 func (n *node) sessionCache() time.Duration {

@@ -69,6 +69,8 @@ func WithPeople(ctx context.Context, settings config.Config, o Options, do func(
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	err = do(identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log}))
-	return errors.Join(err, store.Close())
+	if _, err := newMail(ctx, settings, store, o); err != nil {
+		return errors.Join(err, store.Close())
+	}
+	return errors.Join(do(people(settings, store, hasher, o)), store.Close())
 }

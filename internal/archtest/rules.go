@@ -30,7 +30,7 @@ const (
 var (
 	ground    = []string{"fault", "money", "market", "ledger", "figures"}
 	contracts = []string{"event", "bus"}
-	services  = []string{"access", "audit", "identity", "ingest", "jobs", "journal", "live", "transfer", "httpapi"}
+	services  = []string{"access", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "transfer", "httpapi"}
 	adapters  = []string{"provider", "natsbus", "sqlstore", "seal"}
 )
 
@@ -56,9 +56,10 @@ var mayImport = map[string][]string{
 	"jobs":     ground, // and hands River what it needs of a transaction
 	"ingest":   join(ground, "audit", "event", "bus", "jobs", "provider"),
 	"journal":  join(ground, "audit", "event", "bus"),
+	"notify":   join(ground, "audit", "jobs"),
 	"live":     join(ground, "event", "bus", "journal"),
 	"transfer": join(ground, "audit", "journal"),
-	"httpapi":  join(ground, "access", "audit", "event", "bus", "identity", "ingest", "journal", "live", "transfer"),
+	"httpapi":  join(ground, "access", "audit", "event", "bus", "identity", "ingest", "journal", "live", "notify", "transfer"),
 
 	// Scenarios that anybody can check our figures with.
 	"conformance": {"fault", "figures"},
@@ -66,7 +67,7 @@ var mayImport = map[string][]string{
 	// Adapters: never one another, but that sqlstore seals what is personal before SQL sees it. They know the values of the services that they serve, not what these do.
 	"provider": ground,
 	"natsbus":  join(ground, "event", "bus"),
-	"sqlstore": join(ground, "audit", "event", "identity", "ingest", "jobs", "journal", "live", "seal", "transfer"),
+	"sqlstore": join(ground, "audit", "event", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "transfer"),
 	"seal":     ground,
 
 	// Composition: app alone puts the pieces together.
@@ -105,6 +106,7 @@ var foreign = map[string][]string{
 	"github.com/prometheus/client_golang": {"telemetry"},
 	"github.com/riverqueue/river":         {"jobs"},
 	"github.com/tink-crypto/tink-go":      {"seal"},
+	"github.com/wneessen/go-mail":         {"notify"},
 	"go.uber.org/zap":                     {"app"}, // certmagic's logger
 	"golang.org/x/crypto":                 {"identity"},
 	"golang.org/x/mod":                    {"audit"}, // transparency logs and signed notes
@@ -117,7 +119,7 @@ var foreign = map[string][]string{
 }
 
 // foreignInTests may be imported by every test, and by nothing else.
-var foreignInTests = []string{"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal"}
+var foreignInTests = []string{"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}
 
 // standard says which packages may import a part of the standard library that is a decision of its own. An empty list is
 // nobody.

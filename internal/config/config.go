@@ -121,9 +121,29 @@ type Chain struct {
 type SMTP struct {
 	Host     string `key:"host"` // empty: no mail
 	Port     int    `key:"port"`
-	Username string `key:"username"`
+	Username string `key:"username"` // empty: the server takes mail without a sign-in
 	Password Secret `key:"password"`
-	From     string `key:"from"`
+	From     string `key:"from"` // such as Folioscope <folio@example.org>
+	TLS      string `key:"tls"`  // starttls, implicit, or none for a server on this machine; empty: implicit on port 465, else starttls
+}
+
+// Ways to protect the connection to the mail server.
+const (
+	TLSStart    = "starttls"
+	TLSImplicit = "implicit"
+	TLSNone     = "none"
+)
+
+// Protection is the way that counts.
+func (s SMTP) Protection() string {
+	const implicitPort = 465 // RFC 8314
+	switch {
+	case s.TLS != "":
+		return s.TLS
+	case s.Port == implicitPort:
+		return TLSImplicit
+	}
+	return TLSStart
 }
 
 // Telemetry says how the node reports about itself.

@@ -168,6 +168,12 @@ func TestRefusals(t *testing.T) {
 		{name: "database", environment: "FOLIOSCOPE_DATABASE_URL=mysql://u:hunter2@h/d", want: "database.url: needs postgres://"},
 		{name: "public address", environment: "FOLIOSCOPE_PUBLIC_URL=folio.example", want: "public_url: needs an origin"},
 		{name: "routes alone", environment: "FOLIOSCOPE_NATS_CLUSTER_ROUTES=a:1", want: "nats.cluster.routes: needs nats.cluster.listen"},
+		{name: "mail without a sender", environment: "FOLIOSCOPE_SMTP_HOST=mail.example", want: "smtp.from: is needed"},
+		{name: "mail with links of nobody's choice", environment: "FOLIOSCOPE_SMTP_HOST=mail.example", want: "public_url: is needed where smtp.host is set"},
+		{name: "mail in the clear", flags: map[string]string{"smtp.host": "mail.example", "smtp.tls": "none"}, want: "smtp.tls: none is for a mail server on this machine"},
+		{name: "mail somehow", environment: "FOLIOSCOPE_SMTP_TLS=maybe", want: "smtp.tls: needs starttls, implicit or none"},
+		{name: "mail with half a sign-in", flags: map[string]string{"smtp.host": "mail.example", "smtp.password": "hunter2"}, want: "smtp.username: is needed"},
+		{name: "mail port", environment: "FOLIOSCOPE_SMTP_PORT=0", want: "smtp.port: needs 1 to 65535"},
 		{name: "log level", environment: "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=loud", want: "telemetry.log_level: needs"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -198,6 +204,16 @@ func TestServingBeyondLoopbackNeedsTLSOrAProxy(t *testing.T) {
 	for _, listen := range []string{"127.0.0.1:0", "[::1]:8080", "localhost:80"} {
 		if _, err := Load(Sources{Environ: append(slices.Clone(home), "FOLIOSCOPE_LISTEN="+listen)}); err != nil {
 			t.Errorf("%s: %v", listen, err)
+		}
+	}
+}
+
+func TestMailIsProtectedByThePortsCustom(t *testing.T) {
+	set := []string{"FOLIOSCOPE_SMTP_HOST=localhost", "FOLIOSCOPE_SMTP_FROM=Folioscope <folio@example.org>", "FOLIOSCOPE_PUBLIC_URL=https://folio.example"}
+	for want, more := range map[string]string{TLSStart: "FOLIOSCOPE_SMTP_PORT=587", TLSImplicit: "FOLIOSCOPE_SMTP_PORT=465", TLSNone: "FOLIOSCOPE_SMTP_TLS=none"} {
+		c, err := Load(Sources{Environ: append(append(slices.Clone(home), set...), more)})
+		if err != nil || c.SMTP.Protection() != want {
+			t.Errorf("%s: %s, %v", more, c.SMTP.Protection(), err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -63,12 +64,7 @@ func (c Config) Validate() error {
 			refuse("identity.require_second_factor", "no role of users is called %.40q: user, adviser, auditor, admin", role)
 		}
 	}
-	if c.SMTP.Host != "" && !strings.Contains(c.SMTP.From, "@") {
-		refuse("smtp.from", "is needed where smtp.host is set")
-	}
-	if c.SMTP.Port < 1 || c.SMTP.Port > 65535 {
-		refuse("smtp.port", "needs 1 to 65535, got %d", c.SMTP.Port)
-	}
+	c.validateSMTP(refuse)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Telemetry.LogLevel) {
 		refuse("telemetry.log_level", "needs debug, info, warn or error, got %.40q", c.Telemetry.LogLevel)
 	}
@@ -111,6 +107,32 @@ func (c Config) validateServer(refuse func(key, format string, args ...any)) {
 		refuse("listen", "needs HOST:PORT, got %.60q", c.Listen)
 	case !c.TLS.On() && len(c.Proxy.Trusted) == 0 && !isLoopback(c.Listen):
 		refuse("listen", "%s is not loopback, and passwords never travel in the clear: set tls.domain, tls.cert and tls.key, tls.self, or name the proxy that ends TLS in proxy.trusted", c.Listen)
+	}
+}
+
+// validateSMTP checks how mail goes out: never in the clear but to this machine itself, and with links that no request can choose.
+func (c Config) validateSMTP(refuse func(key, format string, args ...any)) {
+	m := c.SMTP
+	if m.Port < 1 || m.Port > 65535 {
+		refuse("smtp.port", "needs 1 to 65535, got %d", m.Port)
+	}
+	if !slices.Contains([]string{"", TLSStart, TLSImplicit, TLSNone}, m.TLS) {
+		refuse("smtp.tls", "needs starttls, implicit or none, got %.40q", m.TLS)
+	}
+	if m.Host == "" {
+		return
+	}
+	if sender, err := mail.ParseAddress(m.From); err != nil || !strings.Contains(sender.Address, "@") {
+		refuse("smtp.from", "is needed where smtp.host is set: an address such as Folioscope <folio@example.org>")
+	}
+	if c.PublicURL == "" {
+		refuse("public_url", "is needed where smtp.host is set: links in mails begin with it, and must not with what a request claims")
+	}
+	if m.TLS == TLSNone && !isLoopback(net.JoinHostPort(m.Host, strconv.Itoa(m.Port))) {
+		refuse("smtp.tls", "none is for a mail server on this machine alone: links in mails open accounts")
+	}
+	if m.Username == "" && m.Password != "" {
+		refuse("smtp.username", "is needed where smtp.password is set")
 	}
 }
 

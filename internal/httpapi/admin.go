@@ -54,7 +54,12 @@ func (s *Server) invite(ctx context.Context, in *inviteInput) (*answer[Invitatio
 }
 
 func (s *Server) invitationOf(ctx context.Context, invited identity.IssuedInvitation) Invitation {
-	return Invitation{URL: s.origin(ctx) + "/invite/" + invited.Token, ExpiresAt: invited.ExpiresAt.UTC()}
+	out := Invitation{ExpiresAt: invited.ExpiresAt.UTC()}
+	if invited.Token != "" {
+		link := s.origin(ctx) + "/invite/" + invited.Token
+		out.URL = &link
+	}
+	return out
 }
 
 // origin is what browsers see before a path: as configured, else as this request came.

@@ -85,7 +85,7 @@ func TestInvitation(t *testing.T) {
 		t.Fatalf("%s then %s", first.Body, again.Body)
 	}
 	h.ask("root", "POST", "/api/v1/admin/invitations", body, once("i2")).problem(http.StatusConflict, "conflict")
-	link := into[Invitation](first).URL
+	link := *into[Invitation](first).URL
 	token, ok := strings.CutPrefix(link, "https://folio.example/invite/")
 	if !ok {
 		t.Fatalf("link %q", link)
@@ -106,7 +106,7 @@ func TestInvitation(t *testing.T) {
 
 	late := h.ask("root", "POST", "/api/v1/admin/invitations", `{"email":"late@example.com","name":"Late","role":"auditor"}`, once("i3")).is(http.StatusCreated)
 	h.clock.advance(7*24*time.Hour + time.Second)
-	accept(strings.TrimPrefix(into[Invitation](late).URL, "https://folio.example/invite/"), "a good long one").problem(http.StatusNotFound, "not_found")
+	accept(strings.TrimPrefix(*into[Invitation](late).URL, "https://folio.example/invite/"), "a good long one").problem(http.StatusNotFound, "not_found")
 }
 
 func TestPortfoliosAndAccounts(t *testing.T) {

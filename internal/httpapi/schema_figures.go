@@ -205,9 +205,9 @@ type AdminUsers struct {
 	NextCursor *string     `json:"next_cursor"`
 }
 
-// Invitation is a link that is shown once.
+// Invitation is a link that is shown once, or was mailed.
 type Invitation struct {
-	URL       string    `json:"url"`
+	URL       *string   `json:"url" doc:"To hand over; null where it was mailed, since then nobody else may know it"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 

@@ -37,6 +37,8 @@ type Options struct {
 	Audit     AuditLog // nil: its routes answer 503
 	AuditKey  string   // what checkpoints are verified with
 	Proposals Proposer // nil: its routes answer 503
+	Mail      MailLog  // nil: its route answers 503
+	MailOn    bool     // there is a mail server in the settings
 	Finder    Finder   // nil: searches find what is here already
 
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
@@ -151,6 +153,7 @@ func (s *Server) addRoutes() {
 	s.addSourceRoutes()
 	s.addCalendarRoutes()
 	s.addAuditRoutes()
+	s.addMailRoutes()
 	s.addStreamRoute()
 	s.addDescriptionRoutes()
 }

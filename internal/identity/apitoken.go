@@ -60,7 +60,11 @@ func (s *Service) CreateToken(ctx context.Context, session Session, n NewToken, 
 		Secret: TokenPrefix + sessionToken(session.Owner, secret),
 	}
 	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.TokenCreated, Object: hash.ID(), RequestID: from.ID, Result: "ok"}
-	if err := s.store.CreateToken(ctx, issued.Token, write(entry, issued)); err != nil {
+	w := write(entry, issued)
+	if w.Mail, err = s.mailToOwner(ctx, session.Owner, audit.MailTokenCreated, name); err != nil {
+		return IssuedToken{}, err
+	}
+	if err := s.store.CreateToken(ctx, issued.Token, w); err != nil {
 		return IssuedToken{}, fmt.Errorf("create token: %w", err)
 	}
 	return issued, nil

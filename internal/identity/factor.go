@@ -200,7 +200,11 @@ func (s *Service) ConfirmSecondFactor(ctx context.Context, session Session, code
 	}
 	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.FactorConfirmed, Object: string(session.Owner), RequestID: from.ID, Result: "ok"}
 	confirm := ConfirmFactor{Seed: f.Pending, Counter: counter, Recovery: hashes, Keep: session.Hash, At: s.now()}
-	err = s.store.ConfirmSecondFactor(ctx, session.Owner, confirm, audit.Write{Audit: entry})
+	mail, err := s.mailToOwner(ctx, session.Owner, audit.MailFactorAdded, factorApp)
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.ConfirmSecondFactor(ctx, session.Owner, confirm, audit.Write{Audit: entry, Mail: mail})
 	if fault.Is(err, fault.Conflict) {
 		return nil, errNotStarted()
 	}
@@ -233,7 +237,11 @@ func (s *Service) RemoveSecondFactor(ctx context.Context, session Session, from 
 		return fault.New(fault.Conflict, "Your role needs a second factor. Set up another device instead.")
 	}
 	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.FactorRemoved, Object: string(session.Owner), RequestID: from.ID, Result: "ok"}
-	return noFactorOr(s.store.DeleteSecondFactor(ctx, session.Owner, session.Hash, audit.Write{Audit: entry}))
+	mail, err := s.mailToOwner(ctx, session.Owner, audit.MailFactorRemoved, factorApp)
+	if err != nil {
+		return err
+	}
+	return noFactorOr(s.store.DeleteSecondFactor(ctx, session.Owner, session.Hash, audit.Write{Audit: entry, Mail: mail}))
 }
 
 // ResetSecondFactor takes the second factor from somebody who has lost device and codes, as an operator does on the machine itself.
@@ -244,7 +252,8 @@ func (s *Service) ResetSecondFactor(ctx context.Context, email string) error {
 		return err
 	}
 	entry := audit.Entry{Owner: user.ID, Action: audit.FactorRemoved, Object: string(user.ID), Result: "ok"}
-	return noFactorOr(s.store.DeleteSecondFactor(ctx, user.ID, TokenHash{}, audit.Write{Audit: entry}))
+	w := audit.Write{Audit: entry, Mail: s.mailTo(user, audit.MailFactorRemoved, factorApp)}
+	return noFactorOr(s.store.DeleteSecondFactor(ctx, user.ID, TokenHash{}, w))
 }
 
 func noFactorOr(err error) error {

@@ -66,6 +66,7 @@ type Options struct {
 	Log    *slog.Logger
 
 	RequireSecondFactor []Role // who must have one before anything else; may be empty
+	Mail                bool   // mail is sent: changes carry what people are told, and the store's jobs send it
 }
 
 // Service signs people in and out and invites them. It is safe for concurrent use.
@@ -76,6 +77,7 @@ type Service struct {
 	now       func() time.Time
 	log       *slog.Logger
 	required  []Role
+	mail      bool
 	accounts  *throttle // of this node: whoever is over its bound doesn't reach the store, which counts for all nodes
 	addresses *throttle
 }
@@ -83,7 +85,7 @@ type Service struct {
 // NewService makes a Service.
 func NewService(o Options) *Service {
 	return &Service{
-		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor,
+		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, mail: o.Mail,
 		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
 		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
 	}
@@ -267,7 +269,7 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 // IssuedInvitation is a new invitation with the only copy of its token.
 type IssuedInvitation struct {
 	User      User
-	Token     string // goes into the link, after /invite/
+	Token     string // goes into the link, after /invite/; empty where the link was mailed, and only the invited may know it
 	ExpiresAt time.Time
 }
 
@@ -283,11 +285,16 @@ func (s *Service) Invite(ctx context.Context, actor ledger.OwnerID, n NewUser, f
 		return IssuedInvitation{}, err
 	}
 	invited := IssuedInvitation{User: user, Token: token, ExpiresAt: user.CreatedAt.Add(InvitationAgeMax)}
+	mail := s.mailTo(user, audit.MailInvitation, "")
+	if len(mail) > 0 {
+		mail[0].Path, invited.Token = "/invite/"+token, ""
+	}
 	entry := audit.Entry{Actor: actor, Owner: user.ID, Action: audit.UserInvited, Object: string(user.ID), RequestID: from.ID, Result: "ok"}
 	w, err := write(entry, invited)
 	if err != nil {
 		return IssuedInvitation{}, err
 	}
+	w.Mail = mail
 	invitation := Invitation{User: user.ID, Hash: hash, CreatedAt: user.CreatedAt, ExpiresAt: invited.ExpiresAt}
 	if err := s.store.CreateInvitation(ctx, user, invitation, w); err != nil {
 		return IssuedInvitation{}, fmt.Errorf("create invitation: %w", err)

@@ -174,7 +174,8 @@ func (s *Service) ChangePassword(ctx context.Context, session Session, current, 
 	}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.PasswordChanged, Object: string(user.ID), RequestID: from.ID, Result: "ok"}
 	change := ChangePassword{PasswordHash: hash, Spend: proof.code, Keep: session.Hash, KeepTokens: keepTokens}
-	if err := s.store.ChangePassword(ctx, user.ID, change, audit.Write{Audit: entry}); err != nil {
+	w := audit.Write{Audit: entry, Mail: s.mailTo(user, audit.MailPasswordChanged, "")}
+	if err := s.store.ChangePassword(ctx, user.ID, change, w); err != nil {
 		return s.spent(ctx, user.ID, from, fmt.Errorf("change password: %w", err))
 	}
 	s.forgive(ctx, proof.attempt)

@@ -187,12 +187,9 @@ func (j *Jobs) Run(ctx context.Context) error {
 // Enqueue adds a job. With unique > 0 there is one job of the kind with these arguments for each slot of that length, and a
 // second is not added: fresh is false and id is the first one's.
 func (j *Jobs) Enqueue(ctx context.Context, kind string, object any, unique time.Duration) (id int64, fresh bool, err error) {
-	raw, err := json.Marshal(object)
+	raw, err := encode(kind, object)
 	if err != nil {
-		return 0, false, fmt.Errorf("encode the arguments of a %s job: %w", kind, err)
-	}
-	if len(raw) > argumentBytesMax || len(raw) == 0 || raw[0] != '{' {
-		return 0, false, fault.New(fault.Internal, "arguments of a %s job need an object of at most %d bytes", kind, argumentBytesMax)
+		return 0, false, err
 	}
 	var opts river.InsertOpts
 	if unique > 0 {

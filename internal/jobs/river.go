@@ -36,24 +36,28 @@ type client[T any] struct {
 
 // open brings River's tables up to date and makes its client.
 func open(ctx context.Context, database Database, config *river.Config) (queue, error) {
+	if err := prepare(ctx, database); err != nil {
+		return nil, err
+	}
+	if database.Pool != nil {
+		return connect[pgx.Tx](riverpgxv5.New(database.Pool), config, sweeperPostgres(database.Pool))
+	}
+	return connect[*sql.Tx](riversqlite.New(database.SQLite), config, sweeperSQLite(database.SQLite))
+}
+
+// prepare brings River's tables up to date.
+func prepare(ctx context.Context, database Database) error {
 	switch {
 	case (database.Pool == nil) == (database.SQLite == nil):
-		return nil, errors.New("one of the two databases is needed")
+		return errors.New("one of the two databases is needed")
 	case database.Pool != nil:
-		return connect[pgx.Tx](ctx, riverpgxv5.New(database.Pool), config, sweeperPostgres(database.Pool))
+		return migrate[pgx.Tx](ctx, riverpgxv5.New(database.Pool))
 	default:
-		return connect[*sql.Tx](ctx, riversqlite.New(database.SQLite), config, sweeperSQLite(database.SQLite))
+		return migrate[*sql.Tx](ctx, riversqlite.New(database.SQLite))
 	}
 }
 
-func connect[T any](ctx context.Context, driver riverdriver.Driver[T], config *river.Config, sweep func(context.Context, string) (int64, error)) (queue, error) {
-	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, fmt.Errorf("prepare the migration: %w", err)
-	}
-	if err := migrate(ctx, migrator); err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
-	}
+func connect[T any](driver riverdriver.Driver[T], config *river.Config, sweep func(context.Context, string) (int64, error)) (queue, error) {
 	made, err := river.NewClient(driver, config)
 	if err != nil {
 		return nil, fmt.Errorf("make the client: %w", err)
@@ -62,15 +66,21 @@ func connect[T any](ctx context.Context, driver riverdriver.Driver[T], config *r
 }
 
 // migrate tries again where another node did the same migration in the same moment and won.
-func migrate[T any](ctx context.Context, migrator *rivermigrate.Migrator[T]) error {
+func migrate[T any](ctx context.Context, driver riverdriver.Driver[T]) error {
+	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return fmt.Errorf("prepare the migration: %w", err)
+	}
 	const triesMax = 3
-	var err error
 	for range triesMax {
 		if _, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err == nil || ctx.Err() != nil {
-			return err
+			break
 		}
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
 }
 
 func sweeperPostgres(pool *pgxpool.Pool) func(context.Context, string) (int64, error) {

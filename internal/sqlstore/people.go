@@ -30,13 +30,14 @@ const (
 	sqlEraseDecisions   = `DELETE FROM proposal_decisions WHERE owner = $1`
 	sqlEraseOwn         = `DELETE FROM own_instruments WHERE owner = $1`
 	sqlEraseOwnPrices   = `DELETE FROM own_prices WHERE owner = $1`
+	sqlEraseDeliveries  = `DELETE FROM deliveries WHERE owner = $1`
 )
 
 // erasures empty every personal table of one owner, after users, emails and portfolios. Audit rows stay: what is personal in them can't
 // be read without the key, and the tree over them stays whole.
 var erasures = [...]string{
 	sqlEraseKeys, sqlEraseInvitations, sqlDropSessions, sqlEraseAnswers, sqlDropFactor, sqlDropCodes, sqlDropTokens,
-	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices,
+	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices, sqlEraseDeliveries,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.

@@ -44,6 +44,11 @@ func (s *Store) record(ctx context.Context, q queries, owner ledger.OwnerID, w W
 	if err := s.audit(ctx, q, w.Audit); err != nil {
 		return err
 	}
+	for _, mail := range w.Mail {
+		if err := s.deliver(ctx, q, w.Audit.Owner, mail); err != nil {
+			return err
+		}
+	}
 	if w.Idempotency == nil {
 		return nil
 	}

@@ -1,0 +1,32 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+
+	"folioscope/internal/audit"
+	"folioscope/internal/ledger"
+)
+
+// mailTo is a mail to somebody about their account; none where this installation sends no mail.
+func (s *Service) mailTo(user User, kind audit.MailKind, what string) []audit.Mail {
+	if !s.mail {
+		return nil
+	}
+	return []audit.Mail{{Kind: kind, Address: user.Email, Name: user.Name, What: what}}
+}
+
+// mailToOwner is mailTo for who is known by id alone.
+func (s *Service) mailToOwner(ctx context.Context, owner ledger.OwnerID, kind audit.MailKind, what string) ([]audit.Mail, error) {
+	if !s.mail {
+		return nil, nil
+	}
+	user, err := s.store.User(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("read user: %w", err)
+	}
+	return s.mailTo(user, kind, what), nil
+}
+
+// factorApp is the second factor of an authenticator app, as mails name it.
+const factorApp = "an authenticator app"

@@ -1,0 +1,176 @@
+package notify
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+	"unicode"
+
+	"folioscope/internal/audit"
+)
+
+// Letter is a mail as it goes out.
+type Letter struct {
+	ID      string // makes the same Message-ID in every try, so that a receiver can tell a second copy
+	To      string
+	Subject string
+	Text    string
+	HTML    string
+	At      time.Time
+}
+
+// words are what a kind of mail says. {what} is the mail's What, and {when} the time of the change.
+type words struct {
+	subject string
+	body    []string // paragraphs
+	link    string   // what the link does; empty: there is none
+	path    string   // where the link leads, unless the mail has a path of its own
+}
+
+const (
+	notYou     = "If this wasn't you, sign in and change your password now."
+	notYouAsk  = "If this wasn't you, tell whoever runs this server now: somebody else can get into your account."
+	myAccount  = "Look at your account"
+	accountWay = "/account"
+)
+
+// letters has the words of every kind.
+var letters = map[audit.MailKind]words{
+	audit.MailInvitation: {
+		subject: "Your account at Folioscope",
+		body:    []string{"An account was made for you at Folioscope, which watches over investments. Choose a password to begin.", "The link works once, for seven days. If you don't know what this is about, do nothing."},
+		link:    "Choose a password",
+	},
+	audit.MailConfirmEmail: {
+		subject: "Confirm your e-mail address",
+		body:    []string{"This address was entered for an account at Folioscope. Confirm that it is yours.", "The link works once, for 24 hours. If it wasn't you who entered it, do nothing."},
+		link:    "Confirm the address",
+	},
+	audit.MailRecovery: {
+		subject: "Choose a new password",
+		body:    []string{"Somebody asked for a new password for your account, on {when}.", "The link works once, for 30 minutes. If it wasn't you, do nothing: your password stays as it is."},
+		link:    "Choose a new password",
+	},
+	audit.MailTest: {
+		subject: "A test of mail from Folioscope",
+		body:    []string{"Whoever runs this server tried on {when} whether mail gets through. It does."},
+	},
+	audit.MailEmailAsked: {
+		subject: "Your e-mail address is about to change",
+		body:    []string{"On {when} it was asked to use {what} for your account in place of this address. That happens once the new address is confirmed.", notYou},
+		link:    myAccount, path: accountWay,
+	},
+	audit.MailEmailChanged: {
+		subject: "Your e-mail address was changed",
+		body:    []string{"Since {when} your account has the address {what} in place of this one. Sign in with the new one; mail goes there.", notYouAsk},
+	},
+	audit.MailPasswordChanged: {
+		subject: "Your password was changed",
+		body:    []string{"The password of your account was changed on {when}. All other devices were signed out.", notYouAsk},
+	},
+	audit.MailRecovered: {
+		subject: "You have a new password",
+		body:    []string{"A new password was chosen for your account by a link that was sent to you, on {when}. All devices were signed out, and API tokens ended.", notYouAsk},
+	},
+	audit.MailFactorAdded: {
+		subject: "A second factor was added",
+		body:    []string{"A second factor was set up for your account on {when}: {what}.", notYou},
+		link:    myAccount, path: accountWay,
+	},
+	audit.MailFactorRemoved: {
+		subject: "A second factor was removed",
+		body:    []string{"A second factor of your account was removed on {when}: {what}.", notYou},
+		link:    myAccount, path: accountWay,
+	},
+	audit.MailTokenCreated: {
+		subject: "A new API token",
+		body:    []string{"A program can now get at your account with an API token that was made on {when}: {what}.", "If this wasn't you, end the token and change your password now."},
+		link:    myAccount, path: accountWay,
+	},
+	audit.MailNewDevice: {
+		subject: "A sign-in from a new device",
+		body:    []string{"Somebody signed in to your account on {when} from a device that was not seen before: {what}.", notYou},
+		link:    myAccount, path: accountWay,
+	},
+	audit.MailCodesRefused: {
+		subject: "Several wrong codes for your account",
+		body:    []string{"Somebody who knows your password entered wrong codes for your account several times, the last on {when}. They didn't get in.", notYou},
+		link:    myAccount, path: accountWay,
+	},
+}
+
+// Compose writes a mail. Whatever people chose goes into the text alone, never into a header but the address itself, and without
+// characters that can't be seen.
+func Compose(mail audit.Mail, id, origin string, at time.Time) Letter {
+	w, ok := letters[mail.Kind]
+	if !ok { // of a later release: better plain than lost
+		w = words{subject: "A message about your account", body: []string{"Something about your account changed on {when}."}, link: myAccount, path: accountWay}
+	}
+	filled := strings.NewReplacer("{what}", shown(mail.What), "{when}", at.UTC().Format("2 January 2006 at 15:04 UTC"))
+	page := letterPage{Greeting: "Hello,", Origin: origin, LinkText: w.link}
+	if name := shown(mail.Name); name != "" {
+		page.Greeting = fmt.Sprintf("Hello %s,", name)
+	}
+	for _, paragraph := range w.body {
+		page.Body = append(page.Body, filled.Replace(paragraph))
+	}
+	if w.link != "" {
+		path := w.path
+		if path == "" {
+			path = mail.Path
+		}
+		page.Link = origin + path
+	}
+	return Letter{ID: id, To: mail.Address, Subject: w.subject, Text: page.text(), HTML: page.html(), At: at}
+}
+
+// letterPage is a letter's content before it takes one of its two forms.
+type letterPage struct {
+	Greeting       string
+	Body           []string
+	Link, LinkText string
+	Origin         string
+}
+
+func (p letterPage) text() string {
+	parts := append([]string{p.Greeting}, p.Body...)
+	if p.Link != "" {
+		parts = append(parts, p.LinkText+":\n"+p.Link)
+	}
+	return strings.Join(append(parts, "Folioscope at "+p.Origin), "\n\n") + "\n"
+}
+
+// pageHTML loads nothing from anywhere, so that opening a mail tells nobody.
+var pageHTML = template.Must(template.New("letter").Parse(`<!doctype html>
+<html lang="en"><body style="font-family:sans-serif;line-height:1.5;max-width:34em">
+<p>{{.Greeting}}</p>
+{{range .Body}}<p>{{.}}</p>
+{{end}}{{if .Link}}<p><a href="{{.Link}}">{{.LinkText}}</a></p>
+<p>If that doesn't open, copy this address into your browser:<br>{{.Link}}</p>
+{{end}}<p>Folioscope at {{.Origin}}</p>
+</body></html>
+`))
+
+func (p letterPage) html() string {
+	var out bytes.Buffer
+	if err := pageHTML.Execute(&out, p); err != nil {
+		panic(fmt.Sprintf("notify: the letter's template: %v", err)) // its values are texts
+	}
+	return out.String()
+}
+
+const shownRunesMax = 200 // of what people chose: longer than any name
+
+// shown is a text that people chose, without what can't be seen and what turns others around, and not too long.
+func shown(text string) string {
+	count := 0
+	return strings.Map(func(r rune) rune {
+		if count == shownRunesMax || r == unicode.ReplacementChar || unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) {
+			return -1
+		}
+		count++
+		return r
+	}, text)
+}

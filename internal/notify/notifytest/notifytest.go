@@ -1,0 +1,263 @@
+// Package notifytest is a mail server for tests: it speaks SMTP as real ones do, keeps what it is given, and misbehaves where it is told.
+package notifytest
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"math/big"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+)
+
+// The only sign-in that the server takes, where it asks for one.
+const (
+	Username = "folioscope"
+	Password = "correct horse battery staple"
+)
+
+// Behaviour is how a server behaves. The zero value offers STARTTLS and takes everything.
+type Behaviour struct {
+	Implicit bool  // TLS from the first byte
+	NoTLS    bool  // offers none
+	SignIn   bool  // wants one
+	OnMail   error // answers to MAIL FROM, RCPT TO and the end of DATA, such as *smtp.SMTPError
+	OnRcpt   error
+	OnData   error
+	DropData bool // hangs up in the middle of DATA
+}
+
+// Server is a running one.
+type Server struct {
+	Host  string
+	Port  int
+	Roots *x509.CertPool // that its certificate is of
+
+	behaviour Behaviour
+
+	mu       sync.Mutex
+	received []Mail
+}
+
+// Mail is one that was handed over.
+type Mail struct {
+	From, To string
+	Raw      string
+	Header   mail.Header
+	Text     string // its plain part
+	HTML     string
+}
+
+// Start runs a server until the test ends.
+func Start(t testing.TB, behaviour Behaviour) *Server {
+	t.Helper()
+	certificate, roots := certificateFor(t)
+	s := &Server{Roots: roots, behaviour: behaviour}
+	backend := smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil })
+	server := smtp.NewServer(backend)
+	server.Domain, server.AllowInsecureAuth = "mail.test", behaviour.NoTLS
+	server.ReadTimeout, server.WriteTimeout = 20*time.Second, 20*time.Second
+	server.ErrorLog = quiet{}
+	if !behaviour.NoTLS {
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().(*net.TCPAddr)
+	s.Host, s.Port = address.IP.String(), address.Port
+	if behaviour.Implicit {
+		listener = tls.NewListener(listener, server.TLSConfig)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(listener) // ends with Close below
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+	return s
+}
+
+// Received is what was handed over so far.
+func (s *Server) Received() []Mail {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Mail(nil), s.received...)
+}
+
+// Wait gives the mails once there are so many.
+func (s *Server) Wait(t testing.TB, count int) []Mail {
+	t.Helper()
+	const patience = 30 * time.Second // on a loaded machine
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if all := s.Received(); len(all) >= count {
+			return all
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d mails came, not %d", len(s.Received()), count)
+		}
+	}
+}
+
+var linkLine = regexp.MustCompile(`(?m)^https?://\S+$`)
+
+// Link is the link in a mail's plain part, empty where there is none.
+func (m Mail) Link() string { return linkLine.FindString(m.Text) }
+
+// session is one conversation.
+type session struct {
+	server   *Server
+	conn     *smtp.Conn
+	signedIn bool
+	from, to string
+}
+
+// AuthMechanisms implements smtp.AuthSession.
+func (s *session) AuthMechanisms() []string {
+	if !s.server.behaviour.SignIn {
+		return nil
+	}
+	return []string{sasl.Plain}
+}
+
+// Auth implements smtp.AuthSession.
+func (s *session) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, username, password string) error {
+		if username != Username || password != Password {
+			return smtp.ErrAuthFailed
+		}
+		s.signedIn = true
+		return nil
+	}), nil
+}
+
+// Mail implements smtp.Session.
+func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	if s.server.behaviour.SignIn && !s.signedIn {
+		return &smtp.SMTPError{Code: 530, Message: "sign in first"}
+	}
+	s.from = from
+	return s.server.behaviour.OnMail
+}
+
+// Rcpt implements smtp.Session.
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.to = to
+	return s.server.behaviour.OnRcpt
+}
+
+// Data implements smtp.Session.
+func (s *session) Data(r io.Reader) error {
+	if s.server.behaviour.DropData {
+		_ = s.conn.Conn().Close()
+		return errors.New("dropped")
+	}
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if s.server.behaviour.OnData != nil {
+		return s.server.behaviour.OnData
+	}
+	got := Mail{From: s.from, To: s.to, Raw: string(raw)}
+	if err := got.parse(); err != nil {
+		return &smtp.SMTPError{Code: 554, Message: err.Error()}
+	}
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	s.server.received = append(s.server.received, got)
+	return nil
+}
+
+// Reset implements smtp.Session.
+func (s *session) Reset() {}
+
+// Logout implements smtp.Session.
+func (s *session) Logout() error { return nil }
+
+// parse reads header and parts as a mail program would.
+func (m *Mail) parse() error {
+	message, err := mail.ReadMessage(strings.NewReader(m.Raw))
+	if err != nil {
+		return err
+	}
+	m.Header = message.Header
+	kind, parameters, err := mime.ParseMediaType(message.Header.Get("Content-Type"))
+	if err != nil || !strings.HasPrefix(kind, "multipart/") {
+		return errors.Join(err, errors.New("not of several parts"))
+	}
+	parts := multipart.NewReader(message.Body, parameters["boundary"])
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(part))
+		if err != nil {
+			return err
+		}
+		text := string(bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")))
+		if strings.HasPrefix(part.Header.Get("Content-Type"), "text/html") {
+			m.HTML = text
+		} else {
+			m.Text = text
+		}
+	}
+}
+
+type quiet struct{}
+
+// Printf drops what the server says of broken conversations: tests break them on purpose.
+func (quiet) Printf(string, ...any) {}
+
+// Println drops it too.
+func (quiet) Println(...any) {}
+
+// certificateFor makes a certificate for 127.0.0.1, and the roots that it holds under.
+func certificateFor(t testing.TB) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mail.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}
