@@ -180,6 +180,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How mail stands */
+        get: operations["get-admin-mail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/providers": {
         parameters: {
             query?: never;
@@ -2077,7 +2094,8 @@ export interface components {
         Invitation: {
             /** Format: date-time */
             expires_at: string;
-            url: string;
+            /** @description To hand over; null where it was mailed, since then nobody else may know it */
+            url: string | null;
         };
         InviteInputBody: {
             email: string;
@@ -2144,6 +2162,19 @@ export interface components {
             realised_base: string | null;
             symbol: string;
             unrealised_base: string | null;
+        };
+        MailStatus: {
+            /** @description There is a mail server in the settings */
+            configured: boolean;
+            /**
+             * Format: int64
+             * @description Given up within the last 30 days
+             */
+            dead: number;
+            /** @description Not sent after at least one try, the newest first, at most 50 */
+            troubled: components["schemas"]["TroubledOne"][];
+            /** Format: int64 */
+            waiting: number;
         };
         ManualPrice: {
             date: string;
@@ -2929,6 +2960,24 @@ export interface components {
             what: string;
             where: string;
         };
+        TroubledOne: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            kind: string;
+            /** @enum {string} */
+            outcome: "busy" | "refused" | "sign_in" | "unreachable" | "unprotected" | "switched_off";
+            /** @description What that means and what to do */
+            says: string;
+            /** @enum {string} */
+            state: "waiting" | "dead";
+            /** Format: date-time */
+            tried_at: string;
+            /** Format: int64 */
+            tries: number;
+            /** @description The id of whom it is for */
+            user: string;
+        };
         Unvalued: {
             instrument_id: string;
             name: string;
@@ -3388,6 +3437,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailStatus"];
                 };
             };
             /** @description Problem */
