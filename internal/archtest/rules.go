@@ -91,6 +91,7 @@ var foreign = map[string][]string{
 	"github.com/caddyserver/certmagic":    {"app", "httpapi"},
 	"github.com/cedar-policy/cedar-go":    {"access"},
 	"github.com/cockroachdb/apd":          {"money"},
+	"github.com/coreos/go-oidc":           {"identity"},
 	"github.com/danielgtaylor/huma":       {"httpapi"},
 	"github.com/failsafe-go/failsafe-go":  {"ingest"},
 	"github.com/jackc/pgx":                {"sqlstore", "jobs", "pgtest"}, // River's driver takes pgx's transaction
@@ -111,6 +112,7 @@ var foreign = map[string][]string{
 	"golang.org/x/crypto":                 {"identity"},
 	"golang.org/x/mod":                    {"audit"}, // transparency logs and signed notes
 	"golang.org/x/net":                    {"provider", "httpapi"},
+	"golang.org/x/oauth2":                 {"identity"}, // what go-oidc rests on
 	"golang.org/x/sync":                   {"*"},
 	"golang.org/x/sys":                    {"app"},
 	"golang.org/x/term":                   {"cmd/folioscope"},

@@ -41,6 +41,7 @@ type Config struct {
 	Providers map[string]Provider `key:"providers"` // by name; every name of ProviderNames is present
 	Chain     Chain               `key:"providers.chain"`
 	Identity  Identity            `key:"identity"`
+	OIDC      map[string]OIDC     `key:"oidc"` // by the names that the operator gives them, see OIDC
 	SMTP      SMTP                `key:"smtp"`
 	Telemetry Telemetry           `key:"telemetry"`
 }

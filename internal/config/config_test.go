@@ -101,7 +101,7 @@ crypto = ["yahoo", "coingecko"]
 
 // Every key can be set in each of the three places, under the name that its path gives.
 func TestEveryKeyHasItsNameInTheEnvironment(t *testing.T) {
-	all := keys()
+	all := keys(Default())
 	for _, key := range []string{
 		"listen", "data_dir", "database.url", "nats.urls", "nats.cluster.listen", "nats.cluster.routes", "roles", "tls.cert", "tls.key",
 		"tls.domain", "tls.self", "keys.kek", "poll.interval", "proxy.trusted", "public_url", "providers.yahoo.enabled",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,32 +21,28 @@ func visit(structure reflect.Value, prefix string, see func(path string, field r
 		case reflect.Struct:
 			visit(field, path+".", see)
 		case reflect.Map:
-			visitProviders(field, path+".", see)
+			visitMap(field, path+".", see)
 		default:
 			see(path, field)
 		}
 	}
 }
 
-// visitProviders goes through the known names: a map's values can't be changed in place, so each is copied out and back.
-func visitProviders(providers reflect.Value, prefix string, see func(path string, field reflect.Value)) {
-	if providers.IsNil() {
-		providers.Set(reflect.MakeMap(providers.Type()))
-	}
-	for _, name := range ProviderNames() {
-		provider := reflect.New(providers.Type().Elem()).Elem()
-		if held := providers.MapIndex(reflect.ValueOf(name)); held.IsValid() {
-			provider.Set(held)
-		}
-		visit(provider, prefix+name+".", see)
-		providers.SetMapIndex(reflect.ValueOf(name), provider)
+// visitMap goes through the names that a map holds: its values can't be changed in place, so each is copied out and back.
+func visitMap(held reflect.Value, prefix string, see func(path string, field reflect.Value)) {
+	names := held.MapKeys()
+	slices.SortFunc(names, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	for _, name := range names {
+		value := reflect.New(held.Type().Elem()).Elem()
+		value.Set(held.MapIndex(name))
+		visit(value, prefix+name.String()+".", see)
+		held.SetMapIndex(name, value)
 	}
 }
 
-// keys lists every key in the order of the struct.
-func keys() []string {
+// keys lists every key of some settings, in the order of the struct.
+func keys(c Config) []string {
 	var all []string
-	c := Default()
 	visit(reflect.ValueOf(&c).Elem(), "", func(path string, _ reflect.Value) { all = append(all, path) })
 	return all
 }

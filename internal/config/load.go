@@ -38,14 +38,18 @@ func Load(from Sources) (Config, error) {
 	c := Default()
 	held := koanf.New(".")
 	if from.File != "" {
-		if err := loadFile(held, from.File); err != nil {
+		if err := readFile(held, from.File); err != nil {
 			return Config{}, err
 		}
 	}
-	if err := loadEnvironment(held, from.Environ); err != nil {
+	c.OIDC = namedServices(held, from)
+	known := keys(c)
+	if err := checkFile(held, from.File, known); err != nil {
 		return Config{}, err
 	}
-	known := keys()
+	if err := loadEnvironment(held, from.Environ, known); err != nil {
+		return Config{}, err
+	}
 	for _, key := range slices.Sorted(maps.Keys(from.Flags)) {
 		if !slices.Contains(known, key) {
 			return Config{}, fault.At(key, "unknown key")
@@ -69,8 +73,8 @@ func Load(from Sources) (Config, error) {
 	return c, c.Validate()
 }
 
-// loadFile reads the settings file and refuses keys that nobody knows.
-func loadFile(held *koanf.Koanf, path string) error {
+// readFile reads the settings file.
+func readFile(held *koanf.Koanf, path string) error {
 	switch info, err := os.Stat(path); {
 	case err != nil:
 		return fault.Wrap(fault.Invalid, err, "the settings file can't be read")
@@ -87,7 +91,11 @@ func loadFile(held *koanf.Koanf, path string) error {
 		}
 		return fault.Wrap(fault.Invalid, err, "the settings file can't be read")
 	}
-	known := keys()
+	return nil
+}
+
+// checkFile refuses keys of the settings file that nobody knows.
+func checkFile(held *koanf.Koanf, path string, known []string) error {
 	for _, key := range held.Keys() {
 		if slices.Contains(known, key) {
 			continue
@@ -102,9 +110,9 @@ func loadFile(held *koanf.Koanf, path string) error {
 }
 
 // loadEnvironment reads the variables whose names are known and refuses others with the prefix.
-func loadEnvironment(held *koanf.Koanf, environ []string) error {
+func loadEnvironment(held *koanf.Koanf, environ, known []string) error {
 	byName := map[string]string{}
-	for _, key := range keys() {
+	for _, key := range known {
 		byName[EnvironmentName(key)] = key
 	}
 	values := map[string]string{}

@@ -26,6 +26,7 @@ func (c Config) Validate() error {
 
 	c.validateServer(refuse)
 	c.validateProviders(refuse)
+	c.validateOIDC(refuse)
 	if c.DataDir == "" {
 		refuse("data_dir", "is needed: where the node keeps its data")
 	}
