@@ -33,6 +33,9 @@ const (
 	RecoveryRenewed    Action = "second_factor.new_recovery_codes"
 	TokenCreated       Action = "token.create"
 	TokenRevoked       Action = "token.revoke"
+	SignInLinked       Action = "sign_in.link" // at another service; the object is the service
+	SignInUnlinked     Action = "sign_in.unlink"
+	ServiceRefused     Action = "sign_in.refuse" // what a sign-in service said isn't taken; the object is the service and why
 	UserCreated        Action = "user.create"
 	UserInvited        Action = "user.invite"
 	InvitationAccepted Action = "user.accept_invitation"
@@ -74,7 +77,7 @@ const (
 // actions is the vocabulary, as filters offer it.
 var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, CodeRefused, FactorStarted,
-	FactorConfirmed, FactorRemoved, RecoveryRenewed, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
+	FactorConfirmed, FactorRemoved, RecoveryRenewed, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
 	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
 	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,

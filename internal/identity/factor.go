@@ -58,15 +58,19 @@ func errWrongCode() error {
 	return &NeedsCode{e}
 }
 
-// proof is how somebody showed a second factor. Its zero value is of somebody who has none.
+// proof is how somebody showed who they are beyond the password. Its zero value is of somebody who has no second factor.
 type proof struct {
 	code    *Spend
 	attempt attempt
+	service string // the sign-in service that vouched for them, instead of the password
+	vouched bool   // for a second factor too
 }
 
-// how is the kind of code, for the audit.
+// how is what was shown, for the audit.
 func (p proof) how() string {
 	switch {
+	case p.service != "":
+		return "service " + p.service
 	case p.code == nil:
 		return "password"
 	case p.code.Recovery != nil:
@@ -91,7 +95,7 @@ func (s *Service) secondProof(ctx context.Context, owner ledger.OwnerID, code st
 		return proof{}, err
 	}
 	if spend := s.match(f, code); spend != nil {
-		return proof{spend, attempt}, nil
+		return proof{code: spend, attempt: attempt}, nil
 	}
 	return proof{}, s.refused(ctx, owner, audit.CodeRefused, from, errWrongCode())
 }

@@ -58,6 +58,9 @@ type Session struct {
 	Origin       Origin    // sealed at rest; only lists read it
 	Scopes       Scopes    // none for a browser; otherwise what the API token may do
 	ExpiresAt    time.Time // of an API token
+
+	Service       string // name of the sign-in service that it was opened through; empty: here
+	ServiceFactor bool   // a second factor was shown there, and counts
 }
 
 // ID names a session or an API token to its owner; it is no secret.

@@ -25,6 +25,7 @@ const (
 // Store is what identity wants of the store. Every change carries its audit row.
 type Store interface {
 	standingStore
+	linkStore
 	CreateUser(ctx context.Context, user User, write audit.Write) error
 	User(ctx context.Context, owner ledger.OwnerID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
@@ -65,8 +66,9 @@ type Options struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 
-	RequireSecondFactor []Role // who must have one before anything else; may be empty
-	Mail                bool   // mail is sent: changes carry what people are told, and the store's jobs send it
+	Mail                bool            // mail is sent: changes carry what people are told, and the store's jobs send it
+	RequireSecondFactor []Role          // who must have one before anything else; may be empty
+	SignInServices      []SignInService // in the order in which they are shown; may be empty
 }
 
 // Service signs people in and out and invites them. It is safe for concurrent use.
@@ -78,6 +80,7 @@ type Service struct {
 	log       *slog.Logger
 	required  []Role
 	mail      bool
+	services  []SignInService
 	accounts  *throttle // of this node: whoever is over its bound doesn't reach the store, which counts for all nodes
 	addresses *throttle
 }
@@ -85,7 +88,7 @@ type Service struct {
 // NewService makes a Service.
 func NewService(o Options) *Service {
 	return &Service{
-		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, mail: o.Mail,
+		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, mail: o.Mail, services: o.SignInServices,
 		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
 		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
 	}
@@ -181,7 +184,10 @@ func (s *Service) open(ctx context.Context, user User, proof proof, from Request
 		return SignedIn{}, err
 	}
 	now := s.now()
-	session := Session{Owner: user.ID, Hash: hash, Role: user.Role, SecondFactor: proof.code != nil, CreatedAt: now, SeenAt: now, SteppedAt: now, Origin: originOf(from)}
+	session := Session{
+		Owner: user.ID, Hash: hash, Role: user.Role, SecondFactor: proof.code != nil, CreatedAt: now, SeenAt: now, SteppedAt: now, Origin: originOf(from),
+		Service: proof.service, ServiceFactor: proof.vouched,
+	}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Session: audit.SessionName(hash), Action: audit.SignIn, Object: proof.how(), RequestID: from.ID, Result: "ok", Detail: from.Address}
 	if err := s.store.OpenSession(ctx, session, proof.code, audit.Write{Audit: entry}); err != nil {
 		return SignedIn{}, s.spent(ctx, user.ID, from, fmt.Errorf("create session: %w", err))

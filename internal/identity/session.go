@@ -88,9 +88,9 @@ func (s *Service) use(ctx context.Context, session Session, touch touch) (Sessio
 	return session, nil
 }
 
-// mustEnrol says whether a session's owner needs a second factor and has none.
+// mustEnrol says whether a session's owner needs a second factor and has none, here or where they came from.
 func (s *Service) mustEnrol(session Session) bool {
-	return !session.SecondFactor && slices.Contains(s.required, session.Role)
+	return !session.SecondFactor && !session.ServiceFactor && slices.Contains(s.required, session.Role)
 }
 
 // Ended says whether a session is too old, or was unused for too long, at a time; of an API token, whether it has expired.
@@ -111,6 +111,11 @@ func (s *Service) StepUp(ctx context.Context, session Session, password, code st
 	if err != nil {
 		return SignedIn{}, err
 	}
+	return s.step(ctx, user, session, proof, from)
+}
+
+// step gives a session a new secret, for somebody who has shown again who they are.
+func (s *Service) step(ctx context.Context, user User, session Session, proof proof, from Request) (SignedIn, error) {
 	secret, hash, err := newSecret(s.random)
 	if err != nil {
 		return SignedIn{}, err

@@ -31,6 +31,8 @@ const (
 	sqlEraseOwn         = `DELETE FROM own_instruments WHERE owner = $1`
 	sqlEraseOwnPrices   = `DELETE FROM own_prices WHERE owner = $1`
 	sqlEraseDeliveries  = `DELETE FROM deliveries WHERE owner = $1`
+	sqlEraseSubjects    = `DELETE FROM subjects WHERE owner = $1`
+	sqlEraseLinks       = `DELETE FROM linked_sign_ins WHERE owner = $1`
 )
 
 // erasures empty every personal table of one owner, after users, emails and portfolios. Audit rows stay: what is personal in them can't
@@ -38,6 +40,7 @@ const (
 var erasures = [...]string{
 	sqlEraseKeys, sqlEraseInvitations, sqlDropSessions, sqlEraseAnswers, sqlDropFactor, sqlDropCodes, sqlDropTokens,
 	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices, sqlEraseDeliveries,
+	sqlEraseSubjects, sqlEraseLinks,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	sqlNewSession = `INSERT INTO sessions (owner, hash, created_at, seen_at, stepped_at, origin) VALUES ($1, $2, $3, $4, $5, $6)`
-	sqlSession    = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0)
+	sqlNewSession = `INSERT INTO sessions (owner, hash, created_at, seen_at, stepped_at, origin, service, service_factor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	sqlSession    = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0), s.service, s.service_factor
 FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN second_factors f ON f.owner = s.owner
 WHERE s.owner = $1 AND s.hash = $2 AND u.status = 'active'`
 	// The hot path: one query for every dashboard read.
-	sqlSessionAndSequence = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0), COALESCE(p.sequence, -1)
+	sqlSessionAndSequence = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0), s.service, s.service_factor, COALESCE(p.sequence, -1)
 FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN second_factors f ON f.owner = s.owner LEFT JOIN portfolios p ON p.owner = s.owner AND p.id = $3
 WHERE s.owner = $1 AND s.hash = $2 AND u.status = 'active'`
 	sqlTouchSession = `UPDATE sessions SET seen_at = $3 WHERE owner = $1 AND hash = $2 AND seen_at < $3`
@@ -57,8 +57,12 @@ func (s *Store) OpenSession(ctx context.Context, session identity.Session, code 
 		if err := s.spend(ctx, q, session.Owner, code); err != nil {
 			return err
 		}
+		factor := 0
+		if session.ServiceFactor {
+			factor = 1
+		}
 		if _, err := q.exec(ctx, sqlNewSession, string(session.Owner), session.Hash[:], stamp(session.CreatedAt), stamp(session.SeenAt), stamp(session.SteppedAt),
-			sealOrigin(key, session.Hash, session.Origin)); err != nil {
+			sealOrigin(key, session.Hash, session.Origin), session.Service, factor); err != nil {
 			return s.taken(err, "this session exists already")
 		}
 		return s.record(ctx, q, session.Owner, w)
@@ -68,16 +72,18 @@ func (s *Store) OpenSession(ctx context.Context, session identity.Session, code 
 
 // Session reads a session with its owner's role of now; fault.NotFound where there is none or the owner may not sign in.
 func (s *Store) Session(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash) (identity.Session, error) {
-	var created, seen, stepped, confirmed int64
-	var role string
-	err := s.db.one(ctx, sqlSession, []any{string(owner), hash[:]}, &created, &seen, &stepped, &role, &confirmed)
+	var created, seen, stepped, confirmed, factor int64
+	var role, service string
+	err := s.db.one(ctx, sqlSession, []any{string(owner), hash[:]}, &created, &seen, &stepped, &role, &confirmed, &service, &factor)
 	if noRow(err) {
 		return identity.Session{}, fault.New(fault.NotFound, "there is no such session")
 	}
 	if err != nil {
 		return identity.Session{}, s.explain("read session", err)
 	}
-	return sessionOf(owner, hash, role, created, seen, stepped, confirmed), nil
+	session := sessionOf(owner, hash, role, created, seen, stepped, confirmed)
+	session.Service, session.ServiceFactor = service, factor > 0
+	return session, nil
 }
 
 func sessionOf(owner ledger.OwnerID, hash identity.TokenHash, role string, created, seen, stepped, confirmed int64) identity.Session {
@@ -181,9 +187,9 @@ func (s *Store) DeleteOtherSessions(ctx context.Context, owner ledger.OwnerID, k
 // SessionAndSequence reads a session and how far a portfolio of its owner is, in one query. Without such a session it gives
 // fault.Unauthenticated; with one, but without such a portfolio, the session and fault.NotFound.
 func (s *Store) SessionAndSequence(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash, portfolio ledger.PortfolioID) (identity.Session, int64, error) {
-	var created, seen, stepped, confirmed, sequence int64
-	var role string
-	err := s.db.one(ctx, sqlSessionAndSequence, []any{string(owner), hash[:], string(portfolio)}, &created, &seen, &stepped, &role, &confirmed, &sequence)
+	var created, seen, stepped, confirmed, factor, sequence int64
+	var role, service string
+	err := s.db.one(ctx, sqlSessionAndSequence, []any{string(owner), hash[:], string(portfolio)}, &created, &seen, &stepped, &role, &confirmed, &service, &factor, &sequence)
 	if noRow(err) {
 		return identity.Session{}, 0, fault.New(fault.Unauthenticated, "sign in first")
 	}
@@ -191,6 +197,7 @@ func (s *Store) SessionAndSequence(ctx context.Context, owner ledger.OwnerID, ha
 		return identity.Session{}, 0, s.explain("read session", err)
 	}
 	session := sessionOf(owner, hash, role, created, seen, stepped, confirmed)
+	session.Service, session.ServiceFactor = service, factor > 0
 	if sequence < 0 {
 		return session, 0, errNoPortfolio()
 	}
