@@ -220,6 +220,10 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if err != nil {
 		return err
 	}
+	services, err := signInServices(n.settings, n.o.Now)
+	if err != nil {
+		return err
+	}
 	listening, err := n.bind(ctx)
 	if err != nil {
 		return err
@@ -238,7 +242,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		return errors.Join(err, listening.Close())
 	}
 	n.server, err = httpapi.New(httpapi.Options{
-		Identity: people(n.settings, n.store, hasher, n.o),
+		Identity: people(n.settings, n.store, hasher, services, n.o),
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, MailOn: n.settings.SMTP.Host != "",
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
@@ -256,13 +260,14 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 }
 
 // people is who signs in and how, as configured.
-func people(settings config.Config, store *sqlstore.Store, hasher *identity.Hasher, o Options) *identity.Service {
+func people(settings config.Config, store *sqlstore.Store, hasher *identity.Hasher, services []identity.SignInService, o Options) *identity.Service {
 	var required []identity.Role
 	for _, role := range settings.Identity.RequireSecondFactor {
 		required = append(required, identity.Role(role))
 	}
 	return identity.NewService(identity.Options{
 		Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log, RequireSecondFactor: required, Mail: settings.SMTP.Host != "",
+		SignInServices: services,
 	})
 }
 

@@ -20,6 +20,8 @@ type call struct {
 	host     string // as the client asked for it
 	route    *route
 	token    string // the session cookie's value, or an API token
+	cookie   string // the session cookie's value, believed or not
+	ticket   string // what the browser keeps of a sign-in at another service
 	session  identity.Session
 	sequence int64    // of the portfolio named in the path
 	once     *onceKey // nil where there is no Idempotency-Key

@@ -19,6 +19,7 @@ import (
 
 // Identity is who somebody is; *identity.Service is one.
 type Identity interface {
+	signInServices
 	SignIn(ctx context.Context, email, password, code string, from identity.Request) (identity.SignedIn, error)
 	Accept(ctx context.Context, token, name, password string, from identity.Request) (identity.SignedIn, error)
 	SignOut(ctx context.Context, session identity.Session, from identity.Request) error

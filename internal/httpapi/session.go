@@ -60,6 +60,7 @@ type signedInOutput struct {
 type signedOutOutput struct {
 	SetCookie     http.Cookie `header:"Set-Cookie"`
 	ClearSiteData string      `header:"Clear-Site-Data"`
+	SignOutAt     string      `header:"Sign-Out-At" doc:"Where the browser goes on to sign out at the service that it signed in with"`
 }
 
 type none struct{}

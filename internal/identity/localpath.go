@@ -14,12 +14,12 @@ func LocalPath(text string) bool {
 		return false
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "" || strings.HasPrefix(text, "//") {
+	if err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "" || !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
 		return false
 	}
 	// What a proxy on the way decodes once more must not become another site either.
 	for path := u.Path; ; {
-		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/api/") || strings.Contains(path, `\`) || hasControl(path) {
+		if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.Contains(path, "/.") || strings.HasPrefix(path, "/api/") || strings.Contains(path, `\`) || hasControl(path) {
 			return false
 		}
 		decoded, err := url.PathUnescape(path)
