@@ -25,6 +25,7 @@ import (
 	"folioscope/internal/market"
 	"folioscope/internal/natsbus"
 	"folioscope/internal/notify"
+	"folioscope/internal/outbound"
 	"folioscope/internal/sqlstore"
 	"folioscope/internal/telemetry"
 	"folioscope/internal/transfer"
@@ -99,6 +100,7 @@ type node struct {
 	o        Options
 	store    *sqlstore.Store
 	bus      *natsbus.Bus
+	outbound *outbound.Outbound
 	ingest   *ingest.Ingest
 	mail     *notify.Service
 	server   *httpapi.Server
@@ -118,7 +120,11 @@ func (n *node) add(name string, run func(ctx context.Context) error) {
 
 // newNode builds all parts of a node. On an error the store stays the caller's.
 func newNode(ctx context.Context, settings config.Config, name string, store *sqlstore.Store, sessions market.Sessions, o Options) (*node, error) {
-	n := &node{settings: settings, o: o, store: store}
+	out, err := outbound.New(outbound.Options{Allow: settings.Outbound.Allow, Proxy: settings.Outbound.Proxy.Reveal()})
+	if err != nil {
+		return nil, err
+	}
+	n := &node{settings: settings, o: o, store: store, outbound: out}
 	hints, err := natsbus.Open(ctx, natsbus.Options{URLs: settings.NATS.URLs, Name: name, Log: o.Log})
 	if err != nil {
 		return nil, err
@@ -168,7 +174,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 
 // buildIngest makes what brings prices in. Every node takes jobs of every kind; which of them poll is the role's business.
 func (n *node) buildIngest(ctx context.Context, name string, sessions market.Sessions, simulated bool) error {
-	chain, err := chains(n.settings)
+	chain, err := chains(n.settings, n.outbound)
 	if err != nil {
 		return err
 	}
@@ -176,7 +182,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if simulated {
 		chain, quotesKept = nil, simulatedQuotesKept // the demo never asks an outside source
 	}
-	identifiers, err := directory(n.settings, simulated)
+	identifiers, err := directory(n.settings, n.outbound, simulated)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"folioscope/internal/config"
 	"folioscope/internal/ingest"
+	"folioscope/internal/outbound"
 	"folioscope/internal/provider"
 )
 
@@ -29,7 +30,7 @@ func source(name string, o provider.Options) (provider.Provider, error) {
 	case "fred":
 		return provider.NewFRED(o)
 	case "http":
-		return provider.NewPages(o, provider.PublicDialer())
+		return provider.NewPages(o)
 	case "massive":
 		return provider.NewMassive(o)
 	case "mfapi":
@@ -47,9 +48,9 @@ func source(name string, o provider.Options) (provider.Provider, error) {
 
 // chains builds the providers that are switched on and puts them in their chains' order. A provider in two chains is one, so
 // that its budget of requests is one too.
-func chains(settings config.Config) (map[string][]provider.Provider, error) {
+func chains(settings config.Config, out *outbound.Outbound) (map[string][]provider.Provider, error) {
 	built := map[string]provider.Provider{}
-	out := map[string][]provider.Provider{}
+	all := map[string][]provider.Provider{}
 	for chain, names := range map[string][]string{
 		ingest.ChainStock: settings.Chain.Stock, ingest.ChainFund: settings.Chain.Fund,
 		ingest.ChainFX: settings.Chain.FX, ingest.ChainCrypto: settings.Chain.Crypto,
@@ -57,25 +58,29 @@ func chains(settings config.Config) (map[string][]provider.Provider, error) {
 		for _, name := range settings.Enabled(names) {
 			if built[name] == nil {
 				of := settings.Providers[name]
-				made, err := source(name, provider.Options{BaseURL: of.BaseURL, Key: of.Key.Reveal(), RequestsPerMinute: of.RequestsPerMinute})
+				client := out.Operator(of.BaseURL)
+				if name == provider.HTTP {
+					client = out.Public()
+				}
+				made, err := source(name, provider.Options{BaseURL: of.BaseURL, Key: of.Key.Reveal(), HTTP: client, RequestsPerMinute: of.RequestsPerMinute})
 				if err != nil {
 					return nil, fmt.Errorf("provider %s: %w", name, err)
 				}
 				built[name] = made
 			}
-			out[chain] = append(out[chain], built[name])
+			all[chain] = append(all[chain], built[name])
 		}
 	}
-	return out, nil
+	return all, nil
 }
 
 // directory is the source of identifiers, nil where it is switched off. A demo asks none.
-func directory(settings config.Config, simulated bool) (ingest.Directory, error) {
+func directory(settings config.Config, out *outbound.Outbound, simulated bool) (ingest.Directory, error) {
 	of := settings.Providers[provider.OpenFIGI]
 	if !of.Enabled || simulated {
 		return nil, nil
 	}
-	made, err := provider.NewOpenFIGI(provider.Options{BaseURL: of.BaseURL, Key: of.Key.Reveal(), RequestsPerMinute: of.RequestsPerMinute})
+	made, err := provider.NewOpenFIGI(provider.Options{BaseURL: of.BaseURL, Key: of.Key.Reveal(), HTTP: out.Operator(of.BaseURL), RequestsPerMinute: of.RequestsPerMinute})
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", provider.OpenFIGI, err)
 	}

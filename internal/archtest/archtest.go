@@ -76,6 +76,9 @@ func Check(root string) ([]Refusal, error) {
 		if isExact(file.dir) && !file.test {
 			checkExact(file)
 		}
+		if self, _ := unit(file.dir); self != wayOut && !file.test && !isTestKit(file.dir) {
+			checkWayOut(file)
+		}
 	}
 	checkPackageComments(sources)
 	slices.SortFunc(refusals, func(a, b Refusal) int {

@@ -51,7 +51,7 @@ func TestBadSourcesAreRefused(t *testing.T) {
 	}
 	for _, rule := range []string{
 		ruleUnknown, ruleImport, ruleForeign, ruleStandard, ruleTesting, ruleComment, ruleFile, ruleFunction, ruleInit,
-		ruleLinkname, rulePure, ruleExact,
+		ruleLinkname, rulePure, ruleExact, ruleOutbound,
 	} {
 		if !seen[rule] {
 			t.Errorf("no bad source shows that %q can refuse", rule)

@@ -3,6 +3,7 @@ package archtest
 import (
 	"go/ast"
 	"go/token"
+	"path"
 	"slices"
 	"strings"
 )
@@ -175,6 +176,32 @@ func checkExact(file source) {
 			return true
 		})
 	}
+}
+
+// checkWayOut refuses connections that nobody judges. A pointer to a client may be passed on: somebody made it with the judge inside.
+func checkWayOut(file source) {
+	names := map[string][]string{} // by what the file calls the package
+	for _, spec := range file.syntax.Imports {
+		name := importPath(spec)
+		local := path.Base(name)
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+		names[local] = waysOut[name]
+	}
+	ast.Inspect(file.syntax, func(node ast.Node) bool {
+		if pointer, ok := node.(*ast.StarExpr); ok {
+			if named, ok := pointer.X.(*ast.SelectorExpr); ok && !strings.HasPrefix(named.Sel.Name, "Default") {
+				return false
+			}
+		}
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			if x, ok := selector.X.(*ast.Ident); ok && slices.Contains(names[x.Name], selector.Sel.Name) {
+				file.refuse(node.Pos(), ruleOutbound, "%s.%s goes out unjudged: take a client that package %s made", x.Name, selector.Sel.Name, wayOut)
+			}
+		}
+		return true
+	})
 }
 
 // checkPackageComments wants one comment for each package, which says what it owns.

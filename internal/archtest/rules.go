@@ -19,6 +19,7 @@ const (
 	ruleLinkname = "no linkname"
 	rulePure     = "the ground is pure"
 	ruleExact    = "exact amounts"
+	ruleOutbound = "one way out"
 )
 
 const (
@@ -31,7 +32,7 @@ var (
 	ground    = []string{"fault", "money", "market", "ledger", "figures"}
 	contracts = []string{"event", "bus"}
 	services  = []string{"access", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "transfer", "httpapi"}
-	adapters  = []string{"provider", "natsbus", "sqlstore", "seal"}
+	adapters  = []string{"provider", "natsbus", "sqlstore", "seal", "outbound"}
 )
 
 // mayImport says which packages of ours each package may import, itself aside. What is not here is refused: a new package
@@ -69,6 +70,7 @@ var mayImport = map[string][]string{
 	"natsbus":  join(ground, "event", "bus"),
 	"sqlstore": join(ground, "audit", "event", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "transfer"),
 	"seal":     ground,
+	"outbound": ground,
 
 	// Composition: app alone puts the pieces together.
 	"config":    {"fault", "money"},
@@ -111,7 +113,7 @@ var foreign = map[string][]string{
 	"go.uber.org/zap":                     {"app"}, // certmagic's logger
 	"golang.org/x/crypto":                 {"identity"},
 	"golang.org/x/mod":                    {"audit"}, // transparency logs and signed notes
-	"golang.org/x/net":                    {"provider", "httpapi"},
+	"golang.org/x/net":                    {"provider", "httpapi", "outbound"},
 	"golang.org/x/oauth2":                 {"identity"}, // what go-oidc rests on
 	"golang.org/x/sync":                   {"*"},
 	"golang.org/x/sys":                    {"app"},
@@ -151,6 +153,20 @@ var (
 	exactPackages  = []string{"money", "ledger"}
 	floatAccessors = []string{"Float64"}
 )
+
+// wayOut is the package that alone opens connections and makes HTTP clients, with what judges every address. Others are given a client. The
+// clients of PostgreSQL and NATS connect by themselves, to what the settings name.
+const wayOut = "outbound"
+
+// waysOut are the names of the standard library with which a package would go round it: to call, or to make a value of.
+var waysOut = map[string][]string{
+	"net/http": {"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm", "ProxyFromEnvironment"},
+	"net": {
+		"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer", "Resolver", "LookupAddr", "LookupCNAME", "LookupHost", "LookupIP",
+		"LookupMX", "LookupNS", "LookupSRV", "LookupTXT",
+	},
+	"crypto/tls": {"Dial", "DialWithDialer", "Dialer"},
+}
 
 func join(groups []string, more ...string) []string { return slices.Concat(groups, more) }
 

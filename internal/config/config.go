@@ -35,6 +35,7 @@ type Config struct {
 	NATS      NATS                `key:"nats"`
 	TLS       TLS                 `key:"tls"`
 	Proxy     Proxy               `key:"proxy"`
+	Outbound  Outbound            `key:"outbound"`
 	Keys      Keys                `key:"keys"`
 	Audit     Audit               `key:"audit"`
 	Poll      Poll                `key:"poll"`
@@ -77,6 +78,12 @@ func (t TLS) On() bool { return t.Cert != "" || t.Domain != "" || t.Self }
 // Proxy names who may end TLS in front of this node and say who the client is.
 type Proxy struct {
 	Trusted []string `key:"trusted"` // addresses or networks in CIDR form; empty: nobody
+}
+
+// Outbound says what the node may connect to besides the public internet.
+type Outbound struct {
+	Allow []string `key:"allow"` // networks in CIDR form, addresses or HOST:PORT, for addresses of these settings; what users name is public or nothing
+	Proxy Secret   `key:"proxy"` // http://host:port for addresses of these settings; empty: none, whatever the environment says
 }
 
 // Keys says where the key that wraps all others comes from.

@@ -97,6 +97,16 @@ func (c Config) validateServer(refuse func(key, format string, args ...any)) {
 			refuse("proxy.trusted", "needs addresses or networks such as 10.0.0.0/8, got %.60q", text)
 		}
 	}
+	for _, text := range c.Outbound.Allow {
+		if !isNetwork(text) && !isHostPort(text) {
+			refuse("outbound.allow", "needs networks such as 10.1.0.0/16, addresses, or HOST:PORT, got %.60q", text)
+		}
+	}
+	if proxy := c.Outbound.Proxy.Reveal(); proxy != "" {
+		if u, err := url.Parse(proxy); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			refuse("outbound.proxy", "needs an address such as http://proxy:3128")
+		}
+	}
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {

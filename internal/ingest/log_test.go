@@ -90,7 +90,7 @@ func keyedSources(t *testing.T, network answering) map[string]provider.Provider 
 	add(fred, err)
 	alpha, err := provider.NewAlphaVantage(o("alphavantage"))
 	add(alpha, err)
-	page, err := provider.NewPages(o("http"), nil)
+	page, err := provider.NewPages(o("http"))
 	add(page, err)
 	return all
 }

@@ -115,7 +115,7 @@ func TestCanaryOnTheWire(t *testing.T) {
 	} {
 		home := httptest.NewServer(answer)
 		for _, source := range keyed {
-			p := open(t, source, Options{BaseURL: home.URL, Key: canary, RequestsPerMinute: unpaced})
+			p := open(t, source, Options{BaseURL: home.URL, Key: canary, HTTP: asking(t, home.URL, elsewhere.URL), RequestsPerMinute: unpaced})
 			setDeadline(p, 50*time.Millisecond)
 			for _, text := range allErrors(t, p, source, home.URL) {
 				if tells(text) {

@@ -29,14 +29,11 @@ const (
 	requestDeadline  = 10 * time.Second // from the first byte sent to the last one read: a source that is slower is down
 	bodyBytesMax     = 4 << 20          // decoded; the largest ordinary answer, 60 years of daily bars, has 2.5 MiB
 	redirectsMax     = 3                // the longest known chain is one
-	headerBytesMax   = 64 << 10         // of an answer; ordinary ones have 2 KiB
 	retryAfterMax    = 24 * time.Hour   // no source asks for more than its daily window
 	paceWaitMax      = 30 * time.Second // to wait for our own budget inside a request; longer is told to the caller
 	jsonValuesMax    = 300_000          // in one answer: 60 years of daily bars have 110,000; one may take 200 bytes of memory
 	nameBytesMax     = 64               // of a source's name for an instrument; the longest known ones have 40
 	causeBytesMax    = 160              // of a source's own words in an error
-	connectionsMax   = 4                // per host: sources count connections too
-	handshakeTimeout = 5 * time.Second
 )
 
 // userAgent says who asks: sources refuse the default of Go's client, and we don't pose as a browser.
@@ -98,6 +95,9 @@ func newSource(name, publicURL string, perMinute int, o Options) (*source, error
 		address = publicURL
 	}
 	base, err := url.Parse(address)
+	if o.HTTP == nil {
+		return nil, fmt.Errorf("%s: needs a client", name)
+	}
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" || base.RawQuery != "" || base.User != nil {
 		return nil, fmt.Errorf("%s: the base URL must be like %s, without query or password", name, publicURL)
 	}
@@ -106,15 +106,9 @@ func newSource(name, publicURL string, perMinute int, o Options) (*source, error
 		perMinute = o.RequestsPerMinute
 	}
 	s.pace = []budget{newBudget(perMinute, time.Minute, RateMinute)}
-	s.client = &http.Client{CheckRedirect: s.checkRedirect}
-	if o.HTTP != nil {
-		s.client.Transport = o.HTTP.Transport
-	} else {
-		s.client.Transport = &http.Transport{
-			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxConnsPerHost: connectionsMax,
-			TLSHandshakeTimeout: handshakeTimeout, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: headerBytesMax,
-		}
-	}
+	client := *o.HTTP
+	client.CheckRedirect = s.checkRedirect
+	s.client = &client
 	return s, nil
 }
 
@@ -123,6 +117,8 @@ func (s *source) checkRedirect(next *http.Request, via []*http.Request) error {
 	switch first := via[0].URL; {
 	case len(via) > redirectsMax:
 		return errors.New("too many redirects")
+	case via[0].Method != http.MethodGet:
+		return errors.New("a question with a body is not redirected")
 	case next.URL.Scheme != first.Scheme:
 		return errors.New("redirected to another scheme")
 	case next.URL.Host != first.Host && s.key != "":

@@ -510,7 +510,7 @@ func TestKeyStaysAtHome(t *testing.T) {
 		http.Redirect(w, r, elsewhere.URL, http.StatusFound)
 	}))
 	defer home.Close()
-	p := open(t, CoinGecko, Options{BaseURL: home.URL, Key: "SECRETKEY"})
+	p := open(t, CoinGecko, Options{BaseURL: home.URL, Key: "SECRETKEY", HTTP: asking(t, home.URL, elsewhere.URL)})
 	if _, err := p.Latest(t.Context(), []string{"bitcoin"}, now); err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"folioscope/internal/market"
@@ -40,78 +38,17 @@ const (
 // is the list whose elements json and time are read in. {from}, {to} and {today} become days. Without time, a price is of the
 // moment at which it was read.
 //
-// The addresses come from users, so each connection goes through a dialer that must refuse those inside our own network.
+// The addresses come from users, so the client must be one that refuses those inside our own network.
 type PageSource struct{ *source }
 
-// Dialer opens a connection, or refuses the address.
-type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
-
-// NewPages makes the source. Connections are made by dial alone, never through a proxy, which would hide from dial where they
-// end; see PublicDialer. The error is about Options only, of which BaseURL and Key mean nothing here.
-func NewPages(o Options, dial Dialer) (*PageSource, error) {
+// NewPages makes the source. The error is about Options only, of which BaseURL and Key mean nothing here.
+func NewPages(o Options) (*PageSource, error) {
 	o.BaseURL, o.Key = "", ""
-	if o.HTTP == nil {
-		if dial == nil {
-			return nil, errors.New("http: pages of users need a dialer that refuses addresses of our own network")
-		}
-		o.HTTP = &http.Client{Transport: &http.Transport{
-			DialContext: dial, ForceAttemptHTTP2: true, MaxConnsPerHost: connectionsMax, TLSHandshakeTimeout: handshakeTimeout,
-			IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: headerBytesMax,
-		}}
-	}
 	s, err := newSource(HTTP, "http://localhost", pagePerMinute, o) // every request names its own address
 	if err != nil {
 		return nil, err
 	}
 	return &PageSource{source: s}, nil
-}
-
-// PublicDialer connects to public addresses only: a name is resolved first, and what it resolves to is judged.
-func PublicDialer() Dialer {
-	dialer := &net.Dialer{Timeout: handshakeTimeout, Control: func(_, address string, _ syscall.RawConn) error {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return err
-		}
-		if ip := net.ParseIP(host); ip == nil || !isPublic(ip) {
-			return errors.New("not a public address")
-		}
-		return nil
-	}}
-	return dialer.DialContext
-}
-
-// privateNetworks are those that the standard library doesn't call private but that don't lead to the public either.
-var privateNetworks = []net.IPNet{
-	{IP: net.IPv4(0, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)},
-	{IP: net.IPv4(100, 64, 0, 0).To4(), Mask: net.CIDRMask(10, 32)}, // carriers' own
-	{IP: net.IPv4(192, 0, 0, 0).To4(), Mask: net.CIDRMask(24, 32)},
-	{IP: net.IPv4(192, 0, 2, 0).To4(), Mask: net.CIDRMask(24, 32)}, // examples
-	{IP: net.IPv4(198, 18, 0, 0).To4(), Mask: net.CIDRMask(15, 32)},
-	{IP: net.IPv4(198, 51, 100, 0).To4(), Mask: net.CIDRMask(24, 32)},
-	{IP: net.IPv4(203, 0, 113, 0).To4(), Mask: net.CIDRMask(24, 32)},
-	{IP: net.IPv4(240, 0, 0, 0).To4(), Mask: net.CIDRMask(4, 32)},
-	{IP: net.ParseIP("::"), Mask: net.CIDRMask(96, 128)},          // IPv4 in an old spelling
-	{IP: net.ParseIP("64:ff9b::"), Mask: net.CIDRMask(96, 128)},   // IPv4 behind a translator
-	{IP: net.ParseIP("64:ff9b:1::"), Mask: net.CIDRMask(48, 128)}, // the same, local
-	{IP: net.ParseIP("100::"), Mask: net.CIDRMask(64, 128)},
-	{IP: net.ParseIP("2001::"), Mask: net.CIDRMask(23, 128)},
-	{IP: net.ParseIP("2001:db8::"), Mask: net.CIDRMask(32, 128)},
-	{IP: net.ParseIP("2002::"), Mask: net.CIDRMask(16, 128)}, // IPv4 inside
-	{IP: net.ParseIP("fec0::"), Mask: net.CIDRMask(10, 128)},
-}
-
-// isPublic says whether an address belongs to the public internet.
-func isPublic(ip net.IP) bool {
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-		return false
-	}
-	for _, n := range privateNetworks {
-		if n.Contains(ip) {
-			return false
-		}
-	}
-	return true
 }
 
 // Classes are all: whoever names a page knows what is on it.
@@ -153,8 +90,13 @@ type page struct {
 
 // CheckPage says in one sentence what is wrong with the name of a page, nil where it can be asked for.
 func CheckPage(name string) error {
-	_, err := parsePage(name)
-	return err
+	if _, err := parsePage(name); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(strings.ToLower(name), "https://") {
+		return errors.New("the address must begin with https://: what comes in the clear may have been changed on its way")
+	}
+	return nil
 }
 
 // parsePage takes a name apart.

@@ -1,9 +1,8 @@
 package provider
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -93,6 +92,7 @@ func TestCheckPage(t *testing.T) {
 		"https://h/p#csv=a&decimal=x":                        "point or a comma",
 		"https://h/p#csv=&time=b":                            "name of a column",
 		"ftp://h/p#json=a":                                   "https://",
+		"http://h/p#json=a":                                  "https://",
 	} {
 		err := CheckPage(name)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
@@ -124,7 +124,7 @@ func TestCutTable(t *testing.T) {
 		fmt.Fprint(w, "Date,Close\n2026-11-18,12")
 	}))
 	defer server.Close()
-	p, err := NewPages(Options{RequestsPerMinute: unpaced}, (&net.Dialer{}).DialContext)
+	p, err := NewPages(Options{HTTP: server.Client(), RequestsPerMinute: unpaced})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,64 +134,15 @@ func TestCutTable(t *testing.T) {
 	}
 }
 
-// Users' addresses must not reach into our own network, by whatever spelling.
-func TestPublicDialer(t *testing.T) {
-	for address, public := range map[string]bool{
-		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "0.0.0.0": false,
-		"100.64.0.1": false, "198.18.0.1": false, "224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false, "0.1.2.3": false,
-		"::1": false, "::": false, "fe80::1": false, "fc00::1": false, "fd12::1": false, "ff02::1": false, "::ffff:127.0.0.1": false,
-		"::ffff:10.0.0.1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false, "2001:db8::1": false, "fec0::1": false, "::127.0.0.1": false,
-		"9.9.9.9": true, "93.184.216.34": true, "2606:2800:220:1:248:1893:25c8:1946": true, "::ffff:9.9.9.9": true,
-	} {
-		if got := isPublic(net.ParseIP(address)); got != public {
-			t.Errorf("%s: %v", address, got)
-		}
+// A refusal of the client's tells no more than the host: the rest of an address may hold a user's own key.
+func TestPageRefused(t *testing.T) {
+	refusal := errors.New("leads inside")
+	p := open(t, HTTP, options(HTTP, transport(func(*http.Request) (*http.Response, error) { return nil, refusal })))
+	batch, err := p.Latest(t.Context(), []string{"https://h/x?mine=SECRET#json=$"}, now)
+	if failed := batch.Failed["https://h/x?mine=SECRET#json=$"]; err != nil || failed == nil || failed.Outcome != Transient || failed.Error() != "http: TRANSIENT: h: ask: leads inside" {
+		t.Errorf("%v, %v", failed, err)
 	}
-	reached := false
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
-	defer server.Close()
-	p, err := NewPages(Options{RequestsPerMinute: unpaced}, PublicDialer())
-	if err != nil {
-		t.Fatal(err)
-	}
-	batch, err := p.Latest(t.Context(), []string{server.URL + "#json=$"}, now)
-	if err != nil || reached || len(batch.Quotes) > 0 {
-		t.Errorf("reached %v: %v, %v", reached, lines(batch), err)
-	}
-	for _, failed := range batch.Failed {
-		if failed.Outcome != Transient || !strings.HasSuffix(failed.Error(), "ask: dial: not a public address") {
-			t.Errorf("%v", failed)
-		}
-	}
-	if _, err := NewPages(Options{}, nil); err == nil {
-		t.Error("made a source of pages without a dialer")
-	}
-}
-
-// A page that redirects is judged again where it leads.
-func TestPageRedirect(t *testing.T) {
-	reached := false
-	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
-	defer inside.Close()
-	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, inside.URL, http.StatusFound) }))
-	defer outside.Close()
-	host := strings.TrimPrefix(outside.URL, "http://")
-	p, err := NewPages(Options{RequestsPerMinute: unpaced}, func(ctx context.Context, network, address string) (net.Conn, error) {
-		if address != host {
-			return nil, fmt.Errorf("%w", net.ErrClosed)
-		}
-		return (&net.Dialer{}).DialContext(ctx, network, address)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if batch, err := p.Latest(t.Context(), []string{outside.URL + "/x?mine=SECRET#json=$"}, now); err != nil || reached || len(batch.Quotes) > 0 {
-		t.Errorf("reached %v, %v, %v", reached, lines(batch), err)
-	} else {
-		for _, failed := range batch.Failed {
-			if strings.Contains(failed.Error(), "SECRET") {
-				t.Errorf("tells what a user's address holds: %v", failed)
-			}
-		}
+	if _, err := NewPages(Options{}); err == nil {
+		t.Error("made a source of pages without a client")
 	}
 }

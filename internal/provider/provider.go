@@ -134,7 +134,7 @@ type Searcher interface {
 type Options struct {
 	BaseURL           string       // scheme, host and an optional path; empty: the source's public address
 	Key               string       // sent in a header wherever the source reads one there, and never told; empty: none
-	HTTP              *http.Client // its Transport is used; nil: a client of our own
+	HTTP              *http.Client // judges every address; redirects are the source's own business
 	RequestsPerMinute int          // 0: the source's own default budget; above: this budget instead, without any per hour
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	_ "time/tzdata"
 
 	"folioscope/internal/market"
+	"folioscope/internal/outbound"
 	"folioscope/internal/provider/replaytest"
 )
 
@@ -70,9 +70,24 @@ func options(source string, t http.RoundTripper) Options {
 	return o
 }
 
-// open makes a source of a name.
+// asking gives the client that the product asks addresses of the settings with.
+func asking(t testing.TB, addresses ...string) *http.Client {
+	t.Helper()
+	out, err := outbound.New(outbound.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := out.Operator(addresses...)
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// open makes a source of a name; one without a client asks as the product does.
 func open(t testing.TB, source string, o Options) Provider {
 	t.Helper()
+	if o.HTTP == nil {
+		o.HTTP = asking(t, o.BaseURL)
+	}
 	var p Provider
 	var err error
 	switch source {
@@ -103,7 +118,7 @@ func open(t testing.TB, source string, o Options) Provider {
 	case AlphaVantage:
 		p, err = NewAlphaVantage(o)
 	case HTTP:
-		p, err = NewPages(o, (&net.Dialer{}).DialContext)
+		p, err = NewPages(o)
 	default:
 		t.Fatalf("no source is called %q", source)
 	}
@@ -512,7 +527,7 @@ func TestFloatNumber(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for _, base := range []string{"ftp://x", "//x", "http://", "http://x?key=1", "http://user:pass@x", "http://%zz"} {
-		if _, err := NewECB(Options{BaseURL: base}); err == nil {
+		if _, err := NewECB(Options{BaseURL: base, HTTP: &http.Client{}}); err == nil {
 			t.Errorf("accepted %q", base)
 		} else if strings.Contains(err.Error(), "pass@") {
 			t.Errorf("tells the password: %v", err)
