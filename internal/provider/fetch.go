@@ -26,14 +26,14 @@ import (
 
 // Bounds of one request.
 const (
-	requestDeadline  = 10 * time.Second // from the first byte sent to the last one read: a source that is slower is down
-	bodyBytesMax     = 4 << 20          // decoded; the largest ordinary answer, 60 years of daily bars, has 2.5 MiB
-	redirectsMax     = 3                // the longest known chain is one
-	retryAfterMax    = 24 * time.Hour   // no source asks for more than its daily window
-	paceWaitMax      = 30 * time.Second // to wait for our own budget inside a request; longer is told to the caller
-	jsonValuesMax    = 300_000          // in one answer: 60 years of daily bars have 110,000; one may take 200 bytes of memory
-	nameBytesMax     = 64               // of a source's name for an instrument; the longest known ones have 40
-	causeBytesMax    = 160              // of a source's own words in an error
+	requestDeadline = 10 * time.Second // from the first byte sent to the last one read: a source that is slower is down
+	bodyBytesMax    = 4 << 20          // decoded; the largest ordinary answer, 60 years of daily bars, has 2.5 MiB
+	redirectsMax    = 3                // the longest known chain is one
+	retryAfterMax   = 24 * time.Hour   // no source asks for more than its daily window
+	paceWaitMax     = 30 * time.Second // to wait for our own budget inside a request; longer is told to the caller
+	jsonValuesMax   = 300_000          // in one answer: 60 years of daily bars have 110,000; one may take 200 bytes of memory
+	nameBytesMax    = 64               // of a source's name for an instrument; the longest known ones have 40
+	causeBytesMax   = 160              // of a source's own words in an error
 )
 
 // userAgent says who asks: sources refuse the default of Go's client, and we don't pose as a browser.
