@@ -2,6 +2,7 @@ package archtest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,13 +46,13 @@ func TestBadSourcesAreRefused(t *testing.T) {
 	for place, pattern := range wanted {
 		t.Errorf("%s: was let through, want %q", place, pattern)
 	}
-	seen := map[string]bool{ruleFile: true, ruleFunction: true} // these two have a test of their own
+	seen := map[string]bool{ruleFile: true, ruleFunction: true, ruleOutbound: true} // these have tests of their own
 	for _, refusal := range refusals {
 		seen[refusal.Rule] = true
 	}
 	for _, rule := range []string{
 		ruleUnknown, ruleImport, ruleForeign, ruleStandard, ruleTesting, ruleComment, ruleFile, ruleFunction, ruleInit,
-		ruleLinkname, rulePure, ruleExact, ruleOutbound,
+		ruleLinkname, rulePure, ruleExact,
 	} {
 		if !seen[rule] {
 			t.Errorf("no bad source shows that %q can refuse", rule)
@@ -128,6 +129,26 @@ func TestLengthsAreCounted(t *testing.T) {
 				t.Errorf("refused %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestTheWayOutIsOne shows what goes round package outbound, and that a client which was given may be used.
+func TestTheWayOutIsOne(t *testing.T) {
+	for text, want := range map[string]bool{
+		`given.Get("https://h")`: true, `_ = &web.Client{}`: false, `_ = new(web.Transport)`: false, `*given = *web.DefaultClient`: false,
+		`_, _ = web.Get("https://h")`: false, `_, _ = net.Dial("tcp", "h:80")`: false, `_ = net.Dialer{}`: false, `_, _ = net.LookupHost("h")`: false,
+		`_, _ = tls.Dial("tcp", "h:443", nil)`: false, `_, _ = net.SplitHostPort("h:1")`: true, `var other *net.Resolver; _ = other`: true,
+	} {
+		root := t.TempDir()
+		dir := filepath.Join(root, "internal", "live")
+		source := "// Package live goes out, or doesn't.\npackage live\n\nimport (\n\"crypto/tls\"\n\"net\"\nweb \"net/http\"\n)\n\nfunc ask(given *web.Client) { " + text + " }\n"
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(root, "go.mod"), []byte("module example\n"), 0o600), os.WriteFile(filepath.Join(dir, "a.go"), []byte(source), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		refusals, err := Check(root)
+		if err != nil || (len(refusals) == 0) != want || !want && refusals[0].Rule != ruleOutbound {
+			t.Errorf("%s: %v, %v", text, refusals, err)
+		}
 	}
 }
 
