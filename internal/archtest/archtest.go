@@ -76,7 +76,7 @@ func Check(root string) ([]Refusal, error) {
 		if isExact(file.dir) && !file.test {
 			checkExact(file)
 		}
-		if self, _ := unit(file.dir); self != wayOut && !file.test && !isTestKit(file.dir) {
+		if self, _ := unit(file.dir); !slices.Contains(connecting, self) && !file.test && !isTestKit(file.dir) {
 			checkWayOut(file)
 		}
 	}

@@ -155,8 +155,11 @@ var (
 )
 
 // wayOut is the package that alone opens connections and makes HTTP clients, with what judges every address. Others are given a client. The
-// clients of PostgreSQL and NATS connect by themselves, to what the settings name.
+// clients of PostgreSQL and NATS connect by themselves, to what the settings name; so does notify, to the mail server.
 const wayOut = "outbound"
+
+// connecting are the packages that may open connections of their own.
+var connecting = []string{wayOut, "notify"}
 
 // waysOut are the names of the standard library with which a package would go round it: to call, or to make a value of.
 var waysOut = map[string][]string{
