@@ -226,7 +226,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if err != nil {
 		return err
 	}
-	services, err := signInServices(n.settings, n.o.Now)
+	services, err := signInServices(n.settings, n.outbound, n.o.Now)
 	if err != nil {
 		return err
 	}

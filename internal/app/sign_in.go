@@ -3,7 +3,6 @@ package app
 import (
 	"crypto/rand"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -11,12 +10,13 @@ import (
 	"folioscope/internal/config"
 	"folioscope/internal/identity"
 	"folioscope/internal/identity/openid"
+	"folioscope/internal/outbound"
 )
 
 const secretFileBytesMax = 4 << 10 // of a client's secret in a file
 
 // signInServices are the services that people may sign in with. None of them is asked anything before somebody does.
-func signInServices(settings config.Config, now func() time.Time) ([]identity.SignInService, error) {
+func signInServices(settings config.Config, out *outbound.Outbound, now func() time.Time) ([]identity.SignInService, error) {
 	var all []identity.SignInService
 	for _, name := range settings.ServiceNames() {
 		of := settings.OIDC[name]
@@ -33,7 +33,7 @@ func signInServices(settings config.Config, now func() time.Time) ([]identity.Si
 			OpenID: openid.New(openid.Settings{
 				Issuer: of.Issuer, ClientID: of.ClientID, ClientSecret: secret, Scopes: scopes,
 				RedirectURL: strings.TrimSuffix(settings.PublicURL, "/") + "/api/v1/oidc/" + name + "/callback",
-				Client:      &http.Client{}, Random: rand.Reader, Now: now,
+				Client:      out.Operator(of.Issuer), Random: rand.Reader, Now: now,
 			}),
 		}
 		if service.Label == "" {
