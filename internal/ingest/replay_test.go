@@ -19,7 +19,7 @@ func TestRealSourcesTakeOverFromEachOther(t *testing.T) {
 	server := httptest.NewServer(replay)
 	defer server.Close()
 	options := func(name string) provider.Options {
-		return provider.Options{BaseURL: server.URL + "/" + name, RequestsPerMinute: 600}
+		return provider.Options{BaseURL: server.URL + "/" + name, HTTP: server.Client(), RequestsPerMinute: 600}
 	}
 	coingecko, err1 := provider.NewCoinGecko(options("coingecko"))
 	yahoo, err2 := provider.NewYahoo(options("yahoo"))

@@ -27,7 +27,7 @@ func TestPayloadsMoveWithTime(t *testing.T) {
 		server := httptest.NewServer(replay)
 		defer server.Close()
 		o := func(source string) provider.Options {
-			return provider.Options{BaseURL: server.URL + "/" + source, RequestsPerMinute: 1_000_000}
+			return provider.Options{BaseURL: server.URL + "/" + source, HTTP: server.Client(), RequestsPerMinute: 1_000_000}
 		}
 		yahoo, err := provider.NewYahoo(o("yahoo"))
 		if err != nil {
@@ -82,7 +82,7 @@ func TestVendorsMoveWithTime(t *testing.T) {
 	server := httptest.NewServer(replay)
 	defer server.Close()
 	o := func(source string) provider.Options {
-		return provider.Options{BaseURL: server.URL + "/" + source, RequestsPerMinute: 1_000_000}
+		return provider.Options{BaseURL: server.URL + "/" + source, HTTP: server.Client(), RequestsPerMinute: 1_000_000}
 	}
 	finnhub, err := provider.NewFinnhub(o("finnhub"))
 	if err != nil {
@@ -134,11 +134,11 @@ func TestAge(t *testing.T) {
 	}
 	server := httptest.NewServer(replay)
 	defer server.Close()
-	yahoo, err := provider.NewYahoo(provider.Options{BaseURL: server.URL + "/yahoo", RequestsPerMinute: 1_000_000})
+	yahoo, err := provider.NewYahoo(provider.Options{BaseURL: server.URL + "/yahoo", HTTP: server.Client(), RequestsPerMinute: 1_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
-	coins, err := provider.NewCoinGecko(provider.Options{BaseURL: server.URL + "/coingecko", RequestsPerMinute: 1_000_000})
+	coins, err := provider.NewCoinGecko(provider.Options{BaseURL: server.URL + "/coingecko", HTTP: server.Client(), RequestsPerMinute: 1_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestSecondRoundOfYahoo(t *testing.T) {
 	}
 	server := httptest.NewServer(replay)
 	defer server.Close()
-	yahoo, err := provider.NewYahoo(provider.Options{BaseURL: server.URL + "/yahoo", RequestsPerMinute: 1_000_000})
+	yahoo, err := provider.NewYahoo(provider.Options{BaseURL: server.URL + "/yahoo", HTTP: server.Client(), RequestsPerMinute: 1_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestLatestFromHistory(t *testing.T) {
 	}
 	server := httptest.NewServer(replay)
 	defer server.Close()
-	mfapi, err := provider.NewMFAPI(provider.Options{BaseURL: server.URL + "/mfapi"})
+	mfapi, err := provider.NewMFAPI(provider.Options{BaseURL: server.URL + "/mfapi", HTTP: server.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
