@@ -75,7 +75,7 @@ func TestEveryPolicyDecides(t *testing.T) {
 	for _, c := range house().of {
 		for _, role := range append(roles[:], visitor) {
 			for _, level := range levels {
-				for scope := identity.Scopes(0); scope < 8; scope++ {
+				for scope := range identity.Scopes(8) {
 					for _, enrol := range []bool{false, true} {
 						decided[c.decide(question{role, level, scope, enrol}).Policy] = true
 					}

@@ -26,7 +26,7 @@ const (
 		"manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 		"require-trusted-types-for 'script'; trusted-types svelte-trusted-html app-sw"
 	permissionsPolicy = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), usb=()"
-	transportPolicy   = "max-age=31536000"
+	transportPolicy   = "max-age=31536000; includeSubDomains"
 	requestIDHeader   = "X-Request-Id" // as net/http writes it
 )
 

@@ -51,11 +51,17 @@ func (s *Service) Arrive(ctx context.Context, name, query, sealed string, sessio
 	return arrival, nil
 }
 
+// readAnswer reads what a service sent the browser back with; ok is false for what no service sends.
+func readAnswer(query string) (answer openid.Answer, ok bool) {
+	answer, err := openid.ParseAnswer(query)
+	return answer, err == nil
+}
+
 // redeem opens a ticket and uses it up; why is empty where an answer to it may be looked at.
 func (s *Service) redeem(ctx context.Context, service *SignInService, query, sealed string, session *Session) (t ticket, answer openid.Answer, why string, err error) {
-	answer, err = openid.ParseAnswer(query)
-	if err != nil {
-		return t, answer, "answer", nil // of no service
+	answer, ok := readAnswer(query)
+	if !ok {
+		return t, answer, "answer", nil
 	}
 	t, ours, err := s.openTicket(sealed)
 	switch {

@@ -74,22 +74,28 @@ func (s *Service) openTicket(sealed string) (t ticket, ok bool, err error) {
 	if err != nil {
 		return ticket{}, false, err
 	}
-	if len(sealed) > ticketBytesMax {
+	t, ok = readTicket(box, sealed)
+	if !ok {
 		return ticket{}, false, nil
-	}
-	data, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err != nil {
-		return ticket{}, false, nil // not ours
-	}
-	plain, err := box.Open(nil, nil, data, []byte(ticketPurpose))
-	if err != nil {
-		return ticket{}, false, nil // not ours
-	}
-	if err := json.Unmarshal(plain, &t); err != nil {
-		return ticket{}, false, nil // of another release
 	}
 	age := s.now().Sub(t.At)
 	return t, age > -openid.ClockSkewMax && age < TicketAgeMax, nil // another node's clock may be ahead
+}
+
+// readTicket opens a ticket; ok is false for one that isn't ours, or of another release.
+func readTicket(box cipher.AEAD, sealed string) (t ticket, ok bool) {
+	if len(sealed) > ticketBytesMax {
+		return ticket{}, false
+	}
+	data, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return ticket{}, false
+	}
+	plain, err := box.Open(nil, nil, data, []byte(ticketPurpose))
+	if err != nil {
+		return ticket{}, false
+	}
+	return t, json.Unmarshal(plain, &t) == nil
 }
 
 // use is the one use of a ticket, counted on all nodes together until it is too old.

@@ -48,7 +48,7 @@ func waitingDelivery(kind audit.MailKind) *oneDelivery {
 }
 
 // run works on the one delivery at a time and gives the error that the queue sees.
-func run(t *testing.T, store *oneDelivery, sender Sender, now time.Time) (error, string) {
+func run(t *testing.T, store *oneDelivery, sender Sender, now time.Time) (logged string, err error) {
 	t.Helper()
 	var log bytes.Buffer
 	s := New(Options{Store: store, Sender: sender, Origin: "https://folio.example/", Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -56,7 +56,8 @@ func run(t *testing.T, store *oneDelivery, sender Sender, now time.Time) (error,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Kinds()[0].Work(t.Context(), jobs.Job{Arguments: arguments}), log.String()
+	err = s.Kinds()[0].Work(t.Context(), jobs.Job{Arguments: arguments})
+	return log.String(), err
 }
 
 func refusedWith(outcome Outcome) error {
@@ -83,7 +84,7 @@ func TestEachTryLeavesADeliveryWhereItBelongs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := waitingDelivery(c.kind)
-			err, log := run(t, store, c.sender, testNow.Add(c.after))
+			log, err := run(t, store, c.sender, testNow.Add(c.after))
 			if store.d.State != c.state || store.settled != 1 || (err != nil) != c.again {
 				t.Errorf("%s after %d tries, %v", store.d.State, store.settled, err)
 			}
@@ -102,13 +103,13 @@ func TestNothingIsSentTwice(t *testing.T) {
 	for _, state := range []State{Sent, Dead} {
 		store := waitingDelivery(audit.MailNewDevice)
 		store.d.State = state
-		if err, _ := run(t, store, saying{errors.New("must not be asked")}, testNow); err != nil || store.settled != 0 {
+		if _, err := run(t, store, saying{errors.New("must not be asked")}, testNow); err != nil || store.settled != 0 {
 			t.Errorf("%s: %v, settled %d times", state, err, store.settled)
 		}
 	}
 	gone := waitingDelivery(audit.MailNewDevice)
 	gone.d.Owner = "somebody else"
-	if err, _ := run(t, gone, saying{}, testNow); err != nil {
+	if _, err := run(t, gone, saying{}, testNow); err != nil {
 		t.Errorf("an owner who is gone: %v", err)
 	}
 }

@@ -125,7 +125,12 @@ func TestMailIsSentByTheQueue(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 		ended := make(chan error, 1)
 		go func() { ended <- queue.Run(ctx) }()
-		defer func() { cancel(); <-ended }()
+		defer func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("the queue ended with %v", err)
+			}
+		}()
 		b.ok(b.SetPassword(t.Context(), "anna", "$hash", mailing(entry("anna", audit.PasswordChanged), audit.MailRecovery)))
 		const patience = 30 * time.Second
 		for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
