@@ -76,8 +76,9 @@ func (s *Store) LinkSignIn(ctx context.Context, link identity.LinkedSignIn, w Wr
 	return s.explain("link sign-in", err)
 }
 
+// addLink adds a link in a transaction that may have made its owner, whose key must not be remembered before that is committed.
 func (s *Store) addLink(ctx context.Context, q queries, link identity.LinkedSignIn) error {
-	key, err := s.key(ctx, q, link.Owner)
+	key, _, err := s.keyWithin(ctx, q, link.Owner)
 	if err != nil {
 		return err
 	}
