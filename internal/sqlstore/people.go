@@ -104,7 +104,8 @@ func (s *Store) ChangeUser(ctx context.Context, owner ledger.OwnerID, c identity
 }
 
 // EraseUser deletes a user with all that is theirs, and their key with it, without which what is left in freed pages and in the details
-// of audit rows can't be read. Their e-mail is free again. The audit rows themselves stay; the write's own has no detail. fault.NotFound where there is no such user, fault.Conflict where no active administrator would be left.
+// of audit rows can't be read. Their e-mail is free again. The audit rows themselves stay; the write's own has no detail. fault.NotFound
+// where there is no such user, fault.Conflict where no active administrator would be left.
 func (s *Store) EraseUser(ctx context.Context, owner ledger.OwnerID, w Write) error {
 	err := s.db.write(ctx, func(q queries) error {
 		u, err := s.lookedAfter(ctx, q, owner)
@@ -141,13 +142,11 @@ func (s *Store) EraseUser(ctx context.Context, owner ledger.OwnerID, w Write) er
 
 // lookedAfter is a user whom nobody else changes until the transaction ends.
 func (s *Store) lookedAfter(ctx context.Context, q queries, owner ledger.OwnerID) (identity.User, error) {
-	for _, hold := range [...]struct {
-		statement string
-		arguments []any
-	}{{sqlTurnPeople, nil}, {sqlHoldUser, []any{string(owner)}}} {
-		if _, err := q.exec(ctx, hold.statement, hold.arguments...); err != nil {
-			return identity.User{}, err
-		}
+	if _, err := q.exec(ctx, sqlTurnPeople); err != nil {
+		return identity.User{}, err
+	}
+	if _, err := q.exec(ctx, sqlHoldUser, string(owner)); err != nil {
+		return identity.User{}, err
 	}
 	return s.readUser(ctx, q, owner)
 }
