@@ -30,7 +30,7 @@ func (c mailTestCommand) Run(ctx context.Context, at console) error {
 	if err != nil {
 		return err
 	}
-	said, err := app.TestMail(ctx, settings, commandOptions(at, settings), c.Address)
+	said, err := app.SendTestMail(ctx, settings, commandOptions(at, settings), c.Address)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}

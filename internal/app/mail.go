@@ -43,8 +43,8 @@ func mailSender(settings config.Config) (*notify.SMTP, error) {
 	})
 }
 
-// TestMail sends one mail at once and gives what the mail server said to it. It needs no store.
-func TestMail(ctx context.Context, settings config.Config, o Options, address string) (said string, err error) {
+// SendTestMail sends one mail at once and gives what the mail server said to it. It needs no store.
+func SendTestMail(ctx context.Context, settings config.Config, o Options, address string) (said string, err error) {
 	const testWaitMax = 30 * time.Second // an operator waits for it
 	if settings.SMTP.Host == "" {
 		return "", fault.At("smtp.host", "is not set: this server sends no mail")

@@ -171,10 +171,10 @@ func earlier(t, until time.Time) time.Time {
 
 // Codes of answers (RFC 5321, RFC 4954).
 const (
-	codeTooWeak    = 530 // sign in first
-	codeNoSuchUser = 535 // the sign-in is refused
-	codeMechanism  = 534 // too weak a way to sign in
-	codeEncryption = 538 // a way to sign in that needs TLS
+	codeSignInFirst     = 530
+	codeWayTooWeak      = 534 // of signing in
+	codeSignInRefused   = 535
+	codeWayNeedsPrivacy = 538 // TLS, for this way of signing in
 )
 
 // classify says what became of a conversation that failed. An error that comes neither from the server nor from the network is our own
@@ -188,7 +188,7 @@ func classify(err error) Outcome {
 	}
 	_, handedOver := errors.AsType[*mail.SendError](err)
 	switch {
-	case code == codeNoSuchUser, code == codeTooWeak, code == codeMechanism, code == codeEncryption:
+	case code == codeSignInFirst, code == codeWayTooWeak, code == codeSignInRefused, code == codeWayNeedsPrivacy:
 		return OutcomeSignIn
 	case code >= 500 && handedOver:
 		return OutcomeRefused
