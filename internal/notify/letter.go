@@ -43,36 +43,13 @@ var letters = map[audit.MailKind]words{
 		body:    []string{"An account was made for you at Folioscope, which watches over investments. Choose a password to begin.", "The link works once, for seven days. If you don't know what this is about, do nothing."},
 		link:    "Choose a password",
 	},
-	audit.MailConfirmEmail: {
-		subject: "Confirm your e-mail address",
-		body:    []string{"This address was entered for an account at Folioscope. Confirm that it is yours.", "The link works once, for 24 hours. If it wasn't you who entered it, do nothing."},
-		link:    "Confirm the address",
-	},
-	audit.MailRecovery: {
-		subject: "Choose a new password",
-		body:    []string{"Somebody asked for a new password for your account, on {when}.", "The link works once, for 30 minutes. If it wasn't you, do nothing: your password stays as it is."},
-		link:    "Choose a new password",
-	},
 	audit.MailTest: {
 		subject: "A test of mail from Folioscope",
 		body:    []string{"Whoever runs this server tried on {when} whether mail gets through. It does."},
 	},
-	audit.MailEmailAsked: {
-		subject: "Your e-mail address is about to change",
-		body:    []string{"On {when} it was asked to use {what} for your account in place of this address. That happens once the new address is confirmed.", notYou},
-		link:    myAccount, path: accountWay,
-	},
-	audit.MailEmailChanged: {
-		subject: "Your e-mail address was changed",
-		body:    []string{"Since {when} your account has the address {what} in place of this one. Sign in with the new one; mail goes there.", notYouAsk},
-	},
 	audit.MailPasswordChanged: {
 		subject: "Your password was changed",
 		body:    []string{"The password of your account was changed on {when}. All other devices were signed out.", notYouAsk},
-	},
-	audit.MailRecovered: {
-		subject: "You have a new password",
-		body:    []string{"A new password was chosen for your account by a link that was sent to you, on {when}. All devices were signed out, and API tokens ended.", notYouAsk},
 	},
 	audit.MailFactorAdded: {
 		subject: "A second factor was added",
@@ -87,16 +64,6 @@ var letters = map[audit.MailKind]words{
 	audit.MailTokenCreated: {
 		subject: "A new API token",
 		body:    []string{"A program can now get at your account with an API token that was made on {when}: {what}.", "If this wasn't you, end the token and change your password now."},
-		link:    myAccount, path: accountWay,
-	},
-	audit.MailNewDevice: {
-		subject: "A sign-in from a new device",
-		body:    []string{"Somebody signed in to your account on {when} from a device that was not seen before: {what}.", notYou},
-		link:    myAccount, path: accountWay,
-	},
-	audit.MailCodesRefused: {
-		subject: "Several wrong codes for your account",
-		body:    []string{"Somebody who knows your password entered wrong codes for your account several times, the last on {when}. They didn't get in.", notYou},
 		link:    myAccount, path: accountWay,
 	},
 }

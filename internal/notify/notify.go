@@ -1,4 +1,4 @@
-// Package notify tells people things by mail: invitations, links for a new password, and what happened to their account.
+// Package notify tells people things by mail: invitations, and what happened to their account.
 //
 // It owns the words, the conversation with the mail server, and when a mail is tried again or given up. What is to be told comes in a
 // change's own transaction, so nothing is told that didn't happen. Jobs name owner and delivery alone: address, text and secrets lie
@@ -25,11 +25,9 @@ import (
 	"folioscope/internal/ledger"
 )
 
-// How long a mail is tried. One whose link has ended would only annoy.
 const (
-	tryFor         = 24 * time.Hour
-	tryRecoveryFor = 30 * time.Minute
-	sendWaitMax    = 45 * time.Second // one conversation with the mail server; less than a job may take
+	tryFor      = 24 * time.Hour
+	sendWaitMax = 45 * time.Second // one conversation with the mail server; less than a job may take
 )
 
 // JobKind is the kind of job that sends one mail.
@@ -208,17 +206,10 @@ func after(d Delivery, outcome Outcome, now time.Time) State {
 	switch {
 	case outcome == OutcomeSent:
 		return Sent
-	case outcome == OutcomeRefused || now.Sub(d.CreatedAt) >= triedFor(d.Mail.Kind):
+	case outcome == OutcomeRefused || now.Sub(d.CreatedAt) >= tryFor:
 		return Dead
 	}
 	return Waiting
-}
-
-func triedFor(kind audit.MailKind) time.Duration {
-	if kind == audit.MailRecovery {
-		return tryRecoveryFor
-	}
-	return tryFor
 }
 
 func (s *Service) try(ctx context.Context, d Delivery) Outcome {

@@ -38,7 +38,7 @@ func send(t *testing.T, server Server, letter Letter) (string, Outcome, error) {
 }
 
 func testLetter() Letter {
-	return Compose(audit.Mail{Kind: audit.MailRecovery, Address: "anna@example.net", Name: "Anna Ärmel", Path: "/recover/abc"}, "id1", "https://folio.example", testNow)
+	return Compose(audit.Mail{Kind: audit.MailInvitation, Address: "anna@example.net", Name: "Anna Ärmel", Path: "/invite/abc"}, "id1", "https://folio.example", testNow)
 }
 
 func TestSendOverEachProtection(t *testing.T) {
@@ -60,13 +60,13 @@ func TestSendOverEachProtection(t *testing.T) {
 				t.Fatalf("%q, %s, %v", said, outcome, err)
 			}
 			got := server.Wait(t, 1)[0]
-			if got.From != "folio@example.org" || got.To != "anna@example.net" || got.Header.Get("Subject") != "Choose a new password" {
+			if got.From != "folio@example.org" || got.To != "anna@example.net" || got.Header.Get("Subject") != "Your account at Folioscope" {
 				t.Errorf("from %q to %q: %v", got.From, got.To, got.Header)
 			}
 			if got.Header.Get("Message-Id") != "<id1@example.org>" || got.Header.Get("Auto-Submitted") != "auto-generated" || got.Header.Get("Date") == "" {
 				t.Errorf("header: %v", got.Header)
 			}
-			if got.Link() != "https://folio.example/recover/abc" || !strings.Contains(got.Text, "Hello Anna Ärmel,") || !strings.Contains(got.HTML, `href="https://folio.example/recover/abc"`) {
+			if got.Link() != "https://folio.example/invite/abc" || !strings.Contains(got.Text, "Hello Anna Ärmel,") || !strings.Contains(got.HTML, `href="https://folio.example/invite/abc"`) {
 				t.Errorf("text:\n%s\nHTML:\n%s", got.Text, got.HTML)
 			}
 		})

@@ -27,7 +27,7 @@ func (b *bench) queued() jobs.Database {
 
 // mailing is a write that causes a mail.
 func mailing(w Write, kind audit.MailKind) Write {
-	w.Mail = []audit.Mail{{Kind: kind, Address: "anna@example.test", Name: "Anna", Path: "/recover/secret-canary", What: "canary-what"}}
+	w.Mail = []audit.Mail{{Kind: kind, Address: "anna@example.test", Name: "Anna", Path: "/invite/secret-canary", What: "canary-what"}}
 	return w
 }
 
@@ -57,7 +57,7 @@ func TestMailComesWithItsChangeOrNotAtAll(t *testing.T) {
 		b.user("anna")
 		b.ok(b.SetPassword(t.Context(), "anna", "$hash", mailing(entry("anna", audit.PasswordChanged), audit.MailPasswordChanged)))
 		// A change that fails tells nobody: here the session to end isn't there.
-		b.kind(b.DeleteSession(t.Context(), "anna", identity.TokenHash{1}, mailing(entry("anna", audit.SignOut), audit.MailNewDevice)), fault.NotFound)
+		b.kind(b.DeleteSession(t.Context(), "anna", identity.TokenHash{1}, mailing(entry("anna", audit.SignOut), audit.MailTokenCreated)), fault.NotFound)
 		// Somebody whom the same transaction makes.
 		invited := identity.User{ID: "bob", Email: "bob@example.test", Role: identity.RoleUser, Status: identity.Invited, CreatedAt: testStart}
 		b.ok(b.CreateInvitation(t.Context(), invited, identity.Invitation{User: "bob", Hash: identity.TokenHash{2}, CreatedAt: testStart, ExpiresAt: testStart.Add(time.Hour)},
@@ -69,7 +69,7 @@ func TestMailComesWithItsChangeOrNotAtAll(t *testing.T) {
 		}
 		d, err := b.Delivery(t.Context(), "anna", all[1].ID)
 		b.ok(err)
-		want := audit.Mail{Kind: audit.MailPasswordChanged, Address: "anna@example.test", Name: "Anna", Path: "/recover/secret-canary", What: "canary-what"}
+		want := audit.Mail{Kind: audit.MailPasswordChanged, Address: "anna@example.test", Name: "Anna", Path: "/invite/secret-canary", What: "canary-what"}
 		if d.Mail != want || d.State != notify.Waiting || !d.CreatedAt.Equal(testStart) || d.Tries != 0 {
 			t.Errorf("delivery: %+v", d)
 		}
@@ -83,7 +83,7 @@ func TestWhatIsSealedInAMailGoesAwayWithItsLastTry(t *testing.T) {
 		database := b.queued()
 		b.user("anna")
 		for range 3 {
-			b.ok(b.SetPassword(t.Context(), "anna", "$hash", mailing(entry("anna", audit.PasswordChanged), audit.MailPasswordChanged)))
+			b.ok(b.SetPassword(t.Context(), "anna", "$hash", mailing(entry("anna", audit.PasswordChanged), audit.MailInvitation)))
 		}
 		all := b.mailJobs(database)
 		b.ok(b.SettleDelivery(t.Context(), "anna", all[0].ID, notify.Sent, notify.OutcomeSent, testStart))
@@ -131,7 +131,7 @@ func TestMailIsSentByTheQueue(t *testing.T) {
 				t.Errorf("the queue ended with %v", err)
 			}
 		}()
-		b.ok(b.SetPassword(t.Context(), "anna", "$hash", mailing(entry("anna", audit.PasswordChanged), audit.MailRecovery)))
+		b.ok(b.SetPassword(t.Context(), "anna", "$hash", mailing(entry("anna", audit.PasswordChanged), audit.MailInvitation)))
 		const patience = 30 * time.Second
 		for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 			done, err := queue.List(t.Context(), jobs.Done)
@@ -143,7 +143,7 @@ func TestMailIsSentByTheQueue(t *testing.T) {
 				t.Fatal("the mail is not sent")
 			}
 		}
-		if got := sender.letters(); len(got) != 1 || got[0].To != "anna@example.test" || !strings.Contains(got[0].Text, "https://folio.example/recover/secret-canary") {
+		if got := sender.letters(); len(got) != 1 || got[0].To != "anna@example.test" || !strings.Contains(got[0].Text, "https://folio.example/invite/secret-canary") {
 			t.Errorf("letters: %+v", got)
 		}
 		if o, err := b.MailOverview(t.Context()); err != nil || o.Waiting+o.Dead != 0 {
