@@ -163,7 +163,7 @@ var connecting = []string{wayOut, "notify"}
 
 // waysOut are the names of the standard library with which a package would go round it: to call, or to make a value of.
 var waysOut = map[string][]string{
-	"net/http": {"Client", "Transport", "DefaultClient", "Get", "Head", "Post", "PostForm", "ProxyFromEnvironment"},
+	"net/http": {"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm", "ProxyFromEnvironment"},
 	"net": {
 		"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer", "Resolver", "LookupAddr", "LookupCNAME", "LookupHost", "LookupIP",
 		"LookupMX", "LookupNS", "LookupSRV", "LookupTXT",

@@ -35,7 +35,7 @@ func newAbroad(t *testing.T, change ...func(*identity.SignInService)) *abroad {
 		a.provider = openidtest.New(t, o.Now)
 		service := identity.SignInService{Name: "acme", Label: "Acme", Role: identity.RoleUser, OpenID: openid.New(openid.Settings{
 			Issuer: a.provider.Issuer, ClientID: openidtest.ClientID, ClientSecret: openidtest.ClientSecret, RedirectURL: "https://folio.example/api/v1/oidc/acme/callback",
-			Scopes: []string{"profile", "email"}, Client: &http.Client{}, Random: rand.Reader, Now: o.Now,
+			Scopes: []string{"profile", "email"}, Client: &http.Client{Transport: http.DefaultTransport}, Random: rand.Reader, Now: o.Now,
 		})}
 		for _, f := range change {
 			f(&service)

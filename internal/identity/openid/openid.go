@@ -39,10 +39,10 @@ var algorithms = []string{oidc.RS256, oidc.ES256, oidc.EdDSA}
 type Settings struct {
 	Issuer       string // exactly as the service names itself
 	ClientID     string
-	ClientSecret string   // empty for a client without one
-	RedirectURL  string   // where the service sends people back
-	Scopes       []string // besides openid
-	Client       *http.Client
+	ClientSecret string       // empty for a client without one
+	RedirectURL  string       // where the service sends people back
+	Scopes       []string     // besides openid
+	Client       *http.Client // its transport judges where requests lead, so it has to have one
 	Random       io.Reader
 	Now          func() time.Time
 }
@@ -212,11 +212,7 @@ type boundedTransport struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	next := t.next
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	answer, err := next.RoundTrip(r)
+	answer, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}

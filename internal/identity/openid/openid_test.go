@@ -46,7 +46,7 @@ func (c *clock) advance(d time.Duration) {
 func settings(p *openidtest.Provider, at *clock) openid.Settings {
 	return openid.Settings{
 		Issuer: p.Issuer, ClientID: openidtest.ClientID, ClientSecret: openidtest.ClientSecret, RedirectURL: callback, Scopes: []string{"profile", "email"},
-		Client: &http.Client{}, Random: rand.Reader, Now: at.Now,
+		Client: &http.Client{Transport: http.DefaultTransport}, Random: rand.Reader, Now: at.Now,
 	}
 }
 
