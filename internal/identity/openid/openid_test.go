@@ -326,7 +326,7 @@ func TestDescriptionsThatAreNone(t *testing.T) {
 			w.WriteHeader(http.StatusOK)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
-		}}, "Client.Timeout"},
+		}}, "unable to read response body"},
 		{"broken", openidtest.Lies{Describe: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }}, "502"},
 		{"no JSON", openidtest.Lies{Describe: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }}, "decode"},
 	} {
