@@ -51,6 +51,8 @@ const (
 	mailKeptFor     = 30 * 24 * time.Hour // what became of it; the mail itself goes away when it is sent
 	sessionCache    = 500 * time.Millisecond
 
+	challengesKeptFor = time.Hour // after their end, since nodes' clocks differ
+
 	simulatedQuotesKept = time.Hour // a made-up market makes 300,000 quotes a day that nobody will ask for
 )
 
@@ -203,6 +205,9 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 			{Name: "mail", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteDeliveriesBefore(ctx, now.Add(-mailKeptFor))
 			}},
+			{Name: "challenges", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.PruneChallenges(ctx, now.Add(-challengesKeptFor))
+			}},
 			{Name: "interest", Do: func(ctx context.Context, _ time.Time) error { return n.store.RecountInterest(ctx) }},
 		},
 	})
@@ -248,7 +253,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		return errors.Join(err, listening.Close())
 	}
 	n.server, err = httpapi.New(httpapi.Options{
-		Identity: people(n.settings, n.store, hasher, services, n.o),
+		Identity: people(n.settings, n.store, hasher, n.relyingParty(listening), services, n.o),
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, MailOn: n.settings.SMTP.Host != "",
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
@@ -265,16 +270,30 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	return nil
 }
 
-// people is who signs in and how, as configured.
-func people(settings config.Config, store *sqlstore.Store, hasher *identity.Hasher, services []identity.SignInService, o Options) *identity.Service {
+// people is who signs in and how, as configured; without a party nobody has passkeys.
+func people(settings config.Config, store *sqlstore.Store, hasher *identity.Hasher, party *identity.RelyingParty, services []identity.SignInService, o Options) *identity.Service {
 	var required []identity.Role
 	for _, role := range settings.Identity.RequireSecondFactor {
 		required = append(required, identity.Role(role))
 	}
 	return identity.NewService(identity.Options{
 		Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log, RequireSecondFactor: required, Mail: settings.SMTP.Host != "",
-		SignInServices: services,
+		RelyingParty: party, SignInServices: services,
 	})
+}
+
+// relyingParty is the site that passkeys are for: what the settings say that browsers see, else what we know ourselves, which is a
+// certificate's public name or this machine. Nil where none is known: a Host header must not say it.
+func (n *node) relyingParty(listening *httpapi.Listening) *identity.RelyingParty {
+	origin := n.settings.PublicURL
+	if origin == "" {
+		origin = listening.URL
+	}
+	party, err := identity.NewRelyingParty(origin)
+	if err != nil {
+		n.o.Log.Info("no passkeys at this address: set public_url to what browsers see", "address", origin, "error", err)
+	}
+	return party
 }
 
 func (n *node) sessionCache() time.Duration {

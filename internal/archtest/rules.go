@@ -96,6 +96,7 @@ var foreign = map[string][]string{
 	"github.com/coreos/go-oidc":           {"identity"},
 	"github.com/danielgtaylor/huma":       {"httpapi"},
 	"github.com/failsafe-go/failsafe-go":  {"ingest"},
+	"github.com/go-webauthn/webauthn":     {"identity"},
 	"github.com/jackc/pgx":                {"sqlstore", "jobs", "pgtest"}, // River's driver takes pgx's transaction
 	"github.com/klauspost/compress":       {"httpapi"},
 	"github.com/knadh/koanf":              {"config"},

@@ -31,6 +31,11 @@ const (
 	FactorConfirmed    Action = "second_factor.confirm"
 	FactorRemoved      Action = "second_factor.remove"
 	RecoveryRenewed    Action = "second_factor.new_recovery_codes"
+	PasskeyAdded       Action = "passkey.add"
+	PasskeyRenamed     Action = "passkey.rename"
+	PasskeyRemoved     Action = "passkey.remove"
+	PasskeyRefused     Action = "passkey.refused" // the object says why
+	PasskeyCloned      Action = "passkey.cloned"  // it counted backwards, as a copy of it would
 	TokenCreated       Action = "token.create"
 	TokenRevoked       Action = "token.revoke"
 	SignInLinked       Action = "sign_in.link" // at another service; the object is the service
@@ -77,7 +82,8 @@ const (
 // actions is the vocabulary, as filters offer it.
 var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, CodeRefused, FactorStarted,
-	FactorConfirmed, FactorRemoved, RecoveryRenewed, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
+	FactorConfirmed, FactorRemoved, RecoveryRenewed, PasskeyAdded, PasskeyRenamed, PasskeyRemoved, PasskeyRefused, PasskeyCloned,
+	SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
 	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
 	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,

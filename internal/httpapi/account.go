@@ -28,7 +28,7 @@ type Sessions struct {
 
 // SecondFactor is how somebody's second factor stands.
 type SecondFactor struct {
-	On            bool       `json:"on"`
+	On            bool       `json:"on" doc:"An authenticator app is in use; passkeys have a list of their own"`
 	Required      bool       `json:"required" doc:"The role needs one"`
 	Since         *time.Time `json:"since"`
 	RecoveryCodes int        `json:"recovery_codes" doc:"Not used yet"`
@@ -48,8 +48,9 @@ type RecoveryCodes struct {
 
 type proofInput struct {
 	Body struct {
-		Password string `json:"password" maxLength:"1024" minLength:"1"`
-		TOTP     string `json:"totp,omitempty" maxLength:"40"`
+		Password string       `json:"password,omitempty" maxLength:"1024" doc:"Not needed with a passkey"`
+		TOTP     string       `json:"totp,omitempty" maxLength:"40"`
+		Passkey  *browserJSON `json:"passkey,omitempty" doc:"The answer of a passkey to the problem's passkey: AuthenticationResponseJSON"`
 	}
 }
 
@@ -61,10 +62,11 @@ type codeInput struct {
 
 type passwordInput struct {
 	Body struct {
-		Password    string `json:"password" maxLength:"1024" minLength:"1" doc:"The present one"`
-		TOTP        string `json:"totp,omitempty" maxLength:"40"`
-		NewPassword string `json:"new_password" maxLength:"1024" minLength:"1"`
-		KeepTokens  bool   `json:"keep_tokens,omitempty" doc:"API tokens stay; otherwise they end with the other sessions"`
+		Password    string       `json:"password" maxLength:"1024" minLength:"1" doc:"The present one"`
+		TOTP        string       `json:"totp,omitempty" maxLength:"40"`
+		Passkey     *browserJSON `json:"passkey,omitempty" doc:"Or the answer of a passkey to the problem's passkey: AuthenticationResponseJSON"`
+		NewPassword string       `json:"new_password" maxLength:"1024" minLength:"1"`
+		KeepTokens  bool         `json:"keep_tokens,omitempty" doc:"API tokens stay; otherwise they end with the other sessions"`
 	}
 }
 
@@ -74,8 +76,8 @@ type sessionPath struct {
 
 func (s *Server) addAccountRoutes() {
 	const tag = "Account"
-	typed(s, route{method: "POST", path: "/api/v1/session/step-up", action: access.StepUp, tag: tag, summary: "Show who you are again, for risky acts of the next 15 minutes"}, http.StatusOK, s.stepUp)
-	typed(s, route{method: "POST", path: "/api/v1/me/password", action: access.ChangeAccount, tag: tag, summary: "Change the password; every other session ends"}, http.StatusNoContent, s.changePassword)
+	typed(s, route{method: "POST", path: "/api/v1/session/step-up", action: access.StepUp, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Show who you are again, for risky acts of the next 15 minutes"}, http.StatusOK, s.stepUp)
+	typed(s, route{method: "POST", path: "/api/v1/me/password", action: access.ChangeAccount, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Change the password; every other session ends"}, http.StatusNoContent, s.changePassword)
 	typed(s, route{method: "GET", path: "/api/v1/me/sessions", action: access.ReadAccount, tag: tag, summary: "Where you are signed in"}, http.StatusOK, s.listSessions)
 	typed(s, route{method: "DELETE", path: "/api/v1/me/sessions", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "End every other session"}, http.StatusNoContent, s.endOtherSessions)
 	typed(s, route{method: "DELETE", path: "/api/v1/me/sessions/{session}", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "End a session"}, http.StatusNoContent, s.endSession)
@@ -83,12 +85,12 @@ func (s *Server) addAccountRoutes() {
 	typed(s, route{method: "POST", path: "/api/v1/me/second-factor", action: access.EnrolFactor, stepUp: true, tag: tag, summary: "Begin to set up an authenticator app; what is in use stays until a code confirms the new one"}, http.StatusOK, s.startFactor)
 	typed(s, route{method: "POST", path: "/api/v1/me/second-factor/confirm", action: access.EnrolFactor, stepUp: true, tag: tag, summary: "Put the app into use; the recovery codes are shown once, and every other session ends"}, http.StatusOK, s.confirmFactor)
 	typed(s, route{method: "POST", path: "/api/v1/me/second-factor/recovery-codes", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "New recovery codes, shown once; earlier ones end"}, http.StatusOK, s.newRecoveryCodes)
-	typed(s, route{method: "DELETE", path: "/api/v1/me/second-factor", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Go back to the password alone; every other session ends"}, http.StatusNoContent, s.removeFactor)
+	typed(s, route{method: "DELETE", path: "/api/v1/me/second-factor", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Go on without the authenticator app; every other session ends"}, http.StatusNoContent, s.removeFactor)
 }
 
 func (s *Server) stepUp(ctx context.Context, in *proofInput) (*signedInOutput, error) {
 	c := callOf(ctx)
-	signed, err := s.identity.StepUp(ctx, c.session, in.Body.Password, in.Body.TOTP, c.from())
+	signed, err := s.identity.StepUp(ctx, c.session, in.Body.Password, secondOf(in.Body.TOTP, in.Body.Passkey), c.from())
 	if err == nil {
 		s.sessions.forgetAll(c.owner())
 	}
@@ -97,7 +99,7 @@ func (s *Server) stepUp(ctx context.Context, in *proofInput) (*signedInOutput, e
 
 func (s *Server) changePassword(ctx context.Context, in *passwordInput) (*none, error) {
 	c := callOf(ctx)
-	err := s.identity.ChangePassword(ctx, c.session, in.Body.Password, in.Body.TOTP, in.Body.NewPassword, in.Body.KeepTokens, c.from())
+	err := s.identity.ChangePassword(ctx, c.session, in.Body.Password, secondOf(in.Body.TOTP, in.Body.Passkey), in.Body.NewPassword, in.Body.KeepTokens, c.from())
 	return s.endedOr(ctx, err)
 }
 

@@ -82,7 +82,7 @@ func TestEveryRouteRoleAndTokenScope(t *testing.T) {
 					cells++
 					portfolio := map[string]string{"own": "portfolio-" + name, "foreign": "portfolio-bob"}[whose]
 					path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{proposal}", "proposal-x", "{activity}", "activity-bob", "{instrument}", "world-etf",
-						"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{user}", "0123").Replace(rt.path)
+						"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{user}", "0123").Replace(rt.path)
 					if strings.HasPrefix(rt.path, "/api/v1/instruments") {
 						path = strings.ReplaceAll(rt.path, "{id}", "world-etf")
 					}
@@ -219,7 +219,7 @@ func TestAdminEnrolsBeforeAnythingElse(t *testing.T) {
 		if access.Open(rt.action) || may[rt.action] || rt.ofPortfolio() {
 			continue
 		}
-		path := strings.NewReplacer("{id}", "world-etf", "{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{proposal}", "x", "{instrument}", "world-etf", "{user}", "0123").Replace(rt.path)
+		path := strings.NewReplacer("{id}", "world-etf", "{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{proposal}", "x", "{instrument}", "world-etf", "{user}", "0123").Replace(rt.path)
 		if p := h.askBriefly("admin", rt, path).problem(http.StatusForbidden, "denied"); p.SecondFactor != "enrol" {
 			t.Errorf("%s: %+v", rt.pattern(), p)
 		}
@@ -256,7 +256,7 @@ func TestRiskyActsAskAgain(t *testing.T) {
 				continue
 			}
 			risky++
-			path := strings.NewReplacer("{name}", "acme", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{user}", "0123").Replace(rt.path)
+			path := strings.NewReplacer("{name}", "acme", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{user}", "0123").Replace(rt.path)
 			name := "ann"
 			switch rt.action {
 			case access.ChangeUser, access.EraseUser:

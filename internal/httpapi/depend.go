@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 
@@ -20,15 +21,15 @@ import (
 // Identity is who somebody is; *identity.Service is one.
 type Identity interface {
 	signInServices
-	SignIn(ctx context.Context, email, password, code string, from identity.Request) (identity.SignedIn, error)
+	SignIn(ctx context.Context, email, password string, second identity.Second, from identity.Request) (identity.SignedIn, error)
 	Accept(ctx context.Context, token, name, password string, from identity.Request) (identity.SignedIn, error)
 	SignOut(ctx context.Context, session identity.Session, from identity.Request) error
 	Session(ctx context.Context, token string) (identity.Session, error)
 	SessionAndSequence(ctx context.Context, token string, portfolio ledger.PortfolioID) (identity.Session, int64, error)
 	// Standing says which of some sessions and API tokens still hold.
 	Standing(ctx context.Context, sessions []identity.Session) (map[identity.TokenHash]bool, error)
-	StepUp(ctx context.Context, session identity.Session, password, code string, from identity.Request) (identity.SignedIn, error)
-	ChangePassword(ctx context.Context, session identity.Session, current, code, next string, keepTokens bool, from identity.Request) error
+	StepUp(ctx context.Context, session identity.Session, password string, second identity.Second, from identity.Request) (identity.SignedIn, error)
+	ChangePassword(ctx context.Context, session identity.Session, current string, second identity.Second, next string, keepTokens bool, from identity.Request) error
 	Sessions(ctx context.Context, owner ledger.OwnerID) ([]identity.Session, error)
 	EndSession(ctx context.Context, owner ledger.OwnerID, id string, from identity.Request) error
 	EndOtherSessions(ctx context.Context, session identity.Session, from identity.Request) error
@@ -41,12 +42,26 @@ type Identity interface {
 	CreateToken(ctx context.Context, session identity.Session, token identity.NewToken, from identity.Request, write func(audit.Entry, identity.IssuedToken) audit.Write) (identity.IssuedToken, error)
 	Tokens(ctx context.Context, owner ledger.OwnerID) ([]identity.Token, error)
 	RevokeToken(ctx context.Context, actor, owner ledger.OwnerID, id string, from identity.Request) error
+	passkeys
 	User(ctx context.Context, owner ledger.OwnerID) (identity.User, error)
 	Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from identity.Request) ([]identity.User, string, error)
 	Invite(ctx context.Context, actor ledger.OwnerID, user identity.NewUser, from identity.Request, write func(audit.Entry, identity.IssuedInvitation) (audit.Write, error)) (identity.IssuedInvitation, error)
 	ChangeUser(ctx context.Context, actor, owner ledger.OwnerID, change identity.ChangeUser, from identity.Request) (identity.User, error)
 	EraseUser(ctx context.Context, actor, owner ledger.OwnerID, from identity.Request) error
 	EraseSelf(ctx context.Context, session identity.Session, from identity.Request) error
+}
+
+// passkeys is the part of Identity that is about them.
+type passkeys interface {
+	PasskeysOn() bool
+	StartPasskeySignIn() (json.RawMessage, error)
+	SignInWithPasskey(ctx context.Context, answer json.RawMessage, from identity.Request) (identity.SignedIn, error)
+	AskPasskey(ctx context.Context, owner ledger.OwnerID) (json.RawMessage, error)
+	Passkeys(ctx context.Context, owner ledger.OwnerID) ([]identity.Passkey, error)
+	StartPasskey(ctx context.Context, session identity.Session) (json.RawMessage, error)
+	AddPasskey(ctx context.Context, session identity.Session, name string, answer json.RawMessage, from identity.Request, write func(audit.Entry, identity.AddedPasskey) audit.Write) (identity.AddedPasskey, error)
+	RenamePasskey(ctx context.Context, owner ledger.OwnerID, id, name string, from identity.Request) (identity.Passkey, error)
+	RemovePasskey(ctx context.Context, session identity.Session, id string, from identity.Request) error
 }
 
 // Store is the part of the store that routes use directly. Everything personal takes its owner.

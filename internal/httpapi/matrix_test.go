@@ -32,7 +32,7 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 			for _, whose := range []string{"own", "foreign", "unknown"} {
 				portfolio := map[string]string{"own": "portfolio-" + name, "foreign": h.people["bob"].portfolio, "unknown": "portfolio-of-nobody"}[whose]
 				path := strings.NewReplacer("{id}", portfolio, "{account}", "account-bob", "{proposal}", "proposal-x", "{activity}", "activity-bob", "{instrument}", "world-etf",
-					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{user}", "0123").Replace(rt.path)
+					"{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{user}", "0123").Replace(rt.path)
 				if strings.HasPrefix(rt.path, "/api/v1/instruments") {
 					path = strings.ReplaceAll(rt.path, "{id}", "world-etf")
 				}

@@ -26,7 +26,7 @@ type signInServices interface {
 	BeginLink(ctx context.Context, session identity.Session, service, returnTo string, from identity.Request) (identity.Begun, error)
 	BeginStepUp(ctx context.Context, session identity.Session, service, returnTo string, from identity.Request) (identity.Begun, error)
 	Arrive(ctx context.Context, service, query, ticket string, session *identity.Session, from identity.Request) (identity.Arrival, error)
-	FinishWithCode(ctx context.Context, ticket, code string, session *identity.Session, from identity.Request) (identity.SignedIn, error)
+	FinishWithFactor(ctx context.Context, ticket string, second identity.Second, session *identity.Session, from identity.Request) (identity.SignedIn, error)
 	LinkedSignIns(ctx context.Context, owner ledger.OwnerID) ([]identity.LinkedAt, error)
 	UnlinkSignIn(ctx context.Context, session identity.Session, id string, from identity.Request) error
 	SignOutAddress(ctx context.Context, session identity.Session, returnTo string) string
@@ -82,6 +82,13 @@ type beginInput struct {
 	}
 }
 
+type factorInput struct {
+	Body struct {
+		TOTP    string       `json:"totp,omitempty" maxLength:"40" doc:"What the authenticator app shows, or a recovery code. Without it the answer says what to show"`
+		Passkey *browserJSON `json:"passkey,omitempty" doc:"Or the answer of a passkey to the problem's passkey: AuthenticationResponseJSON"`
+	}
+}
+
 type linkPath struct {
 	Link string `path:"link" maxLength:"64"`
 }
@@ -100,7 +107,7 @@ func (s *Server) addSignInServiceRoutes() {
 		})
 	s.written(route{method: "GET", path: "/api/v1/oidc/{name}/callback", action: access.SignIn, tag: tag, summary: "Where a service sends people back"},
 		huma.Operation{Responses: map[string]*huma.Response{"303": {Description: "To the page to go on with"}}}, s.arrive)
-	typed(s, route{method: "POST", path: "/api/v1/session/code", action: access.SignIn, tag: tag, summary: "Show the second factor after a sign-in service"}, http.StatusOK, s.finishWithCode)
+	typed(s, route{method: "POST", path: "/api/v1/session/code", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Show the second factor after a sign-in service"}, http.StatusOK, s.finishWithFactor)
 	typed(s, route{method: "POST", path: "/api/v1/session/step-up/{name}", action: access.StepUp, tag: tag, summary: "Begin to show at a service who you are again"}, http.StatusOK,
 		func(ctx context.Context, in *beginInput) (*begunOutput, error) {
 			c := callOf(ctx)
@@ -127,14 +134,14 @@ func (in *beginInput) returnTo(otherwise string) string {
 	return in.Body.ReturnTo
 }
 
-// finishWithCode ends what began at a service and waits for a code only.
-func (s *Server) finishWithCode(ctx context.Context, in *codeInput) (*signedInOutput, error) {
+// finishWithFactor ends what began at a service and waits for a second factor only.
+func (s *Server) finishWithFactor(ctx context.Context, in *factorInput) (*signedInOutput, error) {
 	c := callOf(ctx)
 	session, err := s.sessionIfAny(ctx)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := s.identity.FinishWithCode(ctx, c.ticket, in.Body.TOTP, session, c.from())
+	signed, err := s.identity.FinishWithFactor(ctx, c.ticket, secondOf(in.Body.TOTP, in.Body.Passkey), session, c.from())
 	if err == nil {
 		s.sessions.forgetAll(signed.User.ID)
 	}

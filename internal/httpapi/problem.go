@@ -61,8 +61,9 @@ type Problem struct {
 	Candidates []Instrument `json:"candidates,omitempty" doc:"Where a symbol is ambiguous: what it may mean"`
 	Existing   *Instrument  `json:"existing,omitempty" doc:"Where an instrument exists already: that one"`
 
-	SecondFactor string `json:"second_factor,omitempty" enum:"required,enrol" doc:"required: a code is needed with the password. enrol: a second factor has to be set up first"`
-	StepUp       string `json:"step_up,omitempty" enum:"password,password_and_code" doc:"What POST /api/v1/session/step-up has to be given before this is done"`
+	SecondFactor string       `json:"second_factor,omitempty" enum:"required,enrol" doc:"required: a code or a passkey is needed. enrol: a second factor has to be set up first"`
+	StepUp       string       `json:"step_up,omitempty" enum:"password,password_and_code" doc:"What POST /api/v1/session/step-up has to be given before this is done"`
+	Passkey      *browserJSON `json:"passkey,omitempty" doc:"What to ask a passkey with, where one does in place of the code, or of password and code to step up: PublicKeyCredentialRequestOptionsJSON"`
 
 	retryAfter time.Duration
 }
@@ -150,8 +151,11 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	if e, ok := errors.AsType[*identity.TooOften](err); ok {
 		p.retryAfter = e.Wait
 	}
-	if _, ok := errors.AsType[*identity.NeedsCode](err); ok {
+	if e, ok := errors.AsType[*identity.NeedsCode](err); ok {
 		p.SecondFactor = factorRequired
+		if e.Passkey != nil {
+			p.Passkey = &browserJSON{e.Passkey}
+		}
 	}
 	if e, ok := errors.AsType[*ambiguous](err); ok {
 		p.Candidates, p.Existing = e.candidates, e.existing

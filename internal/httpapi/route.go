@@ -130,7 +130,7 @@ func (s *Server) admit(req *http.Request, c *call, r *route) error {
 	decision := access.May(c.subject(), r.action, access.Resource{Owner: c.owner()})
 	switch {
 	case decision.Allowed && r.stepUp && !identity.Stepped(c.session, s.now()):
-		return stepUpProblem(c.session)
+		return s.stepUpProblem(req.Context(), c.session)
 	case decision.Allowed:
 		return nil
 	case decision.SignIn:
@@ -151,11 +151,20 @@ const (
 	stepCode       = "password_and_code"
 )
 
-func stepUpProblem(session identity.Session) *Problem {
+// stepUpProblem asks somebody to show again who they are, with what they have.
+func (s *Server) stepUpProblem(ctx context.Context, session identity.Session) error {
 	p := newProblem(fault.Denied, "Enter your password again to do this.")
 	p.StepUp = stepPassword
-	if session.SecondFactor {
-		p.StepUp = stepCode
+	if !session.SecondFactor {
+		return p
+	}
+	p.StepUp = stepCode
+	passkey, err := s.identity.AskPasskey(ctx, session.Owner)
+	if err != nil {
+		return err
+	}
+	if passkey != nil {
+		p.Passkey = &browserJSON{passkey}
 	}
 	return p
 }

@@ -41,7 +41,18 @@ type signInInput struct {
 		Email    string `json:"email" maxLength:"254" minLength:"1"`
 		Password string `json:"password" maxLength:"1024" minLength:"1"`
 		TOTP     string `json:"totp,omitempty" maxLength:"40" doc:"What the authenticator app shows, or a recovery code. Needed where the answer is 401 with second_factor: required"`
+
+		Passkey *browserJSON `json:"passkey,omitempty" doc:"Or the answer of a passkey to that problem's passkey: AuthenticationResponseJSON"`
 	}
+}
+
+// secondOf is what was shown besides the password.
+func secondOf(code string, passkey *browserJSON) identity.Second {
+	second := identity.Second{Code: code}
+	if passkey != nil {
+		second.Passkey = passkey.RawMessage
+	}
+	return second
 }
 
 type acceptInput struct {
@@ -69,9 +80,9 @@ type answer[T any] struct{ Body T }
 
 func (s *Server) addSessionRoutes() {
 	const tag = "Session"
-	typed(s, route{method: "POST", path: "/api/v1/session", action: access.SignIn, tag: tag, summary: "Sign in"}, http.StatusOK,
+	typed(s, route{method: "POST", path: "/api/v1/session", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Sign in"}, http.StatusOK,
 		func(ctx context.Context, in *signInInput) (*signedInOutput, error) {
-			signed, err := s.identity.SignIn(ctx, in.Body.Email, in.Body.Password, in.Body.TOTP, callOf(ctx).from())
+			signed, err := s.identity.SignIn(ctx, in.Body.Email, in.Body.Password, secondOf(in.Body.TOTP, in.Body.Passkey), callOf(ctx).from())
 			return s.signedIn(signed, err)
 		})
 	typed(s, route{method: "DELETE", path: "/api/v1/session", action: access.SignOut, tag: tag, summary: "Sign out"}, http.StatusNoContent,

@@ -14,7 +14,7 @@ import (
 // Arrival is what becomes of somebody whom a service sent back.
 type Arrival struct {
 	SignedIn *SignedIn // a new session; nil where there is none
-	Ticket   string    // what the browser keeps where only the code of the second factor is missing, for FinishWithCode; otherwise empty
+	Ticket   string    // what the browser keeps where only the second factor is missing, for FinishWithFactor; otherwise empty
 	ReturnTo string    // a path of ours
 }
 
@@ -134,7 +134,7 @@ func (s *Service) signInAt(ctx context.Context, service *SignInService, t ticket
 	t.Owner = user.ID
 	vouched := service.SecondFactor && person.SecondFactor
 	if !vouched {
-		waiting, err := s.waitForCode(ctx, t, person)
+		waiting, err := s.waitForFactor(ctx, t, person)
 		if err != nil || waiting.Ticket != "" {
 			return waiting, err
 		}
@@ -153,22 +153,22 @@ func wrapUnlessTrouble(operation string, err error) error {
 	return fmt.Errorf("%s: %w", operation, err)
 }
 
-// waitForCode gives an arrival that waits for a code, where there is a second factor; otherwise an empty one.
-func (s *Service) waitForCode(ctx context.Context, t ticket, person openid.Person) (Arrival, error) {
+// waitForFactor gives an arrival that waits for the second factor, where there is one; otherwise an empty one.
+func (s *Service) waitForFactor(ctx context.Context, t ticket, person openid.Person) (Arrival, error) {
 	f, err := s.store.SecondFactor(ctx, t.Owner)
-	if fault.Is(err, fault.NotFound) || err == nil && !f.On() {
-		return Arrival{}, nil
-	}
 	if err != nil {
 		return Arrival{}, fmt.Errorf("read second factor: %w", err)
+	}
+	if !f.Any() {
+		return Arrival{}, nil
 	}
 	t.Subject, t.At = person.Subject, s.now()
 	sealed, err := s.sealTicket(t)
 	return Arrival{Ticket: sealed, ReturnTo: t.ReturnTo}, err
 }
 
-// FinishWithCode finishes what waits for the code of the second factor. It gives NeedsCode for a wrong one.
-func (s *Service) FinishWithCode(ctx context.Context, sealed, code string, session *Session, from Request) (SignedIn, error) {
+// FinishWithFactor finishes what waits for the second factor. It gives NeedsCode for a wrong one, and to ask for it.
+func (s *Service) FinishWithFactor(ctx context.Context, sealed string, second Second, session *Session, from Request) (SignedIn, error) {
 	over := fault.New(fault.Unauthenticated, "This sign-in took too long. Begin again.")
 	t, ours, err := s.openTicket(sealed)
 	if err != nil {
@@ -186,7 +186,7 @@ func (s *Service) FinishWithCode(ctx context.Context, sealed, code string, sessi
 	if err != nil || user.Status != Active {
 		return SignedIn{}, notFoundOr(err, over)
 	}
-	proof, err := s.secondProof(ctx, user.ID, code, from)
+	proof, err := s.secondProof(ctx, user.ID, second, from)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -269,7 +269,7 @@ func (s *Service) stepUpAt(ctx context.Context, service *SignInService, t ticket
 	}
 	vouched := service.SecondFactor && person.SecondFactor
 	if !vouched {
-		waiting, err := s.waitForCode(ctx, t, person)
+		waiting, err := s.waitForFactor(ctx, t, person)
 		if err != nil || waiting.Ticket != "" {
 			return waiting, err
 		}

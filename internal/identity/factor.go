@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image/png"
@@ -38,8 +39,12 @@ const (
 // The issuer's name as apps show it.
 const codeIssuer = "Folioscope"
 
-// NeedsCode is the error of somebody whose password is right and who has to show a second factor too.
-type NeedsCode struct{ cause *fault.Error }
+// NeedsCode is the error of somebody who is known, by a right password or a session, and has to show a second factor too.
+type NeedsCode struct {
+	Passkey json.RawMessage // what to ask a passkey with; nil where they have none
+
+	cause *fault.Error
+}
 
 // Error is a sentence that is safe to show.
 func (e *NeedsCode) Error() string { return e.cause.Error() }
@@ -47,21 +52,27 @@ func (e *NeedsCode) Error() string { return e.cause.Error() }
 // Unwrap gives the fault.
 func (e *NeedsCode) Unwrap() error { return e.cause }
 
-func errNeedsCode() error {
-	return &NeedsCode{fault.New(fault.Unauthenticated, "Enter the code that your authenticator app shows.")}
+// errNeedsCode asks for the second factor that there is; passkey is what to ask one with.
+func errNeedsCode(passkey json.RawMessage) error {
+	words := "Enter the code that your authenticator app shows."
+	if passkey != nil {
+		words = "Use your passkey, or enter a code."
+	}
+	return &NeedsCode{Passkey: passkey, cause: fault.New(fault.Unauthenticated, "%s", words)}
 }
 
 // errWrongCode is one sentence for a code that was never right, is no longer, or was used: who guesses learns nothing more.
-func errWrongCode() error {
+func errWrongCode(passkey json.RawMessage) error {
 	e := fault.At("totp", "This code is wrong, too old or was used already.")
 	e.Kind = fault.Unauthenticated
-	return &NeedsCode{e}
+	return &NeedsCode{Passkey: passkey, cause: e}
 }
 
 // proof is how somebody showed who they are beyond the password. Its zero value is of somebody who has no second factor.
 type proof struct {
 	code    *Spend
 	attempt attempt
+	alone   bool   // a passkey without a password, of who isn't signed in
 	service string // the sign-in service that vouched for them, instead of the password
 	vouched bool   // for a second factor too
 }
@@ -73,31 +84,41 @@ func (p proof) how() string {
 		return "service " + p.service
 	case p.code == nil:
 		return "password"
+	case p.code.Passkey != nil:
+		return "passkey"
 	case p.code.Recovery != nil:
 		return "recovery_code"
 	}
 	return "totp"
 }
 
-// secondProof checks the code of somebody whose password was right. What it gives has to be spent in the store together with what it opens.
-func (s *Service) secondProof(ctx context.Context, owner ledger.OwnerID, code string, from Request) (proof, error) {
+// secondProof checks the second factor of somebody whose password was right. What it gives has to be spent in the store together with
+// what it opens.
+func (s *Service) secondProof(ctx context.Context, owner ledger.OwnerID, second Second, from Request) (proof, error) {
 	f, err := s.store.SecondFactor(ctx, owner)
 	switch {
-	case fault.Is(err, fault.NotFound) || err == nil && !f.On():
-		return proof{}, nil
 	case err != nil:
 		return proof{}, fmt.Errorf("read second factor: %w", err)
-	case strings.TrimSpace(code) == "":
-		return proof{}, errNeedsCode()
+	case !f.Any():
+		return proof{}, nil
+	case len(second.Passkey) > 0:
+		return s.passkeyProof(ctx, owner, second.Passkey, from)
+	}
+	passkey, err := s.AskPasskey(ctx, owner)
+	if err != nil {
+		return proof{}, err
+	}
+	if strings.TrimSpace(second.Code) == "" {
+		return proof{}, errNeedsCode(passkey)
 	}
 	attempt, err := s.codeAttempt(ctx, owner)
 	if err != nil {
 		return proof{}, err
 	}
-	if spend := s.match(f, code); spend != nil {
+	if spend := s.match(f, second.Code); spend != nil {
 		return proof{code: spend, attempt: attempt}, nil
 	}
-	return proof{}, s.refused(ctx, owner, audit.CodeRefused, from, errWrongCode())
+	return proof{}, s.refused(ctx, owner, audit.CodeRefused, from, errWrongCode(passkey))
 }
 
 // match reads a code of the app or for recovery; nil where it can't be right. Whether one for recovery is, the store knows.
@@ -107,7 +128,7 @@ func (s *Service) match(f SecondFactor, code string) *Spend {
 		hash := TokenHash(sha256.Sum256([]byte(code)))
 		return &Spend{Recovery: &hash}
 	}
-	if counter, ok := counterOf(f.Seed, code, s.now()); ok && counter > f.Counter {
+	if counter, ok := counterOf(f.Seed, code, s.now()); ok && f.On() && counter > f.Counter {
 		return &Spend{Counter: counter}
 	}
 	return nil
@@ -140,12 +161,22 @@ func counterOf(seed []byte, code string, now time.Time) (int64, bool) {
 	return found, ok
 }
 
-// spent turns the store's word that a code was used before into the refusal of a wrong code, and records it.
-func (s *Service) spent(ctx context.Context, owner ledger.OwnerID, from Request, err error) error {
+// spent turns the store's word that a proof was used before into its refusal, and records it.
+func (s *Service) spent(ctx context.Context, owner ledger.OwnerID, p proof, from Request, err error) error {
 	if !fault.Is(err, fault.Unauthenticated) {
 		return err
 	}
-	return s.refused(ctx, owner, audit.CodeRefused, from, errWrongCode())
+	if p.alone {
+		return s.passkeyRefused(ctx, owner, whyOver, from, errPasskey(whyOver))
+	}
+	if p.code != nil && p.code.Passkey != nil {
+		return s.passkeyRefused(ctx, owner, whyOver, from, s.askAgain(ctx, owner, whyOver))
+	}
+	passkey, err := s.AskPasskey(ctx, owner)
+	if err != nil {
+		return err
+	}
+	return s.refused(ctx, owner, audit.CodeRefused, from, errWrongCode(passkey))
 }
 
 // Enrolment is what an authenticator app is set up with. It is shown once.
@@ -188,11 +219,11 @@ func (s *Service) StartSecondFactor(ctx context.Context, session Session, from R
 // other session ends: it was opened with less.
 func (s *Service) ConfirmSecondFactor(ctx context.Context, session Session, code string, from Request) ([]string, error) {
 	f, err := s.store.SecondFactor(ctx, session.Owner)
-	if fault.Is(err, fault.NotFound) || err == nil && len(f.Pending) == 0 {
-		return nil, errNotStarted()
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read second factor: %w", err)
+	}
+	if len(f.Pending) == 0 {
+		return nil, errNotStarted()
 	}
 	counter, ok := counterOf(f.Pending, plainCode(code), s.now())
 	if !ok {
@@ -235,29 +266,31 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, session Session, from Re
 	return codes, nil
 }
 
-// RemoveSecondFactor goes back to the password alone, unless the role needs more. Every other session ends.
+// RemoveSecondFactor goes on without the authenticator app, unless the role needs a second factor and there is no passkey. Every other
+// session ends.
 func (s *Service) RemoveSecondFactor(ctx context.Context, session Session, from Request) error {
-	if s.Requires(session.Role) {
-		return fault.New(fault.Conflict, "Your role needs a second factor. Set up another device instead.")
-	}
 	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.FactorRemoved, Object: string(session.Owner), RequestID: from.ID, Result: "ok"}
 	mail, err := s.mailToOwner(ctx, session.Owner, audit.MailFactorRemoved, factorApp)
 	if err != nil {
 		return err
 	}
-	return noFactorOr(s.store.DeleteSecondFactor(ctx, session.Owner, session.Hash, audit.Write{Audit: entry, Mail: mail}))
+	err = s.store.DeleteSecondFactor(ctx, session.Owner, s.Requires(session.Role), session.Hash, audit.Write{Audit: entry, Mail: mail})
+	if fault.Is(err, fault.Conflict) {
+		return errLastFactor()
+	}
+	return noFactorOr(err)
 }
 
-// ResetSecondFactor takes the second factor from somebody who has lost device and codes, as an operator does on the machine itself.
-// Every session of theirs ends; where their role needs one, they set another up at the next sign-in.
+// ResetSecondFactor takes app, passkeys and codes from somebody who has lost them all, as an operator does on the machine itself.
+// Every session of theirs ends; where their role needs a second factor, they set another up at the next sign-in.
 func (s *Service) ResetSecondFactor(ctx context.Context, email string) error {
 	user, err := s.byEmail(ctx, email)
 	if err != nil {
 		return err
 	}
 	entry := audit.Entry{Owner: user.ID, Action: audit.FactorRemoved, Object: string(user.ID), Result: "ok"}
-	w := audit.Write{Audit: entry, Mail: s.mailTo(user, audit.MailFactorRemoved, factorApp)}
-	return noFactorOr(s.store.DeleteSecondFactor(ctx, user.ID, TokenHash{}, w))
+	w := audit.Write{Audit: entry, Mail: s.mailTo(user, audit.MailFactorRemoved, factorsAll)}
+	return noFactorOr(s.store.DeleteFactors(ctx, user.ID, w))
 }
 
 func noFactorOr(err error) error {
@@ -276,9 +309,6 @@ func (s *Service) Requires(role Role) bool { return slices.Contains(s.required, 
 // SecondFactor is how somebody's stands. Seeds are left out.
 func (s *Service) SecondFactor(ctx context.Context, owner ledger.OwnerID) (SecondFactor, error) {
 	f, err := s.store.SecondFactor(ctx, owner)
-	if fault.Is(err, fault.NotFound) {
-		return SecondFactor{}, nil
-	}
 	if err != nil {
 		return SecondFactor{}, fmt.Errorf("read second factor: %w", err)
 	}

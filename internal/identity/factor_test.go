@@ -40,6 +40,10 @@ func TestCodesOfTheStandard(t *testing.T) {
 func TestCodesAreReadAsPeopleTypeThem(t *testing.T) {
 	s := &Service{now: func() time.Time { return time.Unix(59, 0) }}
 	f := SecondFactor{Seed: []byte("12345678901234567890")}
+	if spend := s.match(f, "287082"); spend != nil {
+		t.Errorf("a code of an app that was not confirmed: %+v", spend)
+	}
+	f.ConfirmedAt = time.Unix(1, 0)
 	for _, code := range []string{"287082", "287 082", " 287-082 "} {
 		if spend := s.match(f, code); spend == nil || spend.Counter != 1 || spend.Recovery != nil {
 			t.Errorf("%q: %+v", code, spend)
@@ -95,7 +99,7 @@ func TestOrigins(t *testing.T) {
 
 // What says that a code is needed says so to whoever asks for its type, and is still a refusal.
 func TestNeedsCode(t *testing.T) {
-	for _, err := range []error{errNeedsCode(), errWrongCode()} {
+	for _, err := range []error{errNeedsCode(nil), errWrongCode(nil), errNeedsCode([]byte("{}"))} {
 		if _, ok := errors.AsType[*NeedsCode](err); !ok || err.Error() == errWrong().Error() {
 			t.Errorf("%v", err)
 		}

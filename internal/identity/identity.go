@@ -99,22 +99,27 @@ type Token struct {
 	SeenAt    time.Time // last use, kept to the minute; zero: never
 }
 
-// SecondFactor is what an authenticator app was given.
+// SecondFactor is what an authenticator app was given, and what there is besides.
 type SecondFactor struct {
 	Seed         []byte    // sealed at rest; empty while none is in use
 	Pending      []byte    // one that waits to be confirmed, sealed at rest
 	ConfirmedAt  time.Time // zero while none is in use
 	Counter      int64     // the newest time step whose code was used: none of it or before it counts again
 	RecoveryLeft int       // codes for recovery that were not used yet
+	Passkeys     int       // beside the app, or in its place
 }
 
-// On says whether a second factor is in use.
+// On says whether an authenticator app is in use.
 func (f SecondFactor) On() bool { return !f.ConfirmedAt.IsZero() }
 
-// Spend is a right code, to be used up in the transaction of what it opens.
+// Any says whether the password alone doesn't do: an app is in use, or a passkey.
+func (f SecondFactor) Any() bool { return f.On() || f.Passkeys > 0 }
+
+// Spend is a right code or passkey's answer, to be used up in the transaction of what it opens.
 type Spend struct {
-	Counter  int64      // the code's time step
-	Recovery *TokenHash // for a recovery code instead: its hash
+	Counter  int64        // the code's time step
+	Recovery *TokenHash   // for a recovery code instead: its hash
+	Passkey  *UsedPasskey // or for a passkey
 }
 
 // ConfirmFactor puts a pending seed into use.

@@ -28,5 +28,11 @@ func (s *Service) mailToOwner(ctx context.Context, owner ledger.OwnerID, kind au
 	return s.mailTo(user, kind, what), nil
 }
 
-// factorApp is the second factor of an authenticator app, as mails name it.
-const factorApp = "an authenticator app"
+// Second factors as mails name them.
+const (
+	factorApp  = "an authenticator app"
+	factorsAll = "all that there were"
+)
+
+// factorPasskey is a passkey as mails name it.
+func factorPasskey(name string) string { return "the passkey “" + name + "”" }

@@ -41,7 +41,10 @@ type Store interface {
 	PendSecondFactor(ctx context.Context, owner ledger.OwnerID, seed []byte, write audit.Write) error
 	ConfirmSecondFactor(ctx context.Context, owner ledger.OwnerID, confirm ConfirmFactor, write audit.Write) error
 	ReplaceRecoveryCodes(ctx context.Context, owner ledger.OwnerID, hashes []TokenHash, write audit.Write) error
-	DeleteSecondFactor(ctx context.Context, owner ledger.OwnerID, keep TokenHash, write audit.Write) error
+	// DeleteSecondFactor gives fault.Conflict where a second factor has to be left and none would be.
+	DeleteSecondFactor(ctx context.Context, owner ledger.OwnerID, required bool, keep TokenHash, write audit.Write) error
+	DeleteFactors(ctx context.Context, owner ledger.OwnerID, write audit.Write) error
+	passkeyStore
 	CreateToken(ctx context.Context, token Token, write audit.Write) error
 	Tokens(ctx context.Context, owner ledger.OwnerID) ([]Token, error)
 	TokenSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash) (Session, error)
@@ -69,6 +72,7 @@ type Options struct {
 	Mail                bool            // mail is sent: changes carry what people are told, and the store's jobs send it
 	RequireSecondFactor []Role          // who must have one before anything else; may be empty
 	SignInServices      []SignInService // in the order in which they are shown; may be empty
+	RelyingParty        *RelyingParty   // nil: no passkeys
 }
 
 // Service signs people in and out and invites them. It is safe for concurrent use.
@@ -81,6 +85,7 @@ type Service struct {
 	required  []Role
 	mail      bool
 	services  []SignInService
+	party     *RelyingParty
 	accounts  *throttle // of this node: whoever is over its bound doesn't reach the store, which counts for all nodes
 	addresses *throttle
 }
@@ -88,7 +93,7 @@ type Service struct {
 // NewService makes a Service.
 func NewService(o Options) *Service {
 	return &Service{
-		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, mail: o.Mail, services: o.SignInServices,
+		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, party: o.RelyingParty, mail: o.Mail, services: o.SignInServices,
 		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
 		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
 	}
@@ -129,9 +134,9 @@ func errWrong() error {
 	return fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.")
 }
 
-// SignIn checks a password, and a code where there is a second factor, and opens a session. Unknown users, wrong passwords and
-// suspended users get the same error in about the same time. With the right password alone, where a code is needed too, it gives NeedsCode.
-func (s *Service) SignIn(ctx context.Context, email, password, code string, from Request) (SignedIn, error) {
+// SignIn checks a password, and a second factor where there is one, and opens a session. Unknown users, wrong passwords and
+// suspended users get the same error in about the same time. With the right password alone, where more is needed, it gives NeedsCode.
+func (s *Service) SignIn(ctx context.Context, email, password string, second Second, from Request) (SignedIn, error) {
 	attempt, err := s.attempt(ctx, email, from)
 	if err != nil {
 		return SignedIn{}, err
@@ -145,7 +150,7 @@ func (s *Service) SignIn(ctx context.Context, email, password, code string, from
 		return SignedIn{}, s.refused(ctx, user.ID, audit.SignInFailed, from, errWrong())
 	}
 	s.forgive(ctx, attempt)
-	proof, err := s.secondProof(ctx, user.ID, code, from)
+	proof, err := s.secondProof(ctx, user.ID, second, from)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -190,7 +195,7 @@ func (s *Service) open(ctx context.Context, user User, proof proof, from Request
 	}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Session: audit.SessionName(hash), Action: audit.SignIn, Object: proof.how(), RequestID: from.ID, Result: "ok", Detail: from.Address}
 	if err := s.store.OpenSession(ctx, session, proof.code, audit.Write{Audit: entry}); err != nil {
-		return SignedIn{}, s.spent(ctx, user.ID, from, fmt.Errorf("create session: %w", err))
+		return SignedIn{}, s.spent(ctx, user.ID, proof, from, fmt.Errorf("create session: %w", err))
 	}
 	s.forgive(ctx, proof.attempt)
 	session.MustEnrol = s.mustEnrol(session)

@@ -44,7 +44,7 @@ func (f *fakeStore) TakeAttempts(context.Context, time.Time, []Take) (time.Durat
 func (f *fakeStore) ReturnAttempts(context.Context, []Take) error { return nil }
 
 func (f *fakeStore) SecondFactor(context.Context, ledger.OwnerID) (SecondFactor, error) {
-	return SecondFactor{}, fault.New(fault.NotFound, "no second factor")
+	return SecondFactor{}, nil
 }
 
 func (f *fakeStore) OpenSession(_ context.Context, session Session, _ *Spend, write audit.Write) error {
@@ -88,7 +88,7 @@ func TestSignInRecordsWhoWasRefused(t *testing.T) {
 		{"ann@example.com", "correct horse battery", Suspended, false}, {"ann@example.com", "correct horse battery", Invited, false}, {"Ann@Example.com", "correct horse battery", Active, true},
 	} {
 		store.user.Status, store.audits = c.status, nil
-		in, err := s.SignIn(t.Context(), c.email, c.password, "", from)
+		in, err := s.SignIn(t.Context(), c.email, c.password, Second{}, from)
 		if (err == nil) != c.right || err != nil && (!fault.Is(err, fault.Unauthenticated) || err.Error() != errWrong().Error()) {
 			t.Fatalf("%+v: %v", c, err)
 		}
@@ -120,7 +120,7 @@ func TestUnknownUsersTakeAsLong(t *testing.T) {
 		s := newTestService(t, &fakeStore{}, hasher)
 		for _, email := range []string{"nobody@example.com", "no address at all"} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			if _, err := s.SignIn(ctx, email, "password", "", Request{}); !fault.Is(err, fault.Unavailable) {
+			if _, err := s.SignIn(ctx, email, "password", Second{}, Request{}); !fault.Is(err, fault.Unavailable) {
 				t.Errorf("%s: %v, want unavailable: no hash was worked out", email, err)
 			}
 			cancel()
@@ -174,7 +174,7 @@ func TestSessionsEndByAgeAndByIdleness(t *testing.T) {
 func TestBrokenStoreIsNoWrongPassword(t *testing.T) {
 	s := newTestService(t, brokenStore{}, newTestHasher(t))
 	for range 3 * accountFailuresMax {
-		if _, err := s.SignIn(t.Context(), "ann@example.com", "password", "", Request{}); !errors.Is(err, errDown) {
+		if _, err := s.SignIn(t.Context(), "ann@example.com", "password", Second{}, Request{}); !errors.Is(err, errDown) {
 			t.Fatalf("%v", err)
 		}
 	}

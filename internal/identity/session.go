@@ -104,10 +104,10 @@ func Ended(session Session, now time.Time) bool {
 // Stepped says whether somebody showed who they are recently enough for what is risky.
 func Stepped(session Session, now time.Time) bool { return now.Sub(session.SteppedAt) < StepUpAgeMax }
 
-// StepUp asks for the password once more, and for a code where there is a second factor, and gives the session a new secret. The old
-// one is worthless from then on.
-func (s *Service) StepUp(ctx context.Context, session Session, password, code string, from Request) (SignedIn, error) {
-	user, proof, err := s.proveAgain(ctx, session, password, code, from)
+// StepUp asks for the password once more, and for a second factor where there is one; a passkey alone does as well. It gives the
+// session a new secret: the old one is worthless from then on.
+func (s *Service) StepUp(ctx context.Context, session Session, password string, second Second, from Request) (SignedIn, error) {
+	user, proof, err := s.proveAgain(ctx, session, password, second, from)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -127,17 +127,21 @@ func (s *Service) step(ctx context.Context, user User, session Session, proof pr
 		if fault.Is(err, fault.NotFound) {
 			return SignedIn{}, errSignIn()
 		}
-		return SignedIn{}, s.spent(ctx, user.ID, from, fmt.Errorf("step session up: %w", err))
+		return SignedIn{}, s.spent(ctx, user.ID, proof, from, fmt.Errorf("step session up: %w", err))
 	}
 	s.forgive(ctx, proof.attempt)
 	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret)}, nil
 }
 
-// proveAgain asks somebody who is signed in for password and code.
-func (s *Service) proveAgain(ctx context.Context, session Session, password, code string, from Request) (User, proof, error) {
+// proveAgain asks somebody who is signed in for the password and a second factor, or for a passkey, which is both.
+func (s *Service) proveAgain(ctx context.Context, session Session, password string, second Second, from Request) (User, proof, error) {
 	user, err := s.User(ctx, session.Owner)
 	if err != nil {
 		return User{}, proof{}, err
+	}
+	if password == "" && len(second.Passkey) > 0 {
+		both, err := s.passkeyProof(ctx, user.ID, second.Passkey, from)
+		return user, both, err
 	}
 	attempt, err := s.attempt(ctx, user.Email, from)
 	if err != nil {
@@ -152,16 +156,16 @@ func (s *Service) proveAgain(ctx context.Context, session Session, password, cod
 		return User{}, proof{}, s.refused(ctx, user.ID, audit.StepUpFailed, from, errWrongPassword())
 	}
 	s.forgive(ctx, attempt)
-	second, err := s.secondProof(ctx, user.ID, code, from)
-	return user, second, err
+	shown, err := s.secondProof(ctx, user.ID, second, from)
+	return user, shown, err
 }
 
 // errWrongPassword is for somebody who is signed in: they stay so.
 func errWrongPassword() error { return fault.At("password", "This is not your password.") }
 
-// ChangePassword replaces the password of somebody who shows the present one, and a code where there is a second factor. Every other
-// session ends, and all API tokens unless they are to stay.
-func (s *Service) ChangePassword(ctx context.Context, session Session, current, code, next string, keepTokens bool, from Request) error {
+// ChangePassword replaces the password of somebody who shows the present one and a second factor where there is one, or a passkey.
+// Every other session ends, and all API tokens unless they are to stay.
+func (s *Service) ChangePassword(ctx context.Context, session Session, current string, second Second, next string, keepTokens bool, from Request) error {
 	user, err := s.User(ctx, session.Owner)
 	if err != nil {
 		return err
@@ -169,7 +173,7 @@ func (s *Service) ChangePassword(ctx context.Context, session Session, current, 
 	if err := CheckPassword(next, user.Email); err != nil {
 		return renamed(err, "new_password")
 	}
-	user, proof, err := s.proveAgain(ctx, session, current, code, from)
+	user, proof, err := s.proveAgain(ctx, session, current, second, from)
 	if err != nil {
 		return err
 	}
@@ -181,7 +185,7 @@ func (s *Service) ChangePassword(ctx context.Context, session Session, current, 
 	change := ChangePassword{PasswordHash: hash, Spend: proof.code, Keep: session.Hash, KeepTokens: keepTokens}
 	w := audit.Write{Audit: entry, Mail: s.mailTo(user, audit.MailPasswordChanged, "")}
 	if err := s.store.ChangePassword(ctx, user.ID, change, w); err != nil {
-		return s.spent(ctx, user.ID, from, fmt.Errorf("change password: %w", err))
+		return s.spent(ctx, user.ID, proof, from, fmt.Errorf("change password: %w", err))
 	}
 	s.forgive(ctx, proof.attempt)
 	return nil

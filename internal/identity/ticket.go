@@ -39,7 +39,7 @@ type ticket struct {
 	At       time.Time      `json:"a"`
 	Secrets  openid.Secrets `json:"k"`
 
-	Subject string `json:"u,omitempty"` // whom the service vouched for: only the code of the second factor is missing
+	Subject string `json:"u,omitempty"` // whom the service vouched for: only the second factor is missing
 }
 
 // ticketBox seals tickets with a key that all nodes have.

@@ -29,11 +29,15 @@ const recoveryColumns = 2
 
 var columnSeed = seal.Column{Table: "second_factors", Name: "seed"} // of both columns, since one moves into the other
 
-// SecondFactor reads what a user's app was given; fault.NotFound where nothing was.
+// SecondFactor reads what a user's app was given, and how many passkeys and codes for recovery there are; the zero value where there
+// is nothing.
 func (s *Store) SecondFactor(ctx context.Context, owner ledger.OwnerID) (identity.SecondFactor, error) {
 	f, _, err := s.factor(ctx, s.db, owner)
-	if err == nil {
+	if err == nil || fault.Is(err, fault.NotFound) {
 		err = s.db.one(ctx, sqlCodesLeft, []any{string(owner)}, &f.RecoveryLeft)
+	}
+	if err == nil {
+		err = s.db.one(ctx, sqlCountPasskeys, []any{string(owner)}, &f.Passkeys)
 	}
 	if err != nil {
 		return identity.SecondFactor{}, s.explain("read second factor", err)
@@ -125,11 +129,11 @@ func (s *Store) replaceCodes(ctx context.Context, q queries, owner ledger.OwnerI
 // ReplaceRecoveryCodes makes earlier codes for recovery worthless; fault.NotFound where no second factor is in use.
 func (s *Store) ReplaceRecoveryCodes(ctx context.Context, owner ledger.OwnerID, hashes []identity.TokenHash, w Write) error {
 	err := s.db.write(ctx, func(q queries) error {
-		var on int
-		if err := q.one(ctx, sqlFactorIsOn, []any{string(owner)}, &on); err != nil {
+		factors, _, err := countFactors(ctx, q, owner)
+		if err != nil {
 			return err
 		}
-		if on == 0 {
+		if factors == 0 {
 			return fault.New(fault.NotFound, "there is no second factor")
 		}
 		if err := s.replaceCodes(ctx, q, owner, hashes); err != nil {
@@ -140,9 +144,13 @@ func (s *Store) ReplaceRecoveryCodes(ctx context.Context, owner ledger.OwnerID, 
 	return s.explain("replace recovery codes", err)
 }
 
-// DeleteSecondFactor forgets seed and codes, and ends every session but the one to keep; fault.NotFound where there is no factor.
-func (s *Store) DeleteSecondFactor(ctx context.Context, owner ledger.OwnerID, keep identity.TokenHash, w Write) error {
+// DeleteSecondFactor forgets what an app was given, and codes for recovery with the last second factor, and ends every session but the
+// one to keep. It gives fault.NotFound where there is no app, and fault.Conflict where a second factor has to be left and none would be.
+func (s *Store) DeleteSecondFactor(ctx context.Context, owner ledger.OwnerID, required bool, keep identity.TokenHash, w Write) error {
 	err := s.db.write(ctx, func(q queries) error {
+		if _, err := q.exec(ctx, sqlHoldUser, string(owner)); err != nil {
+			return err
+		}
 		dropped, err := q.exec(ctx, sqlDropFactor, string(owner))
 		if err != nil {
 			return err
@@ -150,10 +158,7 @@ func (s *Store) DeleteSecondFactor(ctx context.Context, owner ledger.OwnerID, ke
 		if dropped == 0 {
 			return fault.New(fault.NotFound, "there is no second factor")
 		}
-		if err := s.replaceCodes(ctx, q, owner, nil); err != nil {
-			return err
-		}
-		if _, err := q.exec(ctx, sqlDropOtherSessions, string(owner), keep[:]); err != nil {
+		if err := s.factorDropped(ctx, q, owner, required, keep); err != nil {
 			return err
 		}
 		return s.record(ctx, q, owner, w)
@@ -161,10 +166,13 @@ func (s *Store) DeleteSecondFactor(ctx context.Context, owner ledger.OwnerID, ke
 	return s.explain("delete second factor", err)
 }
 
-// spend uses up a code: fault.Unauthenticated where that happened before.
+// spend uses up a code or a passkey's answer: fault.Unauthenticated where that happened before.
 func (s *Store) spend(ctx context.Context, q queries, owner ledger.OwnerID, code *identity.Spend) error {
 	if code == nil {
 		return nil
+	}
+	if code.Passkey != nil {
+		return s.usePasskey(ctx, q, owner, code.Passkey)
 	}
 	statement, argument := sqlSpendCounter, any(code.Counter)
 	if code.Recovery != nil {

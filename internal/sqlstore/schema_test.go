@@ -21,7 +21,7 @@ var directoryTables = []string{"emails", "invitations", "subjects"}
 // publicTables name no owner.
 var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",
 	"instrument_polls", "poll_slots", "source_quotas", "source_states", "source_refusals", "quarantine", "calendar_overrides",
-	"source_calls", "source_latencies", "corporate_actions", "backfills",
+	"source_calls", "source_latencies", "answered_challenges", "corporate_actions", "backfills",
 	"instrument_aliases", "instrument_keys", "attempts", "audit_tree", "audit_tiles", "audit_checkpoints"}
 
 var (

@@ -15,11 +15,12 @@ import (
 
 const (
 	sqlNewSession = `INSERT INTO sessions (owner, hash, created_at, seen_at, stepped_at, origin, service, service_factor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	sqlSession    = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0), s.service, s.service_factor
+	// The sum is above 0 where there is a second factor: an app that was confirmed, or passkeys.
+	sqlSession = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0) + (SELECT COUNT(*) FROM passkeys k WHERE k.owner = s.owner), s.service, s.service_factor
 FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN second_factors f ON f.owner = s.owner
 WHERE s.owner = $1 AND s.hash = $2 AND u.status = 'active'`
 	// The hot path: one query for every dashboard read.
-	sqlSessionAndSequence = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0), s.service, s.service_factor, COALESCE(p.sequence, -1)
+	sqlSessionAndSequence = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0) + (SELECT COUNT(*) FROM passkeys k WHERE k.owner = s.owner), s.service, s.service_factor, COALESCE(p.sequence, -1)
 FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN second_factors f ON f.owner = s.owner LEFT JOIN portfolios p ON p.owner = s.owner AND p.id = $3
 WHERE s.owner = $1 AND s.hash = $2 AND u.status = 'active'`
 	sqlTouchSession = `UPDATE sessions SET seen_at = $3 WHERE owner = $1 AND hash = $2 AND seen_at < $3`
@@ -72,23 +73,23 @@ func (s *Store) OpenSession(ctx context.Context, session identity.Session, code 
 
 // Session reads a session with its owner's role of now; fault.NotFound where there is none or the owner may not sign in.
 func (s *Store) Session(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash) (identity.Session, error) {
-	var created, seen, stepped, confirmed, factor int64
+	var created, seen, stepped, factors, factor int64
 	var role, service string
-	err := s.db.one(ctx, sqlSession, []any{string(owner), hash[:]}, &created, &seen, &stepped, &role, &confirmed, &service, &factor)
+	err := s.db.one(ctx, sqlSession, []any{string(owner), hash[:]}, &created, &seen, &stepped, &role, &factors, &service, &factor)
 	if noRow(err) {
 		return identity.Session{}, fault.New(fault.NotFound, "there is no such session")
 	}
 	if err != nil {
 		return identity.Session{}, s.explain("read session", err)
 	}
-	session := sessionOf(owner, hash, role, created, seen, stepped, confirmed)
+	session := sessionOf(owner, hash, role, created, seen, stepped, factors)
 	session.Service, session.ServiceFactor = service, factor > 0
 	return session, nil
 }
 
-func sessionOf(owner ledger.OwnerID, hash identity.TokenHash, role string, created, seen, stepped, confirmed int64) identity.Session {
+func sessionOf(owner ledger.OwnerID, hash identity.TokenHash, role string, created, seen, stepped, factors int64) identity.Session {
 	return identity.Session{
-		Owner: owner, Hash: hash, Role: identity.Role(role), CreatedAt: moment(created), SeenAt: moment(seen), SteppedAt: moment(stepped), SecondFactor: confirmed > 0,
+		Owner: owner, Hash: hash, Role: identity.Role(role), CreatedAt: moment(created), SeenAt: moment(seen), SteppedAt: moment(stepped), SecondFactor: factors > 0,
 	}
 }
 
@@ -187,16 +188,16 @@ func (s *Store) DeleteOtherSessions(ctx context.Context, owner ledger.OwnerID, k
 // SessionAndSequence reads a session and how far a portfolio of its owner is, in one query. Without such a session it gives
 // fault.Unauthenticated; with one, but without such a portfolio, the session and fault.NotFound.
 func (s *Store) SessionAndSequence(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash, portfolio ledger.PortfolioID) (identity.Session, int64, error) {
-	var created, seen, stepped, confirmed, factor, sequence int64
+	var created, seen, stepped, factors, factor, sequence int64
 	var role, service string
-	err := s.db.one(ctx, sqlSessionAndSequence, []any{string(owner), hash[:], string(portfolio)}, &created, &seen, &stepped, &role, &confirmed, &service, &factor, &sequence)
+	err := s.db.one(ctx, sqlSessionAndSequence, []any{string(owner), hash[:], string(portfolio)}, &created, &seen, &stepped, &role, &factors, &service, &factor, &sequence)
 	if noRow(err) {
 		return identity.Session{}, 0, fault.New(fault.Unauthenticated, "sign in first")
 	}
 	if err != nil {
 		return identity.Session{}, 0, s.explain("read session", err)
 	}
-	session := sessionOf(owner, hash, role, created, seen, stepped, confirmed)
+	session := sessionOf(owner, hash, role, created, seen, stepped, factors)
 	session.Service, session.ServiceFactor = service, factor > 0
 	if sequence < 0 {
 		return session, 0, errNoPortfolio()

@@ -15,7 +15,7 @@ const (
 	sqlNewToken    = `INSERT INTO api_tokens (owner, hash, name, scopes, created_at, expires_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, 0)`
 	sqlCountTokens = `SELECT COUNT(*) FROM api_tokens WHERE owner = $1`
 	sqlTokens      = `SELECT hash, name, scopes, created_at, expires_at, seen_at FROM api_tokens WHERE owner = $1 ORDER BY created_at DESC`
-	sqlToken       = `SELECT t.scopes, t.created_at, t.expires_at, t.seen_at, u.role, COALESCE(f.confirmed_at, 0)
+	sqlToken       = `SELECT t.scopes, t.created_at, t.expires_at, t.seen_at, u.role, COALESCE(f.confirmed_at, 0) + (SELECT COUNT(*) FROM passkeys k WHERE k.owner = t.owner)
 FROM api_tokens t JOIN users u ON u.owner = t.owner LEFT JOIN second_factors f ON f.owner = t.owner
 WHERE t.owner = $1 AND t.hash = $2 AND u.status = 'active'`
 	sqlTouchToken  = `UPDATE api_tokens SET seen_at = $3 WHERE owner = $1 AND hash = $2 AND seen_at < $3`
@@ -81,16 +81,16 @@ func (s *Store) Tokens(ctx context.Context, owner ledger.OwnerID) (tokens []iden
 // TokenSession reads an API token as what its requests are: a session with scopes, of its owner's role of now. ExpiresAt is when the
 // token ends. It gives fault.NotFound where there is none or the owner may not sign in.
 func (s *Store) TokenSession(ctx context.Context, owner ledger.OwnerID, hash identity.TokenHash) (identity.Session, error) {
-	var scopes, created, expires, seen, confirmed int64
+	var scopes, created, expires, seen, factors int64
 	var role string
-	err := s.db.one(ctx, sqlToken, []any{string(owner), hash[:]}, &scopes, &created, &expires, &seen, &role, &confirmed)
+	err := s.db.one(ctx, sqlToken, []any{string(owner), hash[:]}, &scopes, &created, &expires, &seen, &role, &factors)
 	if noRow(err) {
 		return identity.Session{}, fault.New(fault.NotFound, "there is no such token")
 	}
 	if err != nil {
 		return identity.Session{}, s.explain("read token", err)
 	}
-	session := sessionOf(owner, hash, role, created, seen, 0, confirmed)
+	session := sessionOf(owner, hash, role, created, seen, 0, factors)
 	session.Scopes, session.ExpiresAt = identity.Scopes(scopes), moment(expires)
 	return session, nil
 }

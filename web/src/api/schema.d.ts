@@ -455,6 +455,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your passkeys */
+        get: operations["get-me-passkeys"];
+        put?: never;
+        /** Add a passkey; where it is the first second factor, recovery codes are shown once, and every other session ends */
+        post: operations["post-me-passkeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What to make a passkey with */
+        post: operations["post-me-passkeys-options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/passkeys/{passkey}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a passkey; every other session ends */
+        delete: operations["delete-me-passkeys-passkey"];
+        options?: never;
+        head?: never;
+        /** Rename a passkey */
+        patch: operations["patch-me-passkeys-passkey"];
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -484,7 +537,7 @@ export interface paths {
         put?: never;
         /** Begin to set up an authenticator app; what is in use stays until a code confirms the new one */
         post: operations["post-me-second-factor"];
-        /** Go back to the password alone; every other session ends */
+        /** Go on without the authenticator app; every other session ends */
         delete: operations["delete-me-second-factor"];
         options?: never;
         head?: never;
@@ -1226,6 +1279,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in with a passkey, which is both factors */
+        post: operations["post-session-passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What to ask a browser for a passkey with */
+        post: operations["post-session-passkey-options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/step-up": {
         parameters: {
             query?: never;
@@ -1877,6 +1964,14 @@ export interface components {
             share: string | null;
             value: string | null;
         };
+        FactorInputBody: {
+            /** @description Or the answer of a passkey to the problem's passkey: AuthenticationResponseJSON */
+            passkey?: {
+                [key: string]: unknown;
+            };
+            /** @description What the authenticator app shows, or a recovery code. Without it the answer says what to show */
+            totp?: string;
+        };
         FigureDays: {
             from: string;
             to: string;
@@ -2386,6 +2481,28 @@ export interface components {
             name: string;
             symbol: string;
         };
+        NewPasskey: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /** @description With the first second factor, shown once; otherwise empty */
+            recovery_codes: string[];
+            /**
+             * Format: date-time
+             * @description Last use; null: never
+             */
+            seen_at: string | null;
+            /** @description A password manager carries it from device to device */
+            synced: boolean;
+        };
+        NewPasskeyInputBody: {
+            /** @description RegistrationResponseJSON */
+            credential: {
+                [key: string]: unknown;
+            };
+            name: string;
+        };
         NewToken: {
             /** Format: date-time */
             created_at: string;
@@ -2477,10 +2594,44 @@ export interface components {
             items: components["schemas"]["OwnRecord"][];
             next_cursor: string | null;
         };
+        PasskeyItem: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /**
+             * Format: date-time
+             * @description Last use; null: never
+             */
+            seen_at: string | null;
+            /** @description A password manager carries it from device to device */
+            synced: boolean;
+        };
+        PasskeyOptions: {
+            /** @description Of the Web Authentication API: for parseCreationOptionsFromJSON or parseRequestOptionsFromJSON. Good for five minutes and one answer */
+            options: {
+                [key: string]: unknown;
+            };
+        };
+        PasskeySignInInputBody: {
+            /** @description AuthenticationResponseJSON */
+            credential: {
+                [key: string]: unknown;
+            };
+        };
+        Passkeys: {
+            /** @description This server takes passkeys */
+            available: boolean;
+            items: components["schemas"]["PasskeyItem"][];
+        };
         PasswordInputBody: {
             /** @description API tokens stay; otherwise they end with the other sessions */
             keep_tokens?: boolean;
             new_password: string;
+            /** @description Or the answer of a passkey to the problem's passkey: AuthenticationResponseJSON */
+            passkey?: {
+                [key: string]: unknown;
+            };
             /** @description The present one */
             password: string;
             totp?: string;
@@ -2670,10 +2821,14 @@ export interface components {
             errors?: components["schemas"]["Place"][] | null;
             /** @description Where an instrument exists already: that one */
             existing?: components["schemas"]["Instrument"];
+            /** @description What to ask a passkey with, where one does in place of the code, or of password and code to step up: PublicKeyCredentialRequestOptionsJSON */
+            passkey?: {
+                [key: string]: unknown;
+            };
             /** @description To name when asking for help */
             request_id: string;
             /**
-             * @description required: a code is needed with the password. enrol: a second factor has to be set up first
+             * @description required: a code or a passkey is needed. enrol: a second factor has to be set up first
              * @enum {string}
              */
             second_factor?: "required" | "enrol";
@@ -2726,7 +2881,12 @@ export interface components {
             share_of_profit: string | null;
         };
         ProofInputBody: {
-            password: string;
+            /** @description The answer of a passkey to the problem's passkey: AuthenticationResponseJSON */
+            passkey?: {
+                [key: string]: unknown;
+            };
+            /** @description Not needed with a passkey */
+            password?: string;
             totp?: string;
         };
         Proposal: {
@@ -2814,6 +2974,9 @@ export interface components {
         Refreshed: {
             asked: boolean;
         };
+        RenamePasskeyInputBody: {
+            name: string;
+        };
         Returns: {
             benchmark_twr: string | null;
             excess: string | null;
@@ -2849,6 +3012,7 @@ export interface components {
             return: string | null;
         };
         SecondFactor: {
+            /** @description An authenticator app is in use; passkeys have a list of their own */
             on: boolean;
             /**
              * Format: int64
@@ -2878,6 +3042,10 @@ export interface components {
         };
         SignInInputBody: {
             email: string;
+            /** @description Or the answer of a passkey to that problem's passkey: AuthenticationResponseJSON */
+            passkey?: {
+                [key: string]: unknown;
+            };
             password: string;
             /** @description What the authenticator app shows, or a recovery code. Needed where the answer is 401 with second_factor: required */
             totp?: string;
@@ -4216,6 +4384,164 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OwnRecords"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkeys"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-passkeys": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskeyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewPasskey"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-passkeys-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-me-passkeys-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-me-passkeys-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenamePasskeyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyItem"];
                 };
             };
             /** @description Problem */
@@ -6195,7 +6521,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CodeInputBody"];
+                "application/json": components["schemas"]["FactorInputBody"];
             };
         };
         responses: {
@@ -6207,6 +6533,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-session-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignInInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-session-passkey-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
                 };
             };
             /** @description Problem */
