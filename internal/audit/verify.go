@@ -58,8 +58,8 @@ type Source interface {
 	TileStore
 	// AuditState reads one consistent state.
 	AuditState(ctx context.Context) (State, error)
-	// AuditLeaves calls see for the rows from one leaf to before another, in their order. The row is see's only until it returns.
-	AuditLeaves(ctx context.Context, from, to int64, see func(*Row) error) error
+	// AuditStretch calls see for the rows from one leaf to before another, in any order. The row is see's only until it returns.
+	AuditStretch(ctx context.Context, from, to int64, see func(*Row) error) error
 	// CheckDetail opens a row's detail.
 	CheckDetail(ctx context.Context, row *Row) (DetailState, error)
 }
@@ -281,7 +281,7 @@ func (v *verification) read(ctx context.Context, from, to int64) (*stretch, erro
 	}
 	var room []byte
 	var detailed []int
-	err := v.source.AuditLeaves(ctx, from, to, func(row *Row) error {
+	err := v.source.AuditStretch(ctx, from, to, func(row *Row) error {
 		at := &s.rows[row.Leaf-from]
 		if at.there {
 			s.extra++

@@ -51,7 +51,7 @@ type template struct {
 
 // Database makes an empty database for one test and returns its URL, as pgx reads it. The test is skipped where no
 // PostgreSQL is found, or fails when PGTEST_REQUIRED=1.
-func Database(t *testing.T) string {
+func Database(t testing.TB) string {
 	t.Helper()
 	server := serverURL(t)
 	return createDatabase(t, server, "template0")
@@ -79,7 +79,7 @@ func Clone(t *testing.T, key string, prepare func(ctx context.Context, url strin
 }
 
 // serverURL is the URL of the cluster, which is started when nobody has done so.
-func serverURL(t *testing.T) string {
+func serverURL(t testing.TB) string {
 	t.Helper()
 	process.once.Do(func() {
 		if process.url = os.Getenv("PGTEST_URL"); process.url != "" {
@@ -101,7 +101,7 @@ func serverURL(t *testing.T) string {
 	return ""
 }
 
-func createDatabase(t *testing.T, server, from string) string {
+func createDatabase(t testing.TB, server, from string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), databaseWaitMax)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
+	"folioscope/internal/pgtest"
 )
 
 func benchStore(b *testing.B) *Store {
@@ -18,7 +19,21 @@ func benchStore(b *testing.B) *Store {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := Open(b.Context(), Options{Path: filepath.Join(b.TempDir(), "folioscope.db"), FileKey: root.FileKey(), Root: root})
+	return benchOpen(b, Options{Path: filepath.Join(b.TempDir(), "folioscope.db"), FileKey: root.FileKey(), Root: root})
+}
+
+func benchPostgres(b *testing.B) *Store {
+	b.Helper()
+	root, err := testRoot()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return benchOpen(b, Options{URL: pgtest.Database(b), Root: root})
+}
+
+func benchOpen(b *testing.B, options Options) *Store {
+	b.Helper()
+	s, err := Open(b.Context(), options)
 	if err != nil {
 		b.Fatal(err)
 	}
