@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
+	"folioscope/internal/certificate"
 	"folioscope/internal/httpapi"
 )
 
@@ -14,10 +16,15 @@ func (n *node) bind(ctx context.Context) (*httpapi.Listening, error) {
 		return nil, err
 	}
 	t := n.settings.TLS
-	listening, err := httpapi.Listen(ctx, httpapi.Serving{
-		Address: n.settings.Listen, TrustedProxies: proxies, Now: n.o.Now, Log: n.o.Log,
-		TLS: httpapi.TLS{CertFile: t.Cert, KeyFile: t.Key, Domain: t.Domain, SelfSigned: t.Self, Dir: filepath.Join(n.settings.DataDir, "certificates")},
-	})
+	encrypted := httpapi.TLS{Domain: t.Domain, SelfSigned: t.Self, Dir: filepath.Join(n.settings.DataDir, "certificates")}
+	if t.Cert != "" {
+		files, err := certificate.Open(t.Cert, t.Key, n.o.Now, n.o.Log)
+		if err != nil {
+			return nil, fmt.Errorf("tls.cert: %w", err)
+		}
+		encrypted.Certificate = files.ForServer
+	}
+	listening, err := httpapi.Listen(ctx, httpapi.Serving{Address: n.settings.Listen, TLS: encrypted, TrustedProxies: proxies, Now: n.o.Now, Log: n.o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func Listen(ctx context.Context, o Serving) (*Listening, error) {
 	}
 	l := &Listening{serving: o, Secure: o.TLS.on() || proxied, Plain: !o.TLS.on() && !proxied}
 	if o.TLS.on() {
-		if l.config, l.Fingerprint, err = o.TLS.config(ctx, o.Now, o.Log); err != nil {
+		if l.config, l.Fingerprint, err = o.TLS.config(ctx, o.Now); err != nil {
 			return nil, err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -139,45 +138,6 @@ func TestSelfSignedServesHTTP2AndKeepsItsCertificate(t *testing.T) {
 
 func clientWith(config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}, Timeout: 5 * time.Second}
-}
-
-func TestCertificateFilesAreReadAgain(t *testing.T) {
-	dir := t.TempDir()
-	certFile, keyFile := filepath.Join(dir, "a.pem"), filepath.Join(dir, "a.key")
-	write := func(at time.Time) {
-		cert, key, err := newSelfSigned(time.Now())
-		must(t, err)
-		must(t, errors.Join(os.WriteFile(certFile, cert, 0o600), os.WriteFile(keyFile, key, 0o600), os.Chtimes(certFile, at, at), os.Chtimes(keyFile, at, at)))
-	}
-	begin := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	write(begin)
-	now := begin
-	files := &certificateFiles{cert: certFile, key: keyFile, now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler)}
-	must(t, files.load())
-	serial := func() string {
-		c, err := files.get(&tls.ClientHelloInfo{})
-		must(t, err)
-		return c.Leaf.SerialNumber.String()
-	}
-	first := serial()
-	write(begin.Add(time.Hour))
-	if serial() != first {
-		t.Error("looked at the files before it was time")
-	}
-	now = now.Add(certificateCheck)
-	second := serial()
-	if second == first {
-		t.Error("the new certificate is not served")
-	}
-	must(t, os.WriteFile(certFile, []byte("nonsense"), 0o600))
-	now = now.Add(certificateCheck)
-	if serial() != second {
-		t.Error("a broken file took the certificate away")
-	}
-	s := serving("localhost:0", func(s *Serving) { s.TLS = TLS{CertFile: certFile, KeyFile: keyFile} })
-	if _, err := Listen(t.Context(), s); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a broken certificate at the start: %v", err)
-	}
 }
 
 func TestBehindAProxyOthersAreRefused(t *testing.T) {

@@ -13,13 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -29,30 +27,34 @@ import (
 
 // TLS says where the certificate is from: one of the three, or none.
 type TLS struct {
-	CertFile, KeyFile string // PEM; read again when they change
-	Domain            string // a public name, for which a certificate is fetched from Let's Encrypt and renewed
-	SelfSigned        bool   // for localhost; browsers warn, and refuse passkeys and push elsewhere
-	Dir               string // where fetched and self-signed certificates are kept; empty: in memory, for SelfSigned alone
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error) // the operator's own, asked for in each handshake
+	Domain      string                                               // a public name, for which a certificate is fetched from Let's Encrypt and renewed
+	SelfSigned  bool                                                 // for localhost; browsers warn, and refuse passkeys and push elsewhere
+	Dir         string                                               // where fetched and self-signed certificates are kept; empty: in memory, for SelfSigned alone
 }
 
 const (
-	selfSignedAge    = 397 * 24 * time.Hour // what browsers accept at most
-	selfSignedRenew  = 30 * 24 * time.Hour
-	certificateCheck = 10 * time.Second // how often files are looked at
+	selfSignedAge   = 397 * 24 * time.Hour // what browsers accept at most
+	selfSignedRenew = 30 * 24 * time.Hour
 )
 
-func (t TLS) on() bool { return t.CertFile != "" || t.Domain != "" || t.SelfSigned }
+func (t TLS) on() bool { return t.Certificate != nil || t.Domain != "" || t.SelfSigned }
 
-// config makes the TLS configuration: 1.2 and later, HTTP/2 first.
-func (t TLS) config(ctx context.Context, now func() time.Time, log *slog.Logger) (config *tls.Config, fingerprint string, err error) {
-	config = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+// config makes the TLS configuration: 1.2 and later, with keys that nobody finds out later and ciphers that notice a change, and HTTP/2
+// first. Go's own order of key exchanges stays; it begins with X25519MLKEM768, which holds against quantum computers too.
+func (t TLS) config(ctx context.Context, now func() time.Time) (config *tls.Config, fingerprint string, err error) {
+	config = &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		CipherSuites: []uint16{ // of 1.2; those of 1.3 are all as good
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		},
+		NextProtos: []string{"h2", "http/1.1"},
+	}
 	switch {
-	case t.CertFile != "":
-		files := &certificateFiles{cert: t.CertFile, key: t.KeyFile, now: now, log: log}
-		if err := files.load(); err != nil {
-			return nil, "", fault.Wrap(fault.Invalid, err, "tls.cert: the certificate can't be used")
-		}
-		config.GetCertificate = files.get
+	case t.Certificate != nil:
+		config.GetCertificate = t.Certificate
 	case t.SelfSigned:
 		certificate, err := t.selfSigned(now())
 		if err != nil {
@@ -65,9 +67,8 @@ func (t TLS) config(ctx context.Context, now func() time.Time, log *slog.Logger)
 		if err != nil {
 			return nil, "", err
 		}
-		fetched.MinVersion = tls.VersionTLS12
-		fetched.NextProtos = append([]string{"h2", "http/1.1"}, fetched.NextProtos...)
-		config = fetched
+		config.GetCertificate = fetched.GetCertificate
+		config.NextProtos = append(config.NextProtos, fetched.NextProtos...) // the challenge's
 	}
 	return config, fingerprint, nil
 }
@@ -85,57 +86,6 @@ func (t TLS) fetched(ctx context.Context) (*tls.Config, error) {
 		return nil, fmt.Errorf("fetch certificate for %s: %w", t.Domain, err)
 	}
 	return config.TLSConfig(), nil
-}
-
-// certificateFiles is a certificate that somebody else renews.
-type certificateFiles struct {
-	cert, key string
-	now       func() time.Time
-	log       *slog.Logger
-
-	mu      sync.Mutex
-	looked  time.Time
-	changed [2]time.Time
-	current *tls.Certificate
-}
-
-func (f *certificateFiles) load() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.reload()
-}
-
-// reload reads the files when they have changed. The certificate in use stays when they can't be read.
-func (f *certificateFiles) reload() error {
-	f.looked = f.now()
-	var changed [2]time.Time
-	for i, name := range []string{f.cert, f.key} {
-		info, err := os.Stat(name)
-		if err != nil {
-			return err
-		}
-		changed[i] = info.ModTime()
-	}
-	if f.current != nil && changed == f.changed {
-		return nil
-	}
-	certificate, err := tls.LoadX509KeyPair(f.cert, f.key)
-	if err != nil {
-		return err
-	}
-	f.current, f.changed = &certificate, changed
-	return nil
-}
-
-func (f *certificateFiles) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.now().Sub(f.looked) >= certificateCheck {
-		if err := f.reload(); err != nil {
-			f.log.ErrorContext(hello.Context(), "the certificate can't be read; the one before stays", "error", err)
-		}
-	}
-	return f.current, nil
 }
 
 // selfSigned is a certificate for localhost, kept in Dir so that its fingerprint stays the same.
