@@ -37,7 +37,7 @@ func kekReference(settings config.Config) (string, error) {
 // place is where the keyring of an installation lies.
 func place(settings config.Config) seal.Place {
 	if url := settings.Database.URL.Reveal(); url != "" {
-		return sqlstore.KeyringTable{URL: url}
+		return sqlstore.KeyringTable{URL: url, Insecure: settings.Database.Insecure}
 	}
 	return seal.File{
 		Path:    filepath.Join(settings.DataDir, keyringFile),
@@ -88,6 +88,9 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 		return nil, err
 	}
 	warnAboutKEK(o.Log, reference)
+	if settings.Database.Insecure {
+		o.Log.Warn("database.insecure is set: whoever is between this machine and the database may read and change all that passes, the wrapped keys too")
+	}
 	kek, err := seal.ReadKEK(reference)
 	if err != nil {
 		return nil, firstSteps(ctx, settings, reference, err)
@@ -97,7 +100,7 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 		return nil, firstSteps(ctx, settings, reference, err)
 	}
 	return sqlstore.Open(ctx, sqlstore.Options{
-		URL: settings.Database.URL.Reveal(), Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
+		URL: settings.Database.URL.Reveal(), Insecure: settings.Database.Insecure, Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
 		Root: root, Now: o.Now, Log: o.Log, Sessions: sessions, Node: cmp.Or(o.node, "command"),
 	})
 }

@@ -49,7 +49,8 @@ type Config struct {
 
 // Database says where the truth is kept.
 type Database struct {
-	URL Secret `key:"url"` // postgres://…; empty: encrypted SQLite in DataDir
+	URL      Secret `key:"url"`      // postgres://…; empty: encrypted SQLite in DataDir
+	Insecure bool   `key:"insecure"` // a database on another machine may be spoken to without sslmode=verify-full
 }
 
 // NATS says what carries hints between nodes.

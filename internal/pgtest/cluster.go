@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,7 +37,8 @@ const (
 
 // Cluster is a running PostgreSQL server of this process.
 type Cluster struct {
-	URL string // of the database postgres, as its superuser
+	URL  string // of the database postgres, as its superuser
+	Port int    // on 127.0.0.1, where it speaks TLS and nothing else; 0 where it doesn't listen
 
 	server *exec.Cmd
 	exited chan struct{} // closed when the server has ended
@@ -45,7 +47,9 @@ type Cluster struct {
 
 // Start finds PostgreSQL, makes a cluster in a new directory and waits until it answers. Directories that killed runs left
 // behind are removed first. The error is a *NotFoundError where there is no PostgreSQL.
-func Start() (*Cluster, error) {
+func Start() (*Cluster, error) { return start(nil) }
+
+func start(encrypted *Encryption) (*Cluster, error) {
 	if runtime.GOOS == "windows" {
 		return nil, &NotFoundError{Looked: []string{"nowhere, since clusters for tests are not made on Windows"}}
 	}
@@ -57,7 +61,7 @@ func Start() (*Cluster, error) {
 	sweep(place)
 	sweep(os.TempDir())
 	cluster := &Cluster{exited: make(chan struct{})}
-	if err := cluster.start(found, place); err != nil {
+	if err := cluster.start(found, place, encrypted); err != nil {
 		return nil, errors.Join(err, cluster.Stop())
 	}
 	return cluster, nil
@@ -83,7 +87,7 @@ func (c *Cluster) Stop() error {
 	return errors.Join(errs...)
 }
 
-func (c *Cluster) start(found binaries, place string) error {
+func (c *Cluster) start(found binaries, place string, encrypted *Encryption) error {
 	account, err := serverAccount()
 	if err != nil {
 		return err
@@ -110,10 +114,21 @@ func (c *Cluster) start(found binaries, place string) error {
 	if printed, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(printed))
 	}
-	if err := c.launch(exec.Command(filepath.Join(found.dir, "postgres"), serverArguments(data, base)...), account, base); err != nil {
+	arguments := serverArguments(data, base)
+	if encrypted != nil {
+		more, err := c.encrypt(encrypted, account, data)
+		if err != nil {
+			return err
+		}
+		arguments = append(arguments, more...)
+	}
+	if err := c.launch(exec.Command(filepath.Join(found.dir, "postgres"), arguments...), account, base); err != nil {
 		return err
 	}
 	query := url.Values{"host": {base}, "sslmode": {"disable"}}
+	if c.Port != 0 {
+		query.Set("port", strconv.Itoa(c.Port)) // its socket is named after the port
+	}
 	c.URL = (&url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres", RawQuery: query.Encode()}).String()
 	return c.waitReady(filepath.Join(base, "log"))
 }

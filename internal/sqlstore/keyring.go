@@ -12,7 +12,10 @@ import (
 )
 
 // KeyringTable is the place of a keyring inside a PostgreSQL database: the keyring is needed before the store can be opened.
-type KeyringTable struct{ URL string }
+type KeyringTable struct {
+	URL      string
+	Insecure bool // as in Options
+}
 
 var _ seal.Place = KeyringTable{}
 
@@ -27,7 +30,7 @@ const (
 func (k KeyringTable) with(ctx context.Context, do func(ctx context.Context, p *postgres) error) error {
 	ctx, cancel := bounded(ctx, operationWaitMax)
 	defer cancel()
-	p, err := openPostgres(ctx, k.URL)
+	p, err := openPostgres(ctx, k.URL, k.Insecure)
 	if err != nil {
 		return err
 	}

@@ -38,10 +38,20 @@ type pgxUser interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func openPostgres(ctx context.Context, url string) (*postgres, error) {
+// openPostgres connects. Where insecure isn't set, a way over a network on which others could listen or answer is refused.
+func openPostgres(ctx context.Context, url string, insecure bool) (*postgres, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "database.url is no PostgreSQL URL") // pgx's error may hold the password
+	}
+	if !insecure {
+		if err := checkProtected(config.ConnConfig); err != nil {
+			return nil, err
+		}
+	}
+	config.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
+		readCertificates(url, next)
+		return nil
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectWaitMax

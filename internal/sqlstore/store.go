@@ -28,6 +28,7 @@ import (
 // Options says what a store stands on.
 type Options struct {
 	URL      string           // postgres://…; empty for SQLite
+	Insecure bool             // a database on another machine may be spoken to without TLS, or with one whose certificate isn't checked
 	Path     string           // SQLite's file
 	FileKey  []byte           // 32 bytes, SQLite's file
 	Root     *seal.Root       // the open keyring
@@ -99,7 +100,7 @@ func (s *Store) opening(err error) error {
 
 func (s *Store) connect(ctx context.Context, options Options) (migrateAll func() error, err error) {
 	if options.URL != "" {
-		p, err := openPostgres(ctx, options.URL)
+		p, err := openPostgres(ctx, options.URL, options.Insecure)
 		if err != nil {
 			return nil, err
 		}
