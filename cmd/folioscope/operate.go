@@ -52,6 +52,7 @@ type userCommand struct {
 	Suspend           userSuspendCommand     `cmd:"" help:"Sign somebody out everywhere and keep them out."`
 	Activate          userActivateCommand    `cmd:"" help:"Let somebody in again who was suspended."`
 	Delete            userDeleteCommand      `cmd:"" help:"Delete somebody with all that is theirs, for good."`
+	Recover           userRecoverCommand     `cmd:"" help:"Make a link with which somebody who has forgotten their password sets a new one."`
 	ResetSecondFactor userResetFactorCommand `cmd:"" help:"Take the second factor from somebody who has lost their device and their recovery codes."`
 }
 

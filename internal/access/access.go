@@ -22,6 +22,7 @@ const (
 	ReadDescription  Action = "description.read" // the API's own description, and the dashboard's files
 	SignIn           Action = "session.create"
 	AcceptInvitation Action = "invitation.accept"
+	Recover          Action = "recovery.ask" // a forgotten password: ask for a link, and use it
 	SignOut          Action = "session.delete"
 	StepUp           Action = "session.step_up"
 	ReadSelf         Action = "self.read"

@@ -202,6 +202,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 				return n.store.DeleteTokensBefore(ctx, now.Add(-tokensKeptFor))
 			}},
 			{Name: "attempts", Do: n.store.PruneAttempts},
+			{Name: "links", Do: n.store.DeleteMailedLinksBefore},
 			{Name: "mail", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteDeliveriesBefore(ctx, now.Add(-mailKeptFor))
 			}},
@@ -252,8 +253,9 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if err != nil {
 		return errors.Join(err, listening.Close())
 	}
+	who := people(n.settings, n.store, hasher, n.relyingParty(listening), services, n.o)
 	n.server, err = httpapi.New(httpapi.Options{
-		Identity: people(n.settings, n.store, hasher, n.relyingParty(listening), services, n.o),
+		Identity: who,
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, MailOn: n.settings.SMTP.Host != "",
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
@@ -264,6 +266,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		return errors.Join(err, listening.Close())
 	}
 	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
+	n.add("recoveries", who.WorkOnRecoveries)
 	n.add("refusals", n.server.RecordRefusals)
 	n.add("open streams", n.server.WatchStreams)
 	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })

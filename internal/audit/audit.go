@@ -36,6 +36,9 @@ const (
 	PasskeyRemoved     Action = "passkey.remove"
 	PasskeyRefused     Action = "passkey.refused" // the object says why
 	PasskeyCloned      Action = "passkey.cloned"  // it counted backwards, as a copy of it would
+	RecoveryAsked      Action = "recovery.ask"    // for a link to set a password anew; of nobody where the address is nobody's
+	Recovered          Action = "recovery.use"
+	RecoveryRefused    Action = "recovery.refuse"
 	TokenCreated       Action = "token.create"
 	TokenRevoked       Action = "token.revoke"
 	SignInLinked       Action = "sign_in.link" // at another service; the object is the service
@@ -83,7 +86,7 @@ const (
 var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, CodeRefused, FactorStarted,
 	FactorConfirmed, FactorRemoved, RecoveryRenewed, PasskeyAdded, PasskeyRenamed, PasskeyRemoved, PasskeyRefused, PasskeyCloned,
-	SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
+	RecoveryAsked, Recovered, RecoveryRefused, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
 	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
 	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,

@@ -13,11 +13,13 @@ type Mail struct {
 // MailKind says what a mail tells; package notify has the words.
 type MailKind string
 
-// The kinds of mail. An invitation carries a link that does something; the others only tell.
+// The kinds of mail. The first carry a link that does something; the others only tell.
 const (
 	MailInvitation      MailKind = "invitation"
+	MailRecovery        MailKind = "recovery"
 	MailTest            MailKind = "test" // asked for by an operator
 	MailPasswordChanged MailKind = "password_changed"
+	MailRecovered       MailKind = "recovered"
 	MailFactorAdded     MailKind = "factor_added"
 	MailFactorRemoved   MailKind = "factor_removed"
 	MailTokenCreated    MailKind = "token_created"

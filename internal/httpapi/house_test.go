@@ -233,7 +233,7 @@ func (h *house) furnish() {
 	} {
 		p := &person{id: ledger.OwnerID("owner-" + name), email: name + "@example.com", portfolio: "portfolio-" + name, account: "account-" + name}
 		status := identity.Active
-		user := identity.User{ID: p.id, Email: p.email, Name: strings.ToUpper(name[:1]) + name[1:] + " Surname", Role: role, Status: status, PasswordHash: hash, CreatedAt: h.clock.Now()}
+		user := identity.User{ID: p.id, Email: p.email, Name: strings.ToUpper(name[:1]) + name[1:] + " Surname", Role: role, Status: status, PasswordHash: hash, CreatedAt: h.clock.Now(), ConfirmedAt: h.clock.Now()}
 		if name == "gone" {
 			user.Status = identity.Suspended
 		}

@@ -135,6 +135,7 @@ func (s *Server) addRoutes() {
 	s.addHealthRoutes()
 	s.addSessionRoutes()
 	s.addAccountRoutes()
+	s.addRecoveryRoutes()
 	s.addSignInServiceRoutes()
 	s.addPasskeyRoutes()
 	s.addTokenRoutes()

@@ -229,6 +229,7 @@ func (s *Service) createAt(ctx context.Context, service *SignInService, person o
 	if err != nil {
 		return User{}, fmt.Errorf("make user: %w", err)
 	}
+	user.ConfirmedAt = user.CreatedAt // the service has verified it
 	link := LinkedSignIn{Owner: user.ID, Issuer: person.Issuer, Subject: person.Subject, Email: email, CreatedAt: user.CreatedAt}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.UserCreated, Object: string(user.ID), RequestID: from.ID, Result: "ok", Detail: from.Address}
 	err = s.store.CreateLinkedUser(ctx, user, link, audit.Write{Audit: entry})

@@ -40,6 +40,7 @@ type User struct {
 	Status       Status
 	PasswordHash string // argon2id in PHC form, empty while invited
 	CreatedAt    time.Time
+	ConfirmedAt  time.Time // when it was shown that mail to Email reaches them, or an operator vouched for it; zero: not yet
 }
 
 // TokenHash is SHA-256 of a secret that only its bearer knows.
@@ -152,4 +153,5 @@ type Invitation struct {
 	Hash      TokenHash
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	Mailed    bool // its link goes to the user's address alone: who follows it reads mail there
 }

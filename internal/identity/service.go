@@ -26,6 +26,7 @@ const (
 type Store interface {
 	standingStore
 	linkStore
+	mailedLinkStore
 	CreateUser(ctx context.Context, user User, write audit.Write) error
 	User(ctx context.Context, owner ledger.OwnerID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
@@ -88,6 +89,8 @@ type Service struct {
 	party     *RelyingParty
 	accounts  *throttle // of this node: whoever is over its bound doesn't reach the store, which counts for all nodes
 	addresses *throttle
+
+	recoveries chan askedRecovery // waiting for WorkOnRecoveries
 }
 
 // NewService makes a Service.
@@ -96,6 +99,8 @@ func NewService(o Options) *Service {
 		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, party: o.RelyingParty, mail: o.Mail, services: o.SignInServices,
 		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
 		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
+
+		recoveries: make(chan askedRecovery, recoveriesWaitingMax),
 	}
 }
 
@@ -258,7 +263,7 @@ func ValidRole(role Role) bool {
 	return role == RoleUser || role == RoleAdviser || role == RoleAuditor || role == RoleAdmin
 }
 
-// CreateUser makes a user who can sign in at once; for the command line. It gives fault.Conflict where the e-mail address is taken.
+// CreateUser makes a user who can sign in at once; for the command line. The operator vouches for the address. It gives fault.Conflict where the e-mail address is taken.
 func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	user, err := s.newUser(n, Active)
 	if err != nil {
@@ -270,6 +275,7 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if user.PasswordHash, err = s.hasher.Hash(ctx, n.Password); err != nil {
 		return User{}, fmt.Errorf("hash password: %w", err)
 	}
+	user.ConfirmedAt = user.CreatedAt
 	entry := audit.Entry{Owner: user.ID, Action: audit.UserCreated, Object: string(user.ID), Result: "ok"}
 	if err := s.store.CreateUser(ctx, user, audit.Write{Audit: entry}); err != nil {
 		return User{}, fmt.Errorf("create user: %w", err)
@@ -306,7 +312,7 @@ func (s *Service) Invite(ctx context.Context, actor ledger.OwnerID, n NewUser, f
 		return IssuedInvitation{}, err
 	}
 	w.Mail = mail
-	invitation := Invitation{User: user.ID, Hash: hash, CreatedAt: user.CreatedAt, ExpiresAt: invited.ExpiresAt}
+	invitation := Invitation{User: user.ID, Hash: hash, CreatedAt: user.CreatedAt, ExpiresAt: invited.ExpiresAt, Mailed: len(mail) > 0}
 	if err := s.store.CreateInvitation(ctx, user, invitation, w); err != nil {
 		return IssuedInvitation{}, fmt.Errorf("create invitation: %w", err)
 	}

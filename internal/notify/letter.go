@@ -43,6 +43,11 @@ var letters = map[audit.MailKind]words{
 		body:    []string{"An account was made for you at Folioscope, which watches over investments. Choose a password to begin.", "The link works once, for seven days. If you don't know what this is about, do nothing."},
 		link:    "Choose a password",
 	},
+	audit.MailRecovery: {
+		subject: "A new password for Folioscope",
+		body:    []string{"Somebody asked for a new password for your account on {when}. If it was you, choose one.", "The link works once, for 30 minutes. If it wasn't you, do nothing: your password stays as it is."},
+		link:    "Choose a new password",
+	},
 	audit.MailTest: {
 		subject: "A test of mail from Folioscope",
 		body:    []string{"Whoever runs this server tried on {when} whether mail gets through. It does."},
@@ -50,6 +55,10 @@ var letters = map[audit.MailKind]words{
 	audit.MailPasswordChanged: {
 		subject: "Your password was changed",
 		body:    []string{"The password of your account was changed on {when}. All other devices were signed out.", notYouAsk},
+	},
+	audit.MailRecovered: {
+		subject: "Your password was set anew",
+		body:    []string{"A new password was set on {when} with a link that was made because the old one was forgotten. All devices were signed out, and all API tokens ended.", notYouAsk},
 	},
 	audit.MailFactorAdded: {
 		subject: "A second factor was added",

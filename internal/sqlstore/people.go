@@ -40,7 +40,7 @@ const (
 var erasures = [...]string{
 	sqlEraseKeys, sqlEraseInvitations, sqlDropSessions, sqlEraseAnswers, sqlDropFactor, sqlDropCodes, sqlDropPasskeys, sqlDropTokens,
 	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices, sqlEraseDeliveries,
-	sqlEraseSubjects, sqlEraseLinks,
+	sqlEraseSubjects, sqlEraseLinks, sqlDropMailedLinks,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.
@@ -84,7 +84,7 @@ func (s *Store) ChangeUser(ctx context.Context, owner ledger.OwnerID, c identity
 			return err
 		}
 		if u.Status == identity.Suspended {
-			for _, statement := range [...]string{sqlDropSessions, sqlDropTokens} {
+			for _, statement := range [...]string{sqlDropSessions, sqlDropTokens, sqlDropMailedLinks} {
 				if _, err := q.exec(ctx, statement, string(owner)); err != nil {
 					return err
 				}

@@ -15,24 +15,24 @@ import (
 const usersPageMax = 500 // users opened for one page of an administrator's list
 
 const (
-	sqlNewUser = `INSERT INTO users (owner, role, status, key_version, profile, password, created_at) VALUES `
+	sqlNewUser = `INSERT INTO users (owner, role, status, key_version, profile, password, created_at, confirmed_at) VALUES `
 	sqlNewKey  = `INSERT INTO user_keys (owner, version, wrapped) VALUES `
-	sqlUser    = `SELECT u.role, u.status, u.profile, u.password, u.created_at FROM users u WHERE u.owner = $1`
+	sqlUser    = `SELECT u.role, u.status, u.profile, u.password, u.created_at, u.confirmed_at FROM users u WHERE u.owner = $1`
 	// The administrator's list is the one query across owners besides counts and sweeps.
-	sqlSweepUsers = `SELECT u.owner, u.role, u.status, u.profile, u.password, u.created_at, k.version, k.wrapped
+	sqlSweepUsers = `SELECT u.owner, u.role, u.status, u.profile, u.password, u.created_at, u.confirmed_at, k.version, k.wrapped
 FROM users u JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version WHERE u.owner > $1 ORDER BY u.owner LIMIT $2`
 	sqlSetPassword = `UPDATE users SET password = $2 WHERE owner = $1`
-	sqlAcceptUser  = `UPDATE users SET status = $2, profile = $3, password = $4 WHERE owner = $1 AND status = $5`
+	sqlAcceptUser  = `UPDATE users SET status = $2, profile = $3, password = $4, confirmed_at = $6 WHERE owner = $1 AND status = $5`
 
 	sqlNewEmail     = `INSERT INTO emails (email_index, owner) VALUES `
 	sqlOwnerByEmail = `SELECT owner FROM emails WHERE email_index = $1`
 
-	sqlNewInvitation = `INSERT INTO invitations (hash, owner, created_at, expires_at, used_at) VALUES ($1, $2, $3, $4, 0)`
-	sqlUseInvitation = `UPDATE invitations SET used_at = $2 WHERE hash = $1 AND used_at = 0 AND expires_at > $2 RETURNING owner`
+	sqlNewInvitation = `INSERT INTO invitations (hash, owner, created_at, expires_at, used_at, mailed) VALUES ($1, $2, $3, $4, 0, $5)`
+	sqlUseInvitation = `UPDATE invitations SET used_at = $2 WHERE hash = $1 AND used_at = 0 AND expires_at > $2 RETURNING owner, mailed`
 )
 
 const (
-	userColumns    = 7
+	userColumns    = 8
 	userKeyColumns = 3
 	emailColumns   = 2
 )
@@ -65,7 +65,7 @@ func (s *Store) sealUser(u identity.User) (sealedUser, *seal.Key, error) {
 	}
 	return sealedUser{
 		user: []any{string(u.ID), string(u.Role), string(u.Status), firstVersion, sealProfile(key, u.Email, u.Name),
-			key.Seal([]byte(u.PasswordHash), columnPassword), stamp(u.CreatedAt)},
+			key.Seal([]byte(u.PasswordHash), columnPassword), stamp(u.CreatedAt), stamp(u.ConfirmedAt)},
 		key:   []any{string(u.ID), firstVersion, wrapped},
 		email: []any{s.emailIndex(u.Email), string(u.ID)},
 	}, key, nil
@@ -148,18 +148,23 @@ func (s *Store) CreateInvitation(ctx context.Context, u identity.User, i identit
 		return fmt.Errorf("create invitation: user %s is not the one invited", u.ID)
 	}
 	return s.createUser(ctx, u, w, func(q queries) error {
-		_, err := q.exec(ctx, sqlNewInvitation, i.Hash[:], string(i.User), stamp(i.CreatedAt), stamp(i.ExpiresAt))
+		mailed := 0
+		if i.Mailed {
+			mailed = 1
+		}
+		_, err := q.exec(ctx, sqlNewInvitation, i.Hash[:], string(i.User), stamp(i.CreatedAt), stamp(i.ExpiresAt), mailed)
 		return s.taken(err, "this invitation exists already")
 	})
 }
 
 // AcceptInvitation makes an invited user an active one, once. A secret that is unknown, used or expired gives
-// fault.NotFound. An empty name keeps the one the invitation came with. Actor, owner and object of the audit entry are the user.
+// fault.NotFound. An empty name keeps the one the invitation came with. Where its link was mailed, the address is confirmed. Actor, owner and object of the audit entry are the user.
 func (s *Store) AcceptInvitation(ctx context.Context, hash identity.TokenHash, name, passwordHash string, now time.Time, w Write) (identity.User, error) {
 	var u identity.User
 	err := s.db.write(ctx, func(q queries) error {
 		var owner string
-		if err := q.one(ctx, sqlUseInvitation, []any{hash[:], stamp(now)}, &owner); noRow(err) {
+		var mailed int
+		if err := q.one(ctx, sqlUseInvitation, []any{hash[:], stamp(now)}, &owner, &mailed); noRow(err) {
 			return fault.New(fault.NotFound, "this invitation is not known, was used or has expired")
 		} else if err != nil {
 			return err
@@ -174,9 +179,12 @@ func (s *Store) AcceptInvitation(ctx context.Context, hash identity.TokenHash, n
 		if name != "" {
 			u.Name = name
 		}
+		if mailed > 0 {
+			u.ConfirmedAt = now
+		}
 		u.Status, u.PasswordHash = identity.Active, passwordHash
 		changed, err := q.exec(ctx, sqlAcceptUser, owner, string(u.Status), sealProfile(key, u.Email, u.Name),
-			key.Seal([]byte(passwordHash), columnPassword), string(identity.Invited))
+			key.Seal([]byte(passwordHash), columnPassword), string(identity.Invited), stamp(u.ConfirmedAt))
 		if err != nil {
 			return err
 		}
@@ -216,8 +224,8 @@ func (s *Store) readUser(ctx context.Context, q queries, owner ledger.OwnerID) (
 	u := identity.User{ID: owner}
 	var role, status string
 	var profile, password []byte
-	var created int64
-	if err := q.one(ctx, sqlUser, []any{string(owner)}, &role, &status, &profile, &password, &created); noRow(err) {
+	var created, confirmed int64
+	if err := q.one(ctx, sqlUser, []any{string(owner)}, &role, &status, &profile, &password, &created, &confirmed); noRow(err) {
 		return identity.User{}, fault.New(fault.NotFound, "there is no such user")
 	} else if err != nil {
 		return identity.User{}, err
@@ -226,7 +234,7 @@ func (s *Store) readUser(ctx context.Context, q queries, owner ledger.OwnerID) (
 	if err != nil {
 		return identity.User{}, err
 	}
-	u.Role, u.Status, u.CreatedAt = identity.Role(role), identity.Status(status), moment(created)
+	u.Role, u.Status, u.CreatedAt, u.ConfirmedAt = identity.Role(role), identity.Status(status), moment(created), moment(confirmed)
 	if err := openUser(key, &u, profile, password); err != nil {
 		return identity.User{}, err
 	}
@@ -240,9 +248,9 @@ func (s *Store) Users(ctx context.Context, cursor string, limit int) (users []id
 	err = s.db.each(ctx, sqlSweepUsers, []any{cursor, limit + 1}, func(row scanner) error {
 		var owner, role, status string
 		var profile, password, wrapped []byte
-		var created int64
+		var created, confirmed int64
 		var version int
-		if err := row.Scan(&owner, &role, &status, &profile, &password, &created, &version, &wrapped); err != nil {
+		if err := row.Scan(&owner, &role, &status, &profile, &password, &created, &confirmed, &version, &wrapped); err != nil {
 			return err
 		}
 		if len(users) == limit {
@@ -253,7 +261,7 @@ func (s *Store) Users(ctx context.Context, cursor string, limit int) (users []id
 		if err != nil {
 			return err
 		}
-		u := identity.User{ID: ledger.OwnerID(owner), Role: identity.Role(role), Status: identity.Status(status), CreatedAt: moment(created)}
+		u := identity.User{ID: ledger.OwnerID(owner), Role: identity.Role(role), Status: identity.Status(status), CreatedAt: moment(created), ConfirmedAt: moment(confirmed)}
 		users = append(users, u)
 		return openUser(key, &users[len(users)-1], profile, password)
 	})
@@ -269,7 +277,7 @@ func (s *Store) SetPassword(ctx context.Context, owner ledger.OwnerID, hash stri
 }
 
 // ChangePassword replaces a password's hash, uses up the code of the second factor, and ends every session but the one to keep, and
-// all API tokens unless they are to stay.
+// all API tokens unless they are to stay. Links that were mailed before do nothing any more.
 func (s *Store) ChangePassword(ctx context.Context, owner ledger.OwnerID, c identity.ChangePassword, w Write) error {
 	return s.setPassword(ctx, owner, c.PasswordHash, w, func(q queries) error {
 		if err := s.spend(ctx, q, owner, c.Spend); err != nil {
@@ -279,6 +287,9 @@ func (s *Store) ChangePassword(ctx context.Context, owner ledger.OwnerID, c iden
 			if _, err := q.exec(ctx, sqlDropTokens, string(owner)); err != nil {
 				return err
 			}
+		}
+		if _, err := q.exec(ctx, sqlDropMailedLinks, string(owner)); err != nil {
+			return err
 		}
 		_, err := q.exec(ctx, sqlDropOtherSessions, string(owner), c.Keep[:])
 		return err

@@ -1244,6 +1244,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a forgotten password is set anew */
+        get: operations["get-recovery"];
+        put?: never;
+        /** Ask for a link to set a password anew; the same answer for every address */
+        post: operations["post-recovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recovery/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a password by such a link; every session, API token and other link ends */
+        post: operations["post-recovery-confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -1561,6 +1596,9 @@ export interface components {
         };
         AppendInputBody: {
             activities: components["schemas"]["ActivityFields"][];
+        };
+        AskRecoveryInputBody: {
+            email: string;
         };
         AuditCheckpoint: {
             /** @description As it is signed; empty where none was signed yet */
@@ -2968,8 +3006,23 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        RecoverInputBody: {
+            new_password: string;
+            /** @description Or the answer of a passkey to that problem's passkey: AuthenticationResponseJSON */
+            passkey?: {
+                [key: string]: unknown;
+            };
+            /** @description The last part of the link */
+            token: string;
+            /** @description What the authenticator app shows, or a recovery code. Needed where the answer is 401 with second_factor: required */
+            totp?: string;
+        };
         RecoveryCodes: {
             recovery_codes: string[];
+        };
+        RecoveryWays: {
+            /** @description A link can be asked for by mail; otherwise whoever runs the server makes one */
+            mail: boolean;
         };
         Refreshed: {
             asked: boolean;
@@ -6436,6 +6489,97 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PeriodReturns"];
                 };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryWays"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskRecoveryInputBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-recovery-confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecoverInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             default: {
