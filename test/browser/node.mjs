@@ -7,18 +7,20 @@ export const adminEmail = 'owner@example.org';
 export const adminPassword = 'a long enough password';
 
 /**
- * A node that asks the stand-ins for prices each second, on which admins need no second factor unless that is asked for. restart ends
- * it and starts it again on the same port and data.
+ * A node that asks the stand-ins for prices each second, on which admins need no second factor unless that is asked for, and no mail is sent
+ * unless there is a mailbox. restart ends it and starts it again on the same port and data.
  */
-export async function startNode(t, standin, { secondFactor = '' } = {}) {
+export async function startNode(t, standin, { secondFactor = '', mailbox = null } = {}) {
   const dir = await temporaryDir(t);
+  const listen = `localhost:${await freePort()}`;
   const environment = {
     ...standin.environment,
     FOLIOSCOPE_DATA_DIR: join(dir, 'data'),
     FOLIOSCOPE_KEYS_KEK: join(dir, 'kek'),
-    FOLIOSCOPE_LISTEN: `localhost:${await freePort()}`,
+    FOLIOSCOPE_LISTEN: listen,
     FOLIOSCOPE_POLL_INTERVAL: '1s',
     FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR: secondFactor,
+    ...(mailbox && { ...mailbox.environment, FOLIOSCOPE_PUBLIC_URL: `http://${listen}` }),
   };
   await command(['keys', 'init'], { environment });
   await command(['user', 'add', '--role', 'admin', adminEmail], { environment, input: `${adminPassword}\n` });

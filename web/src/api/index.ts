@@ -92,6 +92,21 @@ export const session = {
     ),
 };
 
+/** A forgotten password. */
+export const recovery = {
+  ways: (signal?: AbortSignal) => result(client.GET('/api/v1/recovery', limits(signal)), false),
+  ask: (email: string): Promise<unknown> =>
+    result(client.POST('/api/v1/recovery', { body: { email }, ...limits() }), false),
+  use: (token: string, newPassword: string, totp?: string): Promise<unknown> =>
+    result(
+      client.POST('/api/v1/recovery/confirm', {
+        body: { token, new_password: newPassword, totp },
+        ...limits(),
+      }),
+      false,
+    ),
+};
+
 interface PortfolioSettings {
   lot_method?: t.LotMethod;
   lot_scope?: t.LotScope;

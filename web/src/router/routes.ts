@@ -129,6 +129,18 @@ export const routes: Route[] = [
     load: () => import('../screens/sign-in/AcceptInvitation.svelte') as Loaded,
   },
   {
+    pattern: '/recover',
+    title: 'Forgotten password',
+    open: true,
+    load: () => import('../screens/sign-in/ForgotPassword.svelte') as Loaded,
+  },
+  {
+    pattern: '/recover/:token',
+    title: 'New password',
+    open: true,
+    load: () => import('../screens/sign-in/NewPassword.svelte') as Loaded,
+  },
+  {
     pattern: '/sign-in',
     title: 'Sign in',
     open: true,
