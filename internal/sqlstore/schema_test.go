@@ -170,7 +170,7 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 	personal := personalTables(t)
 	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf", "sqlSweepTokens",
 		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners",
-		"sqlSweepAdministrators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks"}
+		"sqlSweepAdministrators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {
