@@ -127,7 +127,11 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 		return nil, err
 	}
 	n := &node{settings: settings, o: o, store: store, outbound: out}
-	hints, err := natsbus.Open(ctx, natsbus.Options{URLs: settings.NATS.URLs, Name: name, Log: o.Log})
+	where, err := busOptions(settings.NATS, name, true, o)
+	if err != nil {
+		return nil, err
+	}
+	hints, err := natsbus.Open(ctx, where)
 	if err != nil {
 		return nil, err
 	}

@@ -6,13 +6,16 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"folioscope/internal/certificate/certificatetest"
 	"folioscope/internal/config"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
@@ -183,6 +186,54 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 		t.Errorf("without the first node: sequence %d, want %d", sequence, last+1)
 	}
 	t.Logf("the survivor's own write was seen after %s", until(t, there, last+1).Round(time.Millisecond))
+}
+
+// Two nodes whose servers inside are joined, over TLS with certificates: what one wrote, the other's streams have with the hint. Of so many changes
+// in turn the polls alone would take far longer.
+func TestTwoNodesTellEachOther(t *testing.T) {
+	t.Parallel()
+	const rounds = 5
+	database, dir := pgtest.Database(t), t.TempDir()
+	authority := certificatetest.NewAuthority(t)
+	ca := authority.File(t)
+	var nodes []config.Config
+	var routes []string
+	for i := range 2 {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := settingsIn(dir)
+		one.Database.URL = config.Secret(database)
+		one.DataDir += fmt.Sprint("-", i)
+		one.NATS.Cluster.Listen = free.Addr().String()
+		one.NATS.TLS.Cert, one.NATS.TLS.Key = authority.Files(t, "127.0.0.1")
+		one.NATS.TLS.CA = ca
+		nodes, routes = append(nodes, one), append(routes, one.NATS.Cluster.Listen)
+		if err := free.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newPlace(t, nodes[0])
+	var urls []string
+	for _, one := range nodes {
+		one.NATS.Cluster.Routes = routes
+		if err := one.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		url, _ := serve(t, one)
+		urls = append(urls, url)
+	}
+	writer := signIn(t, urls[0])
+	path := writer.portfolio("Shared")
+	sequence := writer.deposit(path, "100")
+	there := writer.at(urls[1]).watch(path)
+	until(t, there, sequence)
+	late := time.AfterFunc(2*pollMax, func() { t.Errorf("the other node finds changes by its poll alone") })
+	defer late.Stop()
+	for range rounds {
+		until(t, there, writer.deposit(path, "1"))
+	}
 }
 
 // A file that the command brings in beside a running node is in the node's next answer, and on its streams within the poll.

@@ -33,7 +33,11 @@ func Import(ctx context.Context, settings config.Config, o Options, portfolio le
 		if err != nil {
 			return transfer.Result{}, fmt.Errorf("--portfolio: %w", err)
 		}
-		hints, err := natsbus.Open(ctx, natsbus.Options{URLs: settings.NATS.URLs, Name: "import", Log: o.Log})
+		where, err := busOptions(settings.NATS, "import", false, o)
+		if err != nil {
+			return transfer.Result{}, err
+		}
+		hints, err := natsbus.Open(ctx, where)
 		if err != nil {
 			return transfer.Result{}, err
 		}

@@ -95,3 +95,11 @@ func Authorities(file string) (*x509.CertPool, error) {
 	}
 	return pool, nil
 }
+
+// Mutual is TLS between nodes that show each other certificates of the same authorities: the settings of either end.
+func (f *Files) Mutual(authorities *x509.CertPool) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, GetCertificate: f.ForServer, GetClientCertificate: f.ForClient,
+		RootCAs: authorities, ClientCAs: authorities, ClientAuth: tls.RequireAndVerifyClientCert,
+	}
+}

@@ -53,18 +53,6 @@ type Database struct {
 	Insecure bool   `key:"insecure"` // a database on another machine may be spoken to without sslmode=verify-full
 }
 
-// NATS says what carries hints between nodes.
-type NATS struct {
-	URLs    []string    `key:"urls"` // servers to use; empty: one inside this process
-	Cluster NATSCluster `key:"cluster"`
-}
-
-// NATSCluster joins the embedded servers of several nodes.
-type NATSCluster struct {
-	Listen string   `key:"listen"` // HOST:PORT for the other nodes; empty: alone
-	Routes []string `key:"routes"` // addresses of the other nodes
-}
-
 // TLS says how HTTPS is served: a certificate from files, one that is fetched for a public name, or a self-signed one.
 type TLS struct {
 	Cert   string `key:"cert"`   // PEM file

@@ -43,20 +43,7 @@ func (c Config) Validate() error {
 			refuse("database.url", "needs postgres://…, or nothing for the database in data_dir")
 		}
 	}
-	for _, server := range c.NATS.URLs {
-		if u, err := url.Parse(server); err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-			refuse("nats.urls", "needs addresses such as nats://host:4222")
-		}
-	}
-	if c.NATS.Cluster.Listen != "" && !isHostPort(c.NATS.Cluster.Listen) {
-		refuse("nats.cluster.listen", "needs HOST:PORT, got %.60q", c.NATS.Cluster.Listen)
-	}
-	if len(c.NATS.Cluster.Routes) > 0 && c.NATS.Cluster.Listen == "" {
-		refuse("nats.cluster.routes", "needs nats.cluster.listen too: routes go both ways")
-	}
-	if len(c.NATS.URLs) > 0 && c.NATS.Cluster.Listen != "" {
-		refuse("nats.cluster.listen", "is for the embedded server, but nats.urls names others")
-	}
+	c.NATS.validate(refuse)
 	if c.Poll.Interval < pollIntervalMin || c.Poll.Interval > pollIntervalMax {
 		refuse("poll.interval", "needs %s to %s, got %s", pollIntervalMin, pollIntervalMax, c.Poll.Interval)
 	}

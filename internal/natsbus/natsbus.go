@@ -1,12 +1,13 @@
 // Package natsbus carries the bus over core NATS: a server inside this process, or the servers named by URL.
 //
 // It owns connection, limits and the news of gaps. Nothing is ever stored: JetStream stays off, so what is published while
-// a connection is down is gone, and subscribers are told by Gap to look at the store. One node and many run the same code;
-// the server inside opens no port.
+// a connection is down is gone, and subscribers are told by Gap to look at the store. One node and many run the same code. The
+// server inside opens no port to others, unless it is joined with those of other nodes.
 package natsbus
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,15 +39,19 @@ const (
 
 // Options says where the bus is.
 type Options struct {
-	URLs []string // servers; empty for one inside this process
-	Name string   // of this node, as servers show it
-	Log  *slog.Logger
+	URLs    []string    // servers; empty for one inside this process
+	TLS     *tls.Config // for servers that are spoken to over TLS; nil: whom the machine trusts, and no certificate of our own
+	Cluster *Cluster    // joins the server inside with those of other nodes; nil: it is alone
+	Name    string      // of this node, as servers show it; no two nodes have the same
+	Log     *slog.Logger
 }
 
 // Bus is a bus.Bus.
 type Bus struct {
 	connection *nats.Conn
 	embedded   *server.Server // nil where URLs were given
+	watched    sync.WaitGroup // what watches its routes
+	watchEnd   chan struct{}
 	log        *slog.Logger
 	closed     chan struct{}
 
@@ -63,7 +68,7 @@ func Open(ctx context.Context, options Options) (*Bus, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{log: options.Log, closed: make(chan struct{}), subscriptions: map[*nats.Subscription]*subscription{}}
+	b := &Bus{log: options.Log, closed: make(chan struct{}), watchEnd: make(chan struct{}), subscriptions: map[*nats.Subscription]*subscription{}}
 	settings := []nats.Option{
 		nats.Name(options.Name),
 		nats.MaxReconnects(-1),
@@ -87,14 +92,17 @@ func Open(ctx context.Context, options Options) (*Bus, error) {
 		nats.ClosedHandler(func(*nats.Conn) { close(b.closed) }),
 	}
 	if len(options.URLs) == 0 {
-		embedded, err := startServer(ctx, options.Name)
+		embedded, access, err := startServer(ctx, options)
 		if err != nil {
 			return nil, fmt.Errorf("start the bus: %w", err)
 		}
 		b.embedded = embedded
-		settings = append(settings, nats.InProcessServer(embedded))
+		settings = append(settings, nats.InProcessServer(embedded), access)
 	} else {
 		settings = append(settings, nats.RetryOnFailedConnect(true))
+		if options.TLS != nil {
+			settings = append(settings, nats.Secure(options.TLS))
+		}
 	}
 	connection, err := nats.Connect(strings.Join(options.URLs, ","), settings...)
 	if err != nil {
@@ -102,35 +110,10 @@ func Open(ctx context.Context, options Options) (*Bus, error) {
 		return nil, fmt.Errorf("connect to the bus: %w", withoutURL(err))
 	}
 	b.connection = connection
+	if options.Cluster != nil {
+		b.watched.Go(b.watchRoutes)
+	}
 	return b, nil
-}
-
-func startServer(ctx context.Context, name string) (*server.Server, error) {
-	embedded, err := server.NewServer(&server.Options{
-		ServerName:    name,
-		DontListen:    true, // in-process connections only; a listening cluster node needs its own settings
-		MaxPayload:    bus.PayloadBytesMax,
-		MaxPending:    serverPendingMax,
-		WriteDeadline: writeTimeout,
-		PingInterval:  pingInterval,
-		MaxPingsOut:   pingsOutMax,
-		NoLog:         true,
-		NoSigs:        true, // signals are the process's own
-	})
-	if err != nil {
-		return nil, err
-	}
-	go embedded.Start() // ends with Shutdown
-	wait := startTimeout
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline))
-	}
-	if !embedded.ReadyForConnections(wait) {
-		embedded.Shutdown()
-		embedded.WaitForShutdown()
-		return nil, fault.New(fault.Unavailable, "the server inside did not get ready within %s", wait.Round(time.Millisecond))
-	}
-	return embedded, nil
 }
 
 func (b *Bus) stopServer() {
@@ -289,11 +272,13 @@ func (b *Bus) Close() error {
 		return nil
 	}
 	b.done = true
+	close(b.watchEnd)
 	for inner, s := range b.subscriptions {
 		s.end()
 		delete(b.subscriptions, inner)
 	}
 	b.mu.Unlock()
+	b.watched.Wait()
 	var flushed error
 	if b.connection.IsConnected() {
 		flushed = b.connection.FlushTimeout(writeTimeout)

@@ -79,15 +79,16 @@ func open(t *testing.T, options Options) *Bus {
 type remote struct {
 	address string
 	server  *server.Server
+	change  []func(*server.Options)
 }
 
-func startRemote(t *testing.T) *remote {
+func startRemote(t *testing.T, change ...func(*server.Options)) *remote {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &remote{address: free.Addr().String()}
+	r := &remote{address: free.Addr().String(), change: change}
 	free.Close()
 	r.start(t)
 	t.Cleanup(func() { r.stop() })
@@ -100,7 +101,11 @@ func (r *remote) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.server, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: address.Port, NoLog: true, NoSigs: true, MaxPayload: bus.PayloadBytesMax})
+	options := &server.Options{Host: "127.0.0.1", Port: address.Port, NoLog: true, NoSigs: true, MaxPayload: bus.PayloadBytesMax}
+	for _, f := range r.change {
+		f(options)
+	}
+	r.server, err = server.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
 	}
