@@ -22,7 +22,8 @@ const (
 	ReadDescription  Action = "description.read" // the API's own description, and the dashboard's files
 	SignIn           Action = "session.create"
 	AcceptInvitation Action = "invitation.accept"
-	Recover          Action = "recovery.ask" // a forgotten password: ask for a link, and use it
+	Recover          Action = "recovery.ask"  // a forgotten password: ask for a link, and use it
+	ConfirmEmail     Action = "email.confirm" // by the link that was mailed there
 	SignOut          Action = "session.delete"
 	StepUp           Action = "session.step_up"
 	ReadSelf         Action = "self.read"

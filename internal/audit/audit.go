@@ -39,6 +39,10 @@ const (
 	RecoveryAsked      Action = "recovery.ask"    // for a link to set a password anew; of nobody where the address is nobody's
 	Recovered          Action = "recovery.use"
 	RecoveryRefused    Action = "recovery.refuse"
+	EmailAsked         Action = "email.ask" // for a link that makes an address one's own
+	EmailConfirmed     Action = "email.confirm"
+	EmailChanged       Action = "email.change"
+	EmailRefused       Action = "email.refuse"
 	TokenCreated       Action = "token.create"
 	TokenRevoked       Action = "token.revoke"
 	SignInLinked       Action = "sign_in.link" // at another service; the object is the service
@@ -86,7 +90,7 @@ const (
 var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, CodeRefused, FactorStarted,
 	FactorConfirmed, FactorRemoved, RecoveryRenewed, PasskeyAdded, PasskeyRenamed, PasskeyRemoved, PasskeyRefused, PasskeyCloned,
-	RecoveryAsked, Recovered, RecoveryRefused, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
+	RecoveryAsked, Recovered, RecoveryRefused, EmailAsked, EmailConfirmed, EmailChanged, EmailRefused, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
 	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
 	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,

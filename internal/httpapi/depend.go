@@ -23,6 +23,7 @@ type Identity interface {
 	signInServices
 	SignIn(ctx context.Context, email, password string, second identity.Second, from identity.Request) (identity.SignedIn, error)
 	recoveries
+	addresses
 	Accept(ctx context.Context, token, name, password string, from identity.Request) (identity.SignedIn, error)
 	SignOut(ctx context.Context, session identity.Session, from identity.Request) error
 	Session(ctx context.Context, token string) (identity.Session, error)

@@ -13,7 +13,6 @@ import (
 
 // recoveries is what these routes want of identity.
 type recoveries interface {
-	RecoversByMail() bool
 	AskRecovery(ctx context.Context, email string, from identity.Request) error
 	Recover(ctx context.Context, token, next string, second identity.Second, from identity.Request) (ledger.OwnerID, error)
 }
@@ -42,7 +41,7 @@ func (s *Server) addRecoveryRoutes() {
 	const tag = "Session"
 	typed(s, route{method: "GET", path: "/api/v1/recovery", action: access.Recover, tag: tag, summary: "How a forgotten password is set anew"}, http.StatusOK,
 		func(context.Context, *none) (*answer[RecoveryWays], error) {
-			return &answer[RecoveryWays]{RecoveryWays{Mail: s.identity.RecoversByMail()}}, nil
+			return &answer[RecoveryWays]{RecoveryWays{Mail: s.identity.SendsMail()}}, nil
 		})
 	typed(s, route{method: "POST", path: "/api/v1/recovery", action: access.Recover, tag: tag, summary: "Ask for a link to set a password anew; the same answer for every address"}, http.StatusAccepted,
 		func(ctx context.Context, in *askRecoveryInput) (*none, error) {

@@ -136,6 +136,7 @@ func (s *Server) addRoutes() {
 	s.addSessionRoutes()
 	s.addAccountRoutes()
 	s.addRecoveryRoutes()
+	s.addEmailRoutes()
 	s.addSignInServiceRoutes()
 	s.addPasskeyRoutes()
 	s.addTokenRoutes()

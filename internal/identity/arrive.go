@@ -249,7 +249,11 @@ func (s *Service) link(ctx context.Context, service *SignInService, t ticket, pe
 		link.Email = email // to be read, nothing more
 	}
 	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Session: audit.SessionName(session.Hash), Action: audit.SignInLinked, Object: service.Name, RequestID: from.ID, Result: "ok", Detail: from.Address}
-	err := s.store.LinkSignIn(ctx, link, audit.Write{Audit: entry})
+	mail, err := s.mailToOwner(ctx, session.Owner, audit.MailSignInLinked, service.Label)
+	if err != nil {
+		return Arrival{}, err
+	}
+	err = s.store.LinkSignIn(ctx, link, audit.Write{Audit: entry, Mail: mail})
 	if fault.Is(err, fault.Conflict) {
 		return Arrival{}, s.troubled(ctx, service, session.Owner, TroubleLinked, "linked", from)
 	}

@@ -118,7 +118,7 @@ func (s *Service) secondProof(ctx context.Context, owner ledger.OwnerID, second 
 	if spend := s.match(f, second.Code); spend != nil {
 		return proof{code: spend, attempt: attempt}, nil
 	}
-	return proof{}, s.refused(ctx, owner, audit.CodeRefused, from, errWrongCode(passkey))
+	return proof{}, s.codeRefused(ctx, owner, from, errWrongCode(passkey))
 }
 
 // match reads a code of the app or for recovery; nil where it can't be right. Whether one for recovery is, the store knows.
@@ -176,7 +176,7 @@ func (s *Service) spent(ctx context.Context, owner ledger.OwnerID, p proof, from
 	if err != nil {
 		return err
 	}
-	return s.refused(ctx, owner, audit.CodeRefused, from, errWrongCode(passkey))
+	return s.codeRefused(ctx, owner, from, errWrongCode(passkey))
 }
 
 // Enrolment is what an authenticator app is set up with. It is shown once.

@@ -8,6 +8,9 @@ import (
 	"folioscope/internal/ledger"
 )
 
+// SendsMail says whether this installation sends mail: only then people ask for links themselves.
+func (s *Service) SendsMail() bool { return s.mail }
+
 // mailTo is a mail to somebody about their account; none where this installation sends no mail.
 func (s *Service) mailTo(user User, kind audit.MailKind, what string) []audit.Mail {
 	if !s.mail {

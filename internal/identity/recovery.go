@@ -33,9 +33,6 @@ type askedRecovery struct {
 	from  Request
 }
 
-// RecoversByMail says whether people can ask for a link; otherwise an operator makes one.
-func (s *Service) RecoversByMail() bool { return s.mail }
-
 // AskRecovery asks for a link by mail to set a password anew. Whether the address is anybody's shows nowhere: the request is counted
 // and waits in line, the same for every address, and nobody waits for what WorkOnRecoveries does about it.
 func (s *Service) AskRecovery(ctx context.Context, email string, from Request) error {
@@ -169,7 +166,7 @@ func (s *Service) Recover(ctx context.Context, token, next string, second Second
 	if err != nil {
 		return "", err
 	}
-	user, link, err := s.recovering(ctx, token)
+	user, link, err := s.linked(ctx, token, LinkRecovers)
 	if fault.Is(err, fault.NotFound) {
 		return "", s.refused(ctx, user.ID, audit.RecoveryRefused, from, errRecovery())
 	}
@@ -189,7 +186,7 @@ func (s *Service) Recover(ctx context.Context, token, next string, second Second
 		return "", fmt.Errorf("hash password: %w", err)
 	}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Action: audit.Recovered, Object: string(user.ID), RequestID: from.ID, Result: "ok", Detail: from.Address}
-	recovery := Recovery{Link: link, PasswordHash: hash, Spend: proof.code, At: s.now()}
+	recovery := Recovery{Link: link.Hash, PasswordHash: hash, Spend: proof.code, At: s.now()}
 	err = s.store.Recover(ctx, user.ID, recovery, audit.Write{Audit: entry, Mail: s.mailTo(user, audit.MailRecovered, "")})
 	switch {
 	case fault.Is(err, fault.NotFound): // another was faster
@@ -199,22 +196,6 @@ func (s *Service) Recover(ctx context.Context, token, next string, second Second
 	}
 	s.forgive(ctx, proof.attempt)
 	return user.ID, nil
-}
-
-// recovering is who may set a password with a token; fault.NotFound where nobody may, with the user where it is known whose it was.
-func (s *Service) recovering(ctx context.Context, token string) (user User, link TokenHash, err error) {
-	owner, link, ok := parseSessionToken(token)
-	if !ok {
-		return User{}, link, errRecovery()
-	}
-	if _, err := s.store.MailedLink(ctx, owner, link, LinkRecovers, s.now()); err != nil {
-		return User{}, link, err
-	}
-	user, err = s.store.User(ctx, owner)
-	if err == nil && user.Status != Active {
-		err = errRecovery()
-	}
-	return user, link, err
 }
 
 func errRecovery() error {

@@ -60,7 +60,7 @@ func TestTheLineForRecoveryHasAnEnd(t *testing.T) {
 		t.Errorf("one more: %v", err)
 	}
 	without := NewService(Options{Store: &countingStore{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-	if err := without.AskRecovery(t.Context(), "ann@example.com", Request{}); !fault.Is(err, fault.Conflict) || without.RecoversByMail() {
+	if err := without.AskRecovery(t.Context(), "ann@example.com", Request{}); !fault.Is(err, fault.Conflict) || without.SendsMail() {
 		t.Errorf("without mail: %v", err)
 	}
 }

@@ -59,6 +59,7 @@ type Store interface {
 	TouchSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, seen time.Time) error
 	DeleteSession(ctx context.Context, owner ledger.OwnerID, hash TokenHash, write audit.Write) error
 	RecordAudit(ctx context.Context, entry audit.Entry) error
+	RecordRefusal(ctx context.Context, write audit.Write) error
 	peopleStore
 }
 
@@ -164,11 +165,14 @@ func (s *Service) SignIn(ctx context.Context, email, password string, second Sec
 
 // refused records a refusal and gives it.
 func (s *Service) refused(ctx context.Context, owner ledger.OwnerID, action audit.Action, from Request, refusal error) error {
-	entry := audit.Entry{Owner: owner, Action: action, RequestID: from.ID, Result: string(fault.KindOf(refusal)), Detail: from.Address}
-	if err := s.store.RecordAudit(ctx, entry); err != nil {
+	if err := s.store.RecordAudit(ctx, refusalOf(owner, action, from, refusal)); err != nil {
 		return fmt.Errorf("record refusal: %w", err)
 	}
 	return refusal
+}
+
+func refusalOf(owner ledger.OwnerID, action audit.Action, from Request, refusal error) audit.Entry {
+	return audit.Entry{Owner: owner, Action: action, RequestID: from.ID, Result: string(fault.KindOf(refusal)), Detail: from.Address}
 }
 
 // check looks a user up and compares the password. The user is empty where there is none.

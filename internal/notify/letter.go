@@ -48,6 +48,11 @@ var letters = map[audit.MailKind]words{
 		body:    []string{"Somebody asked for a new password for your account on {when}. If it was you, choose one.", "The link works once, for 30 minutes. If it wasn't you, do nothing: your password stays as it is."},
 		link:    "Choose a new password",
 	},
+	audit.MailConfirmEmail: {
+		subject: "Confirm your address",
+		body:    []string{"Somebody said on {when} that this is their address at Folioscope. If it was you, confirm it.", "The link works once, for 24 hours. If it wasn't you, do nothing."},
+		link:    "Confirm this address",
+	},
 	audit.MailTest: {
 		subject: "A test of mail from Folioscope",
 		body:    []string{"Whoever runs this server tried on {when} whether mail gets through. It does."},
@@ -59,6 +64,20 @@ var letters = map[audit.MailKind]words{
 	audit.MailRecovered: {
 		subject: "Your password was set anew",
 		body:    []string{"A new password was set on {when} with a link that was made because the old one was forgotten. All devices were signed out, and all API tokens ended.", notYouAsk},
+	},
+	audit.MailEmailChanged: {
+		subject: "Your address was changed",
+		body:    []string{"Your account at Folioscope has had another e-mail address since {when}. Nothing more goes to this one.", notYouAsk},
+	},
+	audit.MailSignInLinked: {
+		subject: "A new way to sign in",
+		body:    []string{"Since {when} your account can also be signed in to with {what}.", notYou},
+		link:    myAccount, path: accountWay,
+	},
+	audit.MailCodesRefused: {
+		subject: "Wrong codes at your sign-in",
+		body:    []string{"Somebody gave several wrong codes for your second factor until {when}. They know your password: without it no code is asked for.", "If it wasn't you, sign in and change your password now."},
+		link:    myAccount, path: accountWay,
 	},
 	audit.MailFactorAdded: {
 		subject: "A second factor was added",

@@ -17,6 +17,7 @@ const (
 	// A link works once: whoever comes second finds it gone.
 	sqlUseMailedLink    = `DELETE FROM mailed_links WHERE owner = $1 AND hash = $2 AND purpose = $3 AND expires_at > $4`
 	sqlDropMailedLinks  = `DELETE FROM mailed_links WHERE owner = $1`
+	sqlSetEmail         = `UPDATE users SET profile = $2, confirmed_at = $3 WHERE owner = $1`
 	sqlSweepMailedLinks = `DELETE FROM mailed_links WHERE expires_at < $1`
 )
 
@@ -90,6 +91,49 @@ func (s *Store) Recover(ctx context.Context, owner ledger.OwnerID, r identity.Re
 		}
 		return nil
 	})
+}
+
+// ConfirmEmail uses a link up and makes its address the user's own and confirmed. Where it is another than before, other links that were
+// mailed do nothing any more. fault.NotFound where the link doesn't work any more, fault.Conflict where the address is another user's.
+func (s *Store) ConfirmEmail(ctx context.Context, link identity.MailedLink, now time.Time, w Write) error {
+	err := s.db.write(ctx, func(q queries) error {
+		if err := useMailedLink(ctx, q, link.Owner, link.Hash, identity.LinkConfirms, now); err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, sqlHoldUser, string(link.Owner)); err != nil {
+			return err
+		}
+		u, err := s.readUser(ctx, q, link.Owner)
+		if err != nil {
+			return err
+		}
+		if u.Email != link.Address {
+			if err := s.moveEmail(ctx, q, u, link.Address); err != nil {
+				return err
+			}
+		}
+		key, err := s.key(ctx, q, link.Owner)
+		if err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, sqlSetEmail, string(link.Owner), sealProfile(key, link.Address, u.Name), stamp(now)); err != nil {
+			return err
+		}
+		return s.record(ctx, q, link.Owner, w)
+	})
+	return s.explain("confirm address", err)
+}
+
+// moveEmail has a user found by another address.
+func (s *Store) moveEmail(ctx context.Context, q queries, u identity.User, address string) error {
+	if err := insertRows(ctx, q, sqlNewEmail, emailColumns, "", []any{s.emailIndex(address), string(u.ID)}); err != nil {
+		return s.taken(err, "there is a user with this e-mail already")
+	}
+	if _, err := q.exec(ctx, sqlEraseEmail, s.emailIndex(u.Email), string(u.ID)); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, sqlDropMailedLinks, string(u.ID))
+	return err
 }
 
 // DeleteMailedLinksBefore forgets the links that expired before a time.

@@ -310,3 +310,101 @@ func TestAcceptingAMailedInvitationConfirmsTheAddress(t *testing.T) {
 		}
 	})
 }
+
+// An address becomes somebody's own when they follow the link that went there, and not before. The one before is told.
+func TestAnAddressCountsOnceItIsConfirmed(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		database := b.queued()
+		u := b.confirmed("anna")
+		b.confirmed("bob")
+		s, from := b.mailingNodes(1)[0], identity.Request{Address: "192.0.2.1"}
+		in, err := s.SignIn(t.Context(), u.Email, cheapPassword, identity.Second{}, from)
+		b.ok(err)
+		b.ok(s.AskRecovery(t.Context(), u.Email, from))
+		b.worked(s)
+		b.ok(s.AskEmail(t.Context(), in.Session, "Anna@Elsewhere.test", from))
+		links := b.mailed(database, audit.MailConfirmEmail)
+		if len(links) != 1 || links[0].Address != "anna@elsewhere.test" || !strings.HasPrefix(links[0].Path, "/confirm-email/anna.") {
+			t.Fatalf("mails: %+v", links)
+		}
+		if stored, err := b.User(t.Context(), "anna"); err != nil || stored.Email != u.Email {
+			t.Errorf("before the link: %+v, %v", stored, err)
+		}
+		_, err = s.Recover(t.Context(), tokenOf(links[0]), newPassword, identity.Second{}, from)
+		b.kind(err, fault.NotFound) // a link does one thing
+		b.clock.advance(time.Hour)
+		b.ok(s.ConfirmEmail(t.Context(), tokenOf(links[0]), from))
+		b.kind(s.ConfirmEmail(t.Context(), tokenOf(links[0]), from), fault.NotFound)
+		stored, err := b.UserByEmail(t.Context(), "anna@elsewhere.test")
+		b.ok(err)
+		if stored.ID != "anna" || stored.Name != u.Name || !stored.ConfirmedAt.Equal(b.clock.Now()) {
+			t.Errorf("afterwards: %+v", stored)
+		}
+		_, err = b.UserByEmail(t.Context(), u.Email)
+		b.kind(err, fault.NotFound)
+		if told := b.mailed(database, audit.MailEmailChanged); len(told) != 1 || told[0].Address != u.Email {
+			t.Errorf("told: %+v", told)
+		}
+		_, err = s.Recover(t.Context(), tokenOf(b.mailed(database, audit.MailRecovery)[0]), newPassword, identity.Second{}, from)
+		b.kind(err, fault.NotFound) // it went to an address that is no longer theirs
+
+		// Somebody else's address: who asks is told nothing, who follows the link is.
+		b.ok(s.AskEmail(t.Context(), in.Session, "bob@example.test", from))
+		taken := b.mailed(database, audit.MailConfirmEmail)[1]
+		b.kind(s.ConfirmEmail(t.Context(), tokenOf(taken), from), fault.Conflict)
+		if bob, err := b.UserByEmail(t.Context(), "bob@example.test"); err != nil || bob.ID != "bob" {
+			t.Errorf("%+v, %v", bob, err)
+		}
+		// The one they have.
+		b.ok(s.AskEmail(t.Context(), in.Session, "anna@elsewhere.test", from))
+		b.kind(s.AskEmail(t.Context(), in.Session, "anna@elsewhere.test", from), fault.Limited)
+		b.ok(s.ConfirmEmail(t.Context(), tokenOf(b.mailed(database, audit.MailConfirmEmail)[2]), from))
+		if told := b.mailed(database, audit.MailEmailChanged); len(told) != 1 {
+			t.Errorf("told: %+v", told)
+		}
+		for action, want := range map[audit.Action][]string{
+			audit.EmailAsked: {"ok", "ok", "ok"}, audit.EmailChanged: {"ok"}, audit.EmailConfirmed: {"ok"}, audit.EmailRefused: {"conflict"},
+		} {
+			if got := b.results("anna", action); !slices.Equal(got, want) {
+				t.Errorf("%s: recorded %v", action, got)
+			}
+		}
+		b.kind(s.ConfirmEmail(t.Context(), "no token", from), fault.NotFound)
+		late, err := s.SignIn(t.Context(), "anna@elsewhere.test", cheapPassword, identity.Second{}, from)
+		b.ok(err)
+		b.clock.advance(identity.EmailLinkAgeMax)
+		b.ok(s.AskEmail(t.Context(), late.Session, "third@example.test", from))
+		b.clock.advance(identity.EmailLinkAgeMax)
+		b.kind(s.ConfirmEmail(t.Context(), tokenOf(b.mailed(database, audit.MailConfirmEmail)[3]), from), fault.NotFound)
+	})
+}
+
+// With the fifth wrong code in a row its owner is told, once a day; few and rare ones are their own mistakes.
+func TestWrongCodesAreTold(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		database := b.queued()
+		s := b.mailingNodes(1)[0]
+		b.enrolled(s, "anna")
+		wrong := func(times, told int) {
+			t.Helper()
+			for range times {
+				_, err := s.SignIn(t.Context(), "anna@example.test", cheapPassword, identity.Second{Code: "000000"}, identity.Request{})
+				b.kind(err, fault.Unauthenticated)
+			}
+			if got := b.mailed(database, audit.MailCodesRefused); len(got) != told {
+				t.Errorf("told %d times, not %d: %+v", len(got), told, got)
+			}
+		}
+		wrong(4, 0)
+		b.clock.advance(time.Hour)
+		wrong(4, 0)
+		wrong(1, 1)
+		wrong(2, 1)
+		b.clock.advance(25 * time.Hour)
+		wrong(4, 1)
+		wrong(1, 2)
+		if refused := b.results("anna", audit.CodeRefused); len(refused) != 16 {
+			t.Errorf("recorded %d", len(refused))
+		}
+	})
+}

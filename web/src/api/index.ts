@@ -563,6 +563,12 @@ export const account = {
     totp?: string;
     keep_tokens?: boolean;
   }): Promise<unknown> => result(client.POST('/api/v1/me/password', { body, ...limits() })),
+  email: (signal?: AbortSignal) => result(client.GET('/api/v1/me/email', limits(signal))),
+  /** Has a link sent to an address, which becomes one's own when it is followed. */
+  askEmail: (email: string): Promise<unknown> =>
+    result(client.POST('/api/v1/me/email', { body: { email }, ...limits() })),
+  confirmEmail: (token: string): Promise<unknown> =>
+    result(client.POST('/api/v1/email/confirm', { body: { token }, ...limits() }), false),
   sessions: (signal?: AbortSignal) => result(client.GET('/api/v1/me/sessions', limits(signal))),
   endSession: (session: string): Promise<unknown> =>
     result(client.DELETE('/api/v1/me/sessions/{session}', { params: { path: { session } }, ...limits() })),

@@ -141,6 +141,12 @@ export const routes: Route[] = [
     load: () => import('../screens/sign-in/NewPassword.svelte') as Loaded,
   },
   {
+    pattern: '/confirm-email/:token',
+    title: 'Confirm your address',
+    open: true,
+    load: () => import('../screens/sign-in/ConfirmEmail.svelte') as Loaded,
+  },
+  {
     pattern: '/sign-in',
     title: 'Sign in',
     open: true,
