@@ -70,7 +70,7 @@ func (s *shell) expect(code int, stdin string, args []string, texts ...string) s
 // The help of every command is kept as a file, so that a change of its words is read by somebody.
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "100")
-	for _, command := range []string{"", "demo", "keys", "keys init", "user", "user add", "user list", "user role", "user suspend", "user activate", "user delete", "user recover", "user reset-second-factor", "token", "token create", "token list", "token revoke", "mail", "mail test", "serve", "import", "audit", "audit verify", "audit export", "audit key", "audit accept", "evaluate", "version"} {
+	for _, command := range []string{"", "demo", "keys", "keys init", "keys status", "keys rotate", "keys rewrap", "user", "user add", "user list", "user role", "user suspend", "user activate", "user delete", "user recover", "user reset-second-factor", "token", "token create", "token list", "token revoke", "mail", "mail test", "serve", "import", "audit", "audit verify", "audit export", "audit key", "audit accept", "evaluate", "version"} {
 		help := newShell(t).expect(exitDone, "", append(strings.Fields(command), "--help"), "Usage: folioscope")
 		path := filepath.Join("testdata", "help", strings.ReplaceAll("folioscope "+command, " ", "-")+".txt")
 		if command == "" {
@@ -209,6 +209,44 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.expect(exitDone, testSecret, []string{"user", "add", "second@example.test"}, "second@example.test")
+}
+
+// Root keys are rotated and the keyring is locked with another key; what an operator reads of it names no secret.
+func TestKeysAreChanged(t *testing.T) {
+	s := newShell(t)
+	s.expect(exitFailed, "", []string{"keys", "rotate"}, "folioscope keys init")
+	s.expect(exitDone, "", []string{"keys", "init"})
+	s.expect(exitDone, testSecret, []string{"user", "add", testEmail})
+	kek, other := filepath.Join(s.dir, "kek"), filepath.Join(s.dir, "other")
+	before := s.expect(exitDone, "", []string{"keys", "status"}, "a file, "+kek, filepath.Join(s.dir, "data", "keyring"), "in use")
+	s.expect(exitDone, "", []string{"keys", "rotate"}, "wraps all 1 users' keys; the others are retired", "Back the keyring up again")
+	after := s.expect(exitDone, "", []string{"keys", "status"}, "in use", "retired 20")
+	if strings.Count(before, "\n") != 5 || strings.Count(after, "\n") != 6 {
+		t.Errorf("status:\n%s\n%s", before, after)
+	}
+	s.expect(exitUsage, "", []string{"keys", "rewrap"}, "--to=REFERENCE")
+	s.expect(exitFailed, "", []string{"keys", "rewrap", "--to=env:FOLIOSCOPE_TEST_NONE"}, "is not set")
+	s.expect(exitUsage, "", []string{"keys", "rewrap", "--to=credential:../kek"}, "plain name")
+	s.expect(exitDone, "", []string{"keys", "rewrap", "--to=" + other}, other+" opens the keyring now", "Set keys.kek")
+	s.expect(exitFailed, testSecret, []string{"user", "add", "second@example.test"}, "it is another key")
+
+	t.Setenv("CREDENTIALS_DIRECTORY", s.dir)
+	for i, entry := range s.environ {
+		if strings.HasPrefix(entry, "FOLIOSCOPE_KEYS_KEK=") {
+			s.environ[i] = "FOLIOSCOPE_KEYS_KEK=credential:other"
+		}
+	}
+	s.expect(exitDone, testSecret, []string{"user", "add", "second@example.test"}, "second@example.test")
+	status := s.expect(exitDone, "", []string{"keys", "status"}, "a systemd credential, credential:other")
+	for _, path := range []string{kek, other} {
+		secret, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.TrimSpace(string(secret)); strings.Contains(before+after+status, text) {
+			t.Errorf("%s was printed", path)
+		}
+	}
 }
 
 func TestUserAdd(t *testing.T) {

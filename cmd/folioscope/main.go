@@ -41,7 +41,7 @@ type console struct {
 // commands is the whole command line.
 type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Look around: a node with made-up people and a simulated market."`
-	Keys     keysCommand     `cmd:"" help:"First steps for real use: make the keys that protect the data."`
+	Keys     keysCommand     `cmd:"" help:"The keys that protect the data: make them first, rotate them later."`
 	User     userCommand     `cmd:"" help:"People who may sign in."`
 	Token    tokenCommand    `cmd:"" help:"API tokens, with which programs sign in."`
 	Mail     mailCommand     `cmd:"" help:"Mail that the server sends."`

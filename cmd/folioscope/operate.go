@@ -17,33 +17,6 @@ import (
 	"folioscope/internal/ledger"
 )
 
-// keysCommand is `folioscope keys`.
-type keysCommand struct {
-	Init keysInitCommand `cmd:"" help:"Make the keys of a new installation. Never replaces any."`
-}
-
-type keysInitCommand struct{ configFlags }
-
-// Help is what --help says besides the flags.
-func (keysInitCommand) Help() string {
-	return "Makes two things: the key-encryption key, at the place that keys.kek names, and the keyring, beside the data, which only that key opens. " +
-		"Back the key-encryption key up apart from the data: without it the data is lost, and with it anybody who has the data can read it."
-}
-
-// Run makes keys.
-func (c keysInitCommand) Run(ctx context.Context, at console) error {
-	settings, err := c.load(at, nil)
-	if err != nil {
-		return err
-	}
-	made, err := app.InitKeys(ctx, settings, commandOptions(at, settings))
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(at.out, "key-encryption key: %s\nkeyring: %s\nKeep a copy of the key-encryption key in a safe place apart from the data: without it nothing can be read again.\n", made.KEK, made.Keyring)
-	return err
-}
-
 // userCommand is `folioscope user`.
 type userCommand struct {
 	Add               userAddCommand         `cmd:"" help:"Add somebody who may sign in."`

@@ -42,6 +42,7 @@ type Options struct {
 	node         string         // this node's name; empty for a command
 	limits       httpapi.Limits // those that everybody gets where it is zero; only benchmarks lift them
 	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
+	keyringPoll  time.Duration  // the product's where zero; only tests that rotate often are in a hurry
 }
 
 const (
@@ -162,6 +163,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 		n.hours = changing
 		n.add("market hours", changing.Run)
 	}
+	n.add("keyring", n.followKeyring)
 	record := journal.New(journalStore{n.store}, n.bus, journal.Options{Log: n.o.Log, Now: n.o.Now})
 	hub := live.New(liveStore{n.store}, record, n.bus, sessions, live.Options{Log: n.o.Log, Now: n.o.Now, Simulated: simulated})
 	n.add("live", hub.Run)

@@ -24,7 +24,8 @@ import (
 	"folioscope/internal/httpapi"
 )
 
-// childVariable makes this test binary a server, so that a benchmark can tell the server's processor time from its own.
+// childVariable makes this test binary a server, so that a benchmark can tell the server's processor time from its own, or a command
+// that can be killed.
 const childVariable = "APP_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -43,6 +44,9 @@ func TestMain(m *testing.M) {
 func serveAsChild(kind string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if kind == "rotate" {
+		return rotateAsChild(ctx)
+	}
 	told, err := serveUsage()
 	if err != nil {
 		return err

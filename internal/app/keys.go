@@ -3,11 +3,11 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"folioscope/internal/config"
 	"folioscope/internal/fault"
@@ -48,14 +48,15 @@ func place(settings config.Config) seal.Place {
 // MadeKeys says where new keys lie.
 type MadeKeys struct{ KEK, Keyring string }
 
-// InitKeys makes the key-encryption key, where its file doesn't exist yet, and a keyring. Neither is ever replaced.
+// InitKeys makes the key-encryption key, where its file doesn't exist yet, a keyring, and the database, whose audit log begins with
+// that. No keys are ever replaced.
 func InitKeys(ctx context.Context, settings config.Config, o Options) (MadeKeys, error) {
 	reference, err := kekReference(settings)
 	if err != nil {
 		return MadeKeys{}, err
 	}
-	kek, err := seal.ReadKEK(reference)
-	if fault.Is(err, fault.NotFound) && !strings.HasPrefix(reference, "env:") {
+	kek, err := openKEK(reference)
+	if fault.Is(err, fault.NotFound) && seal.KindOf(reference) == seal.KindFile {
 		if err := unused(ctx, settings, reference); err != nil {
 			return MadeKeys{}, err
 		}
@@ -74,11 +75,23 @@ func InitKeys(ctx context.Context, settings config.Config, o Options) (MadeKeys,
 		return MadeKeys{}, err
 	}
 	o.Log.Info("made keys", "keyring", root.Fingerprint())
-	made := MadeKeys{KEK: reference, Keyring: filepath.Join(settings.DataDir, keyringFile)}
-	if settings.Database.URL != "" {
-		made.Keyring = "in the database"
+	if err := withStore(ctx, settings, o, func(*sqlstore.Store) error { return nil }); err != nil {
+		return MadeKeys{}, err
 	}
-	return made, nil
+	return MadeKeys{KEK: reference, Keyring: keyringPlace(settings)}, nil
+}
+
+// keyringPlace says in words where the keyring is.
+func keyringPlace(settings config.Config) string {
+	if settings.Database.URL != "" {
+		return "in the database"
+	}
+	return filepath.Join(settings.DataDir, keyringFile)
+}
+
+// openKEK opens the key-encryption key that a reference names.
+func openKEK(reference string) (*seal.KEK, error) {
+	return seal.ReadKEK(reference)
 }
 
 // openStore opens an installation's data: the right key first, then the keyring, then the database.
@@ -91,7 +104,7 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 	if settings.Database.Insecure {
 		o.Log.Warn("database.insecure is set: whoever is between this machine and the database may read and change all that passes, the wrapped keys too")
 	}
-	kek, err := seal.ReadKEK(reference)
+	kek, err := openKEK(reference)
 	if err != nil {
 		return nil, firstSteps(ctx, settings, reference, err)
 	}
@@ -99,14 +112,21 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 	if err != nil {
 		return nil, firstSteps(ctx, settings, reference, err)
 	}
-	return sqlstore.Open(ctx, sqlstore.Options{
+	store, err := sqlstore.Open(ctx, sqlstore.Options{
 		URL: settings.Database.URL.Reveal(), Insecure: settings.Database.Insecure, Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
 		Root: root, Now: o.Now, Log: o.Log, Sessions: sessions, Node: cmp.Or(o.node, "command"),
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := store.RecordKeys(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
 }
 
 func warnAboutKEK(log *slog.Logger, reference string) {
-	if strings.HasPrefix(reference, "env:") {
+	if seal.KindOf(reference) == seal.KindEnvironment {
 		log.Warn("the key-encryption key comes from the environment, which other programs of this user can read; a file or a systemd credential is safer")
 	}
 }

@@ -38,7 +38,7 @@ func newPlace(t *testing.T, settings config.Config) {
 }
 
 func quiet(ready func(string)) Options {
-	return Options{Now: time.Now, Log: slog.New(slog.DiscardHandler), Ready: ready}
+	return Options{Now: time.Now, Log: slog.New(slog.DiscardHandler), Ready: ready, keyringPoll: 50 * time.Millisecond}
 }
 
 // serve runs a node until the test is over, or until stop is called, and gives its address.

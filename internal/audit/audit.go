@@ -67,6 +67,10 @@ const (
 	InstrumentCreated  Action = "instrument.create"
 	InstrumentChanged  Action = "instrument.change"
 	KeysCreated        Action = "keys.create"
+	RootKeyAdded       Action = "keys.add"          // a root key is in the keyring and wraps nothing yet
+	KeysRotated        Action = "keys.rotate"       // a root key wraps the users' keys from now on; the object names it
+	RootKeysRetired    Action = "keys.retire"       // the keyring holds one root key alone
+	KeyringRewrapped   Action = "keys.rewrap"       // another key-encryption key opens the keyring
 	PriceAccepted      Action = "quarantine.accept" // a price that was held back is believed
 	PriceRefused       Action = "quarantine.refuse"
 	OwnCreated         Action = "own_instrument.create"
@@ -92,7 +96,8 @@ var actions = [...]Action{
 	FactorConfirmed, FactorRemoved, RecoveryRenewed, PasskeyAdded, PasskeyRenamed, PasskeyRemoved, PasskeyRefused, PasskeyCloned,
 	RecoveryAsked, Recovered, RecoveryRefused, EmailAsked, EmailConfirmed, EmailChanged, EmailRefused, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
 	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
-	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, PriceAccepted, PriceRefused,
+	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, RootKeyAdded, KeysRotated, RootKeysRetired, KeyringRewrapped,
+	PriceAccepted, PriceRefused,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,
 	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 }

@@ -80,8 +80,9 @@ func (b *lockedBuffer) String() string {
 
 type memoryPlace struct{ data []byte }
 
-func (m *memoryPlace) Load(context.Context) ([]byte, error)        { return m.data, nil }
-func (m *memoryPlace) Create(_ context.Context, data []byte) error { m.data = data; return nil }
+func (m *memoryPlace) Load(context.Context) ([]byte, error)            { return m.data, nil }
+func (m *memoryPlace) Create(_ context.Context, data []byte) error     { m.data = data; return nil }
+func (m *memoryPlace) Replace(_ context.Context, _, data []byte) error { m.data = data; return nil }
 
 var houseRoot = sync.OnceValues(func() (*seal.Root, error) {
 	kek, err := seal.NewKEK(bytes.Repeat([]byte{7}, 32))

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -18,13 +19,31 @@ import (
 )
 
 const (
-	environmentPrefix = "env:"
-	kekFileBytesMax   = 1 << 10 // a key takes 32 to 65 bytes; more is some other file
-	kekFileMode       = 0o400
+	environmentPrefix    = "env:"
+	credentialPrefix     = "credential:"
+	credentialsDirectory = "CREDENTIALS_DIRECTORY" // where systemd puts a service's credentials
+	credentialNameMax    = 255                     // bytes, as for any file's name
+	kekFileBytesMax      = 1 << 10                 // a key takes 32 to 65 bytes; more is some other file
+	kekFileMode          = 0o400
 )
 
 // KEK is the key-encryption key. It lies outside of the data that it protects and opens nothing but the keyring.
-type KEK struct{ aead tink.AEAD }
+type KEK struct{ aead tink.AEADWithContext }
+
+// RemoteKEK is a key that never leaves the service which keeps it: that encrypts and decrypts for us. Errors of it that have a
+// fault kind are passed on; any other says that what was to be decrypted isn't of this key.
+func RemoteKEK(remote tink.AEADWithContext) *KEK { return &KEK{aead: remote} }
+
+// local is a key of our own memory, which never waits.
+type local struct{ tink.AEAD }
+
+func (l local) EncryptWithContext(_ context.Context, plain, bound []byte) ([]byte, error) {
+	return l.Encrypt(plain, bound)
+}
+
+func (l local) DecryptWithContext(_ context.Context, sealed, bound []byte) ([]byte, error) {
+	return l.Decrypt(sealed, bound)
+}
 
 // NewKEK takes 32 bytes.
 func NewKEK(secret []byte) (*KEK, error) {
@@ -35,14 +54,37 @@ func NewKEK(secret []byte) (*KEK, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
 	}
-	return &KEK{aead: aead}, nil
+	return &KEK{aead: local{aead}}, nil
 }
 
-// ReadKEK reads the key that a reference names: the path of a file, or env:NAME for an environment variable. The key is 32
-// bytes as they are (in a file), 64 hexadecimal digits, or base64. What is missing gives fault.NotFound, what is no key fault.Invalid.
+// Where a local key-encryption key lies, as KindOf says it.
+const (
+	KindFile        = "a file"
+	KindEnvironment = "an environment variable"
+	KindCredential  = "a systemd credential"
+)
+
+// KindOf says in words where the key of a local reference lies.
+func KindOf(reference string) string {
+	switch {
+	case strings.HasPrefix(reference, environmentPrefix):
+		return KindEnvironment
+	case strings.HasPrefix(reference, credentialPrefix):
+		return KindCredential
+	}
+	return KindFile
+}
+
+// ReadKEK reads the key that a reference names: the path of a file, env:NAME for an environment variable, or credential:NAME for
+// a credential that systemd gave this service. The key is 32 bytes as they are (not in a variable), 64 hexadecimal digits, or
+// base64. What is missing gives fault.NotFound, what is no key or no reference fault.Invalid.
 func ReadKEK(reference string) (*KEK, error) {
-	if reference == "" {
-		return nil, fault.New(fault.NotFound, "no key-encryption key is named: set keys.kek to a file's path or env:NAME")
+	switch {
+	case reference == "":
+		return nil, fault.New(fault.NotFound, "no key-encryption key is named: set keys.kek to a file's path, credential:NAME or env:NAME")
+	case strings.Contains(reference, "://"):
+		scheme, _, _ := strings.Cut(reference, "://")
+		return nil, fault.New(fault.Invalid, "keys.kek: no key service is called %.40q", scheme)
 	}
 	if name, ok := strings.CutPrefix(reference, environmentPrefix); ok {
 		text, found := os.LookupEnv(name)
@@ -51,17 +93,40 @@ func ReadKEK(reference string) (*KEK, error) {
 		}
 		return parseKEK([]byte(text))
 	}
-	file, err := os.Open(reference)
+	if name, ok := strings.CutPrefix(reference, credentialPrefix); ok {
+		path, err := credentialPath(name)
+		if err != nil {
+			return nil, err
+		}
+		return readKEKFile(path)
+	}
+	return readKEKFile(reference)
+}
+
+// credentialPath is where systemd put a credential. Its name is a plain one, so that it never leads out of that directory.
+func credentialPath(name string) (string, error) {
+	if name == "" || len(name) > credentialNameMax || strings.Trim(name, ".") == "" || strings.ContainsAny(name, "/\\:\x00") {
+		return "", fault.New(fault.Invalid, "keys.kek: credential:NAME needs a plain name, got %.60q", name)
+	}
+	directory := os.Getenv(credentialsDirectory)
+	if !filepath.IsAbs(directory) {
+		return "", fault.New(fault.NotFound, "systemd gave this process no credentials: LoadCredential=%s:PATH in the unit does", name)
+	}
+	return filepath.Join(directory, name), nil
+}
+
+func readKEKFile(path string) (*KEK, error) {
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Wrap(fault.NotFound, err, "the key-encryption key %s does not exist", reference)
+		return nil, fault.Wrap(fault.NotFound, err, "the key-encryption key %s does not exist", path)
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the key-encryption key %s can't be read", reference)
+		return nil, fault.Wrap(fault.Unavailable, err, "the key-encryption key %s can't be read", path)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, kekFileBytesMax))
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the key-encryption key %s can't be read", reference)
+		return nil, fault.Wrap(fault.Unavailable, err, "the key-encryption key %s can't be read", path)
 	}
 	return parseKEK(data)
 }
@@ -95,38 +160,4 @@ func CreateKEK(path string) (*KEK, error) {
 		return nil, fmt.Errorf("create key-encryption key: %w", err)
 	}
 	return NewKEK(secret)
-}
-
-// writeNew writes a file that must not exist, so that it is there whole or not at all, even after a loss of power.
-func writeNew(path string, data []byte, mode fs.FileMode) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s: %w", path, fs.ErrExist)
-	}
-	temporary := path + ".new" // created exclusively: of two that make the same file one is refused
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary))
-	}
-	return syncDirectory(filepath.Dir(path))
-}
-
-// syncDirectory makes a rename last. Systems that can't sync a directory make it last by themselves.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer directory.Close()
-	if err := directory.Sync(); err != nil && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
 }

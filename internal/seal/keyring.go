@@ -10,15 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/tink"
+	"sync"
+	"sync/atomic"
 
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
@@ -26,7 +20,7 @@ import (
 
 const (
 	keyringFormat   = 1
-	keyringBytesMax = 64 << 10 // a keyset of a hundred keys; today's has one
+	keyringBytesMax = 64 << 10 // a keyset of a hundred keys; it has one, and two while they are rotated
 	keyringFileMode = 0o600
 )
 
@@ -47,84 +41,138 @@ type keyring struct {
 	IndexKey    []byte `json:"index_key"`   // wrapped by the root keyset
 }
 
-// Place is where a keyring lies: a file beside an SQLite database, or a table in PostgreSQL.
-type Place interface {
-	// Load gives what Create stored, fault.NotFound where there is nothing.
-	Load(ctx context.Context) ([]byte, error)
-	// Create stores a keyring where there is neither one nor data that another keyring sealed, else it gives fault.Conflict.
-	Create(ctx context.Context, data []byte) error
-}
-
 // Root is an open keyring. It is safe for concurrent use.
 type Root struct {
 	fingerprint string
-	wrapping    tink.AEAD
 	fileKey     []byte
 	indexKey    []byte
+	place       Place
+
+	mu   sync.Mutex // held by whoever reads the keyring anew
+	kek  *KEK
+	held atomic.Pointer[held]
+}
+
+// held is the part of a keyring that changes.
+type held struct {
+	data []byte // the keyring as it lies at rest
+	keys *rootKeys
 }
 
 // Init makes a new root keyset and stores it, encrypted with the KEK. It never replaces a keyring and makes none beside data.
 func Init(ctx context.Context, kek *KEK, place Place) (*Root, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	keys, err := newRootKeys()
 	if err != nil {
-		return nil, fmt.Errorf("create root keyset: %w", err)
+		return nil, err
 	}
-	var encrypted bytes.Buffer
-	if err := handle.WriteWithAssociatedData(keyset.NewBinaryWriter(&encrypted), kek.aead, []byte(boundKeyset)); err != nil {
-		return nil, fmt.Errorf("encrypt root keyset: %w", err)
-	}
-	wrapping, err := aead.New(handle)
-	if err != nil {
-		return nil, fmt.Errorf("create root keyset: %w", err)
-	}
-	root := &Root{wrapping: wrapping, fileKey: newSecret(), indexKey: newSecret()}
+	root := &Root{fileKey: newSecret(), indexKey: newSecret(), place: place, kek: kek}
 	root.fingerprint = root.nameOf()
-	ring := keyring{Format: keyringFormat, Fingerprint: root.fingerprint, Keyset: encrypted.Bytes()}
-	if ring.FileKey, err = wrapping.Encrypt(root.fileKey, []byte(boundFile)); err != nil {
+	data, err := root.encode(ctx, kek, keys)
+	if err != nil {
+		return nil, err
+	}
+	if err := place.Create(ctx, data); err != nil {
+		return nil, fmt.Errorf("create keyring: %w", err)
+	}
+	root.held.Store(&held{data, keys})
+	return root, nil
+}
+
+// Open reads a keyring. A keyring that is not there gives fault.NotFound, one that this KEK does not open fault.Denied, a service
+// that keeps the KEK and can't be asked what that says; nothing is ever created.
+func Open(ctx context.Context, kek *KEK, place Place) (*Root, error) {
+	data, err := place.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open keyring: %w", err)
+	}
+	root, err := decode(ctx, kek, data)
+	if err != nil {
+		return nil, err
+	}
+	root.place = place
+	return root, nil
+}
+
+// Reload reads the keyring anew, whose root keys somebody may have rotated. On an error the keys stay as they were.
+func (r *Root) Reload(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	data, err := r.place.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("read the keyring again: %w", err)
+	}
+	if bytes.Equal(data, r.held.Load().data) {
+		return nil
+	}
+	again, err := decode(ctx, r.kek, data)
+	if err != nil {
+		return fmt.Errorf("read the keyring again: %w", err)
+	}
+	if !r.same(again) {
+		return fault.New(fault.Denied, "the keyring %s was put in the place of %s", again.fingerprint, r.fingerprint)
+	}
+	r.held.Store(again.held.Load())
+	return nil
+}
+
+// same says whether two are one keyring, whatever its root keys are by now.
+func (r *Root) same(other *Root) bool {
+	return r.fingerprint == other.fingerprint && hmac.Equal(r.fileKey, other.fileKey) && hmac.Equal(r.indexKey, other.indexKey)
+}
+
+// encode writes a keyring with these root keys, and makes sure that the KEK opens it again: a key service may encrypt for
+// somebody and not decrypt, or answer with nonsense.
+func (r *Root) encode(ctx context.Context, kek *KEK, keys *rootKeys) ([]byte, error) {
+	ring := keyring{Format: keyringFormat, Fingerprint: r.fingerprint}
+	var err error
+	if ring.Keyset, err = keys.encrypted(ctx, kek); err != nil {
+		return nil, err
+	}
+	if ring.FileKey, err = keys.all.Encrypt(r.fileKey, []byte(boundFile)); err != nil {
 		return nil, fmt.Errorf("wrap file key: %w", err)
 	}
-	if ring.IndexKey, err = wrapping.Encrypt(root.indexKey, []byte(boundIndex)); err != nil {
+	if ring.IndexKey, err = keys.all.Encrypt(r.indexKey, []byte(boundIndex)); err != nil {
 		return nil, fmt.Errorf("wrap index key: %w", err)
 	}
 	data, err := json.MarshalIndent(ring, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode keyring: %w", err)
 	}
-	if err := place.Create(ctx, append(data, '\n')); err != nil {
-		return nil, fmt.Errorf("create keyring: %w", err)
+	data = append(data, '\n')
+	again, err := decode(ctx, kek, data)
+	if err != nil {
+		return nil, fmt.Errorf("open what was just encrypted: %w", err)
 	}
-	return root, nil
+	if !r.same(again) || !slices.Equal(again.held.Load().keys.ids, keys.ids) {
+		return nil, errors.New("a keyring opens as another one than was written")
+	}
+	return data, nil
 }
 
-// Open reads a keyring. A keyring that is not there gives fault.NotFound, one that this KEK does not open fault.Denied;
-// nothing is ever created.
-func Open(ctx context.Context, kek *KEK, place Place) (*Root, error) {
-	data, err := place.Load(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open keyring: %w", err)
-	}
+// decode opens a keyring.
+func decode(ctx context.Context, kek *KEK, data []byte) (*Root, error) {
 	var ring keyring
 	if err := json.Unmarshal(data, &ring); err != nil || ring.Format != keyringFormat {
 		return nil, fault.Wrap(fault.Invalid, err, "the keyring is damaged or of a later release (format %d)", ring.Format)
 	}
-	handle, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(ring.Keyset)), kek.aead, []byte(boundKeyset))
+	keys, err := openRootKeys(ctx, kek, ring.Keyset)
 	if err != nil {
+		if fault.KindOf(err) != fault.Internal { // a key service said what is wrong
+			return nil, fmt.Errorf("open keyring: %w", err)
+		}
 		return nil, fault.Wrap(fault.Denied, err, "the key-encryption key does not open the keyring %s: it is another key, or the keyring is damaged", printable(ring.Fingerprint))
 	}
-	wrapping, err := aead.New(handle)
-	if err != nil {
-		return nil, fmt.Errorf("open root keyset: %w", err)
-	}
-	root := &Root{fingerprint: ring.Fingerprint, wrapping: wrapping}
-	if root.fileKey, err = wrapping.Decrypt(ring.FileKey, []byte(boundFile)); err != nil {
+	root := &Root{fingerprint: ring.Fingerprint, kek: kek}
+	if root.fileKey, err = keys.all.Decrypt(ring.FileKey, []byte(boundFile)); err != nil {
 		return nil, fault.Wrap(fault.Denied, err, "the keyring's file key does not open")
 	}
-	if root.indexKey, err = wrapping.Decrypt(ring.IndexKey, []byte(boundIndex)); err != nil {
+	if root.indexKey, err = keys.all.Decrypt(ring.IndexKey, []byte(boundIndex)); err != nil {
 		return nil, fault.Wrap(fault.Denied, err, "the keyring's index key does not open")
 	}
 	if len(root.fileKey) != keyBytes || len(root.indexKey) != keyBytes || root.nameOf() != ring.Fingerprint {
 		return nil, fault.New(fault.Invalid, "the keyring is damaged: its parts don't belong together")
 	}
+	root.held.Store(&held{data, keys})
 	return root, nil
 }
 
@@ -168,33 +216,64 @@ func (r *Root) Derived(purpose string) []byte {
 	return sum[:]
 }
 
-// NewUserKey makes the key of a user, and its wrapped form, which is what gets stored.
-func (r *Root) NewUserKey(owner ledger.OwnerID, version int) (key *Key, wrapped []byte, err error) {
+// Digest names the keyring's present state; it is no secret.
+func (r *Root) Digest() string { return digestOf(r.held.Load().data) }
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// RootKeys names the keys of the root keyset, as they were added.
+func (r *Root) RootKeys() []RootKey { return slices.Clone(r.held.Load().keys.ids) }
+
+// NewUserKey makes the key of a user, and its form wrapped by a root key, which is what gets stored. A root key that the keyring
+// doesn't hold gives ErrRootKey.
+func (r *Root) NewUserKey(owner ledger.OwnerID, version int, by RootKey) (key *Key, wrapped []byte, err error) {
 	secret := newSecret()
 	defer clear(secret)
 	bound, err := userKeyBound(owner, version)
 	if err != nil {
 		return nil, nil, err
 	}
-	if wrapped, err = r.wrapping.Encrypt(secret, bound); err != nil {
-		return nil, nil, fmt.Errorf("wrap user key: %w", err)
+	if wrapped, err = r.held.Load().keys.wrap(by, secret, bound); err != nil {
+		return nil, nil, err
 	}
 	key, err = newKey(owner, uint32(version), secret)
 	return key, wrapped, err
 }
 
-// UserKey opens a wrapped key of this owner and version, else it gives ErrOpen.
+// UserKey opens a wrapped key of this owner and version, else it gives ErrOpen, or ErrRootKey where it was wrapped by a root key
+// that this keyring doesn't hold.
 func (r *Root) UserKey(owner ledger.OwnerID, version int, wrapped []byte) (*Key, error) {
+	secret, err := r.unwrap(owner, version, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(secret)
+	return newKey(owner, uint32(version), secret)
+}
+
+// RewrapUserKey wraps a user's key by another root key. The key itself stays the same.
+func (r *Root) RewrapUserKey(owner ledger.OwnerID, version int, wrapped []byte, by RootKey) ([]byte, error) {
+	secret, err := r.unwrap(owner, version, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(secret)
 	bound, err := userKeyBound(owner, version)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := r.wrapping.Decrypt(wrapped, bound)
+	return r.held.Load().keys.wrap(by, secret, bound)
+}
+
+func (r *Root) unwrap(owner ledger.OwnerID, version int, wrapped []byte) ([]byte, error) {
+	bound, err := userKeyBound(owner, version)
 	if err != nil {
-		return nil, fmt.Errorf("user key: %w", ErrOpen)
+		return nil, err
 	}
-	defer clear(secret)
-	return newKey(owner, uint32(version), secret)
+	return r.held.Load().keys.unwrap(wrapped, bound)
 }
 
 func userKeyBound(owner ledger.OwnerID, version int) ([]byte, error) {
@@ -204,44 +283,4 @@ func userKeyBound(owner ledger.OwnerID, version int) ([]byte, error) {
 	}
 	out := binary.BigEndian.AppendUint32([]byte(boundUserKey), uint32(version))
 	return append(out, owner...), nil
-}
-
-// File is the place of a keyring beside an SQLite database.
-type File struct {
-	Path    string
-	Guarded []string // data that a keyring sealed: while one of these exists no new keyring is made
-}
-
-// Load implements Place.
-func (f File) Load(context.Context) ([]byte, error) {
-	file, err := os.Open(f.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Wrap(fault.NotFound, err, "there is no keyring at %s", f.Path)
-	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the keyring %s can't be read", f.Path)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, keyringBytesMax))
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the keyring %s can't be read", f.Path)
-	}
-	return data, nil
-}
-
-// Create implements Place.
-func (f File) Create(_ context.Context, data []byte) error {
-	for _, guarded := range f.Guarded {
-		if _, err := os.Lstat(guarded); !errors.Is(err, fs.ErrNotExist) {
-			return fault.New(fault.Conflict, "%s exists: a new keyring could never open it", guarded)
-		}
-	}
-	if err := os.MkdirAll(filepath.Dir(f.Path), 0o700); err != nil {
-		return fmt.Errorf("create keyring: %w", err)
-	}
-	err := writeNew(f.Path, data, keyringFileMode)
-	if errors.Is(err, fs.ErrExist) {
-		return fault.Wrap(fault.Conflict, err, "there is a keyring at %s already", f.Path)
-	}
-	return err
 }

@@ -40,7 +40,7 @@ func testRoot(t *testing.T) (*Root, File) {
 
 func userKey(t *testing.T, root *Root, owner ledger.OwnerID, version int) (*Key, []byte) {
 	t.Helper()
-	key, wrapped, err := root.NewUserKey(owner, version)
+	key, wrapped, err := root.NewUserKey(owner, version, root.RootKeys()[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestUserKeysAreBoundToOwnerAndVersion(t *testing.T) {
 			t.Errorf("%s %d: %v", c.owner, c.version, err)
 		}
 	}
-	if _, _, err := root.NewUserKey("", 1); err == nil {
+	if _, _, err := root.NewUserKey("", 1, root.RootKeys()[0]); err == nil {
 		t.Error("a key for nobody was made")
 	}
 }
@@ -195,8 +195,9 @@ func TestNoKeyringIsMadeBesideData(t *testing.T) {
 
 type memory struct{ data []byte }
 
-func (m *memory) Load(context.Context) ([]byte, error)        { return m.data, nil }
-func (m *memory) Create(_ context.Context, data []byte) error { m.data = data; return nil }
+func (m *memory) Load(context.Context) ([]byte, error)            { return m.data, nil }
+func (m *memory) Create(_ context.Context, data []byte) error     { m.data = data; return nil }
+func (m *memory) Replace(_ context.Context, _, data []byte) error { m.data = data; return nil }
 
 func TestDamagedKeyringIsRefused(t *testing.T) {
 	place := &memory{}

@@ -243,7 +243,7 @@ func tamperings() []tampering {
 			a.signed()
 		}, audit.FoundClock, "a clock was put back"},
 		{"wrong key", func(a *audited) {
-			root, err := newRoot(9)
+			root, err := newRoot(9, &memoryPlace{})
 			a.ok(err)
 			other, err := AuditSigner(root)
 			a.ok(err)
@@ -251,7 +251,7 @@ func tamperings() []tampering {
 			a.rebuilt(other)
 		}, audit.FoundKey, "not signed with the key"},
 		{"wrong verifier", func(a *audited) {
-			root, err := newRoot(9)
+			root, err := newRoot(9, &memoryPlace{})
 			a.ok(err)
 			a.signer, err = AuditSigner(root)
 			a.ok(err)

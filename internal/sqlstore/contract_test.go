@@ -39,22 +39,70 @@ func (c *testClock) advance(d time.Duration) { c.now.Add(d.Microseconds()) }
 
 var testStart = time.Date(2026, 3, 2, 14, 30, 0, 123456000, time.UTC)
 
-// memoryPlace keeps a keyring in memory.
-type memoryPlace struct{ data []byte }
+// memoryPlace keeps a keyring in memory, for several nodes at once.
+type memoryPlace struct {
+	mu   sync.Mutex
+	data []byte
+	dies error // what a process that dies just after it replaced the keyring never hears; nil for none
+}
 
-func (m *memoryPlace) Load(context.Context) ([]byte, error)        { return m.data, nil }
-func (m *memoryPlace) Create(_ context.Context, data []byte) error { m.data = data; return nil }
+func (m *memoryPlace) Load(context.Context) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.data, nil
+}
 
-func newRoot(secret byte) (*seal.Root, error) {
-	kek, err := seal.NewKEK(bytes.Repeat([]byte{secret}, 32))
+func (m *memoryPlace) Create(_ context.Context, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.data = data
+	return nil
+}
+
+func (m *memoryPlace) Replace(_ context.Context, old, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !bytes.Equal(m.data, old) && !bytes.Equal(m.data, data) {
+		return fault.New(fault.Conflict, "the keyring was changed meanwhile")
+	}
+	m.data = data
+	return m.dies
+}
+
+func testKEK(secret byte) (*seal.KEK, error) { return seal.NewKEK(bytes.Repeat([]byte{secret}, 32)) }
+
+func newRoot(secret byte, place seal.Place) (*seal.Root, error) {
+	kek, err := testKEK(secret)
 	if err != nil {
 		return nil, err
 	}
-	return seal.Init(context.Background(), kek, &memoryPlace{})
+	return seal.Init(context.Background(), kek, place)
 }
 
-// testRoot is one keyring for all tests, so that a prepared PostgreSQL database fits them.
-var testRoot = sync.OnceValues(func() (*seal.Root, error) { return newRoot(7) })
+const testSecret = 7
+
+// testKeyring is one keyring for all tests, so that a prepared PostgreSQL database fits them. Who changes it opens a copy.
+var testKeyring = sync.OnceValues(func() (data []byte, err error) {
+	place := &memoryPlace{}
+	_, err = newRoot(testSecret, place)
+	return place.data, err
+})
+
+var testRoot = sync.OnceValues(func() (*seal.Root, error) { return openRoot(&memoryPlace{}) })
+
+// openRoot opens the tests' keyring at a place, where it is put if there is none.
+func openRoot(place *memoryPlace) (*seal.Root, error) {
+	kek, err := testKEK(testSecret)
+	if err != nil {
+		return nil, err
+	}
+	if place.data == nil {
+		if place.data, err = testKeyring(); err != nil {
+			return nil, err
+		}
+	}
+	return seal.Open(context.Background(), kek, place)
+}
 
 func mustRoot(t *testing.T) *seal.Root {
 	t.Helper()
@@ -67,16 +115,22 @@ func mustRoot(t *testing.T) *seal.Root {
 
 func onEach(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
+	onEachRoot(t, mustRoot, test)
+}
+
+// onEachRoot is onEach with a keyring that the test opens for itself.
+func onEachRoot(t *testing.T, open func(t *testing.T) *seal.Root, test func(t *testing.T, b *bench)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		root := mustRoot(t)
+		root := open(t)
 		test(t, openBench(t, Options{Path: filepath.Join(t.TempDir(), "folioscope.db"), FileKey: root.FileKey(), Root: root}))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		root := mustRoot(t)
+		root := open(t)
 		url := pgtest.Clone(t, "sqlstore", func(ctx context.Context, url string) error {
-			s, err := Open(ctx, Options{URL: url, Root: root})
+			s, err := Open(ctx, Options{URL: url, Root: mustRoot(t)})
 			if err != nil {
 				return err
 			}

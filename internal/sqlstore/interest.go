@@ -172,7 +172,7 @@ func (s *Store) eachInterest(ctx context.Context, q queries, see func(interest))
 				return err
 			}
 			n++
-			key, err := s.root.UserKey(ledger.OwnerID(owner), version, wrapped)
+			key, err := s.openKey(ctx, ledger.OwnerID(owner), version, wrapped)
 			if err != nil {
 				return err
 			}

@@ -302,7 +302,7 @@ func TestCancelledAppendLeavesNothing(t *testing.T) {
 }
 
 func TestActivityRecordRoundTrip(t *testing.T) {
-	key, _, err := mustRoot(t).NewUserKey("anna", 1)
+	key, _, err := mustRoot(t).NewUserKey("anna", 1, mustRoot(t).RootKeys()[0])
 	if err != nil {
 		t.Fatal(err)
 	}

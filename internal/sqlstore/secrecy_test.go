@@ -157,7 +157,7 @@ func (b *bench) rawTables() []byte {
 }
 
 func TestWrongKeyIsRefused(t *testing.T) {
-	other, err := newRoot(9)
+	other, err := newRoot(9, &memoryPlace{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,10 +268,29 @@ func TestKeyringInPostgres(t *testing.T) {
 	if _, err := seal.Open(t.Context(), other, place); !fault.Is(err, fault.Denied) {
 		t.Errorf("another KEK: %v", err)
 	}
+	before, err := place.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := append(bytes.Clone(before), '\n')
+	for range 2 { // done twice it does nothing more
+		if err := place.Replace(t.Context(), before, after); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := place.Replace(t.Context(), before, append(after, '\n')); !fault.Is(err, fault.Conflict) {
+		t.Errorf("replaced meanwhile: %v", err)
+	}
+	if got, err := place.Load(t.Context()); err != nil || !bytes.Equal(got, after) {
+		t.Errorf("stored: %q, %v", got, err)
+	}
 	b := openBench(t, Options{URL: url, Root: again})
 	b.user("anna")
 	if _, err := b.db.exec(t.Context(), `DELETE FROM keyring`); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := seal.Open(t.Context(), kek, place); !fault.Is(err, fault.Conflict) {
+		t.Errorf("data without its keyring: %v", err)
 	}
 	if _, err := seal.Init(t.Context(), kek, place); !fault.Is(err, fault.Conflict) {
 		t.Errorf("init beside data: %v", err)

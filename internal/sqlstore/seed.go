@@ -67,6 +67,10 @@ func (s *Store) Seed(ctx context.Context, all []SeedUser) error {
 // seedAll seals users on all processors, some ahead of the one writer, and inserts them in their order.
 func (s *Store) seedAll(ctx context.Context, q queries, all []SeedUser, inserted func(sealedSeed), finally func() error) error {
 	const aheadMax = 8 // users sealed and not yet written; the largest take about 2 MB
+	by, err := s.wrapping(ctx, q)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	slots := make([]chan sealedSeed, len(all))
 	for i := range slots {
@@ -94,7 +98,7 @@ func (s *Store) seedAll(ctx context.Context, q queries, all []SeedUser, inserted
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
 			for i := range next {
-				u, err := s.sealSeed(&all[i], now)
+				u, err := s.sealSeed(&all[i], by, now)
 				if err != nil {
 					return err
 				}
@@ -121,8 +125,8 @@ func (s *Store) seedAll(ctx context.Context, q queries, all []SeedUser, inserted
 	return group.Wait()
 }
 
-func (s *Store) sealSeed(u *SeedUser, now time.Time) (sealedSeed, error) {
-	rows, key, err := s.sealUser(u.User)
+func (s *Store) sealSeed(u *SeedUser, by seal.RootKey, now time.Time) (sealedSeed, error) {
+	rows, key, err := s.sealUser(u.User, by)
 	if err != nil {
 		return sealedSeed{}, err
 	}

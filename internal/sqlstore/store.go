@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pressly/goose/v3"
+	"golang.org/x/time/rate"
 
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
@@ -47,8 +48,12 @@ type Store struct {
 	node     string
 	sessions market.Sessions
 
-	mu   sync.Mutex
+	mu   sync.Mutex // of keys and what follows
 	keys map[ledger.OwnerID]*seal.Key
+
+	followed     string // the state of the keyring that this node said it holds, and when
+	followedAt   time.Time
+	keyringReads *rate.Limiter
 
 	jobsOnce sync.Once
 	jobs     JobsDatabase
@@ -68,7 +73,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if options.Root == nil {
 		return nil, errors.New("open store: no keyring")
 	}
-	s := &Store{root: options.Root, now: options.Now, log: options.Log, node: options.Node, sessions: options.Sessions, keys: make(map[ledger.OwnerID]*seal.Key)}
+	s := &Store{root: options.Root, now: options.Now, log: options.Log, node: options.Node, sessions: options.Sessions, keys: make(map[ledger.OwnerID]*seal.Key), keyringReads: rate.NewLimiter(1, keyringReads)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -124,21 +129,6 @@ func (s *Store) connect(ctx context.Context, options Options) (migrateAll func()
 		}
 		return errors.Join(migrate(ctx, db, goose.DialectSQLite3), db.Close())
 	}, nil
-}
-
-// checkKeyring refuses a keyring that is not the one this database was made with.
-func (s *Store) checkKeyring(ctx context.Context) error {
-	if _, err := s.db.exec(ctx, sqlNewInstallation, nameFingerprint, s.root.Fingerprint()); err != nil {
-		return err
-	}
-	var fingerprint string
-	if err := s.db.one(ctx, sqlInstallation, []any{nameFingerprint}, &fingerprint); err != nil {
-		return err
-	}
-	if fingerprint != s.root.Fingerprint() {
-		return fault.New(fault.Denied, "the database was sealed with the keyring %s, not with %s", fingerprint, s.root.Fingerprint())
-	}
-	return nil
 }
 
 // Close gives back all connections. Operations under way must have ended.
@@ -200,7 +190,7 @@ func (s *Store) keyWithin(ctx context.Context, q queries, owner ledger.OwnerID) 
 	} else if err != nil {
 		return nil, false, err
 	}
-	if key, err = s.root.UserKey(owner, version, wrapped); err != nil {
+	if key, err = s.openKey(ctx, owner, version, wrapped); err != nil {
 		return nil, false, fmt.Errorf("open the key of a user: %w", err)
 	}
 	return key, false, nil

@@ -57,9 +57,9 @@ func (s *Store) emailIndex(email string) []byte {
 // sealedUser is a user's row of each table.
 type sealedUser struct{ user, key, email []any }
 
-func (s *Store) sealUser(u identity.User) (sealedUser, *seal.Key, error) {
+func (s *Store) sealUser(u identity.User, by seal.RootKey) (sealedUser, *seal.Key, error) {
 	const firstVersion = 1
-	key, wrapped, err := s.root.NewUserKey(u.ID, firstVersion)
+	key, wrapped, err := s.root.NewUserKey(u.ID, firstVersion, by)
 	if err != nil {
 		return sealedUser{}, nil, err
 	}
@@ -103,7 +103,11 @@ func openUser(key *seal.Key, u *identity.User, profile, password []byte) error {
 
 // addUser inserts a user with a key of their own: fault.Conflict when the e-mail or the id is taken.
 func (s *Store) addUser(ctx context.Context, q queries, u identity.User) (*seal.Key, error) {
-	rows, key, err := s.sealUser(u)
+	by, err := s.wrapping(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	rows, key, err := s.sealUser(u, by)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +261,7 @@ func (s *Store) Users(ctx context.Context, cursor string, limit int) (users []id
 			next = string(users[limit-1].ID)
 			return nil
 		}
-		key, err := s.root.UserKey(ledger.OwnerID(owner), version, wrapped)
+		key, err := s.openKey(ctx, ledger.OwnerID(owner), version, wrapped)
 		if err != nil {
 			return err
 		}
