@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"folioscope/internal/audit"
 	"folioscope/internal/config"
 	"folioscope/internal/event"
 	"folioscope/internal/httpapi"
@@ -106,6 +107,7 @@ type node struct {
 	outbound *outbound.Outbound
 	ingest   *ingest.Ingest
 	mail     *notify.Service
+	remote   *audit.Remote // nil where checkpoints are sent nowhere
 	server   *httpapi.Server
 	hours    *hours // nil where the market is made up
 	parts    []part
@@ -254,6 +256,9 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		calendar = n.hours
 	}
 	metrics.Collect(ingestFamilies(), func() []telemetry.Sample { return ingestSamples(n.ingest.Meters()) })
+	if n.remote != nil {
+		metrics.Gauge("folioscope_audit_copy_lag_seconds", "For how long an audit checkpoint has been waiting to be taken elsewhere; on the node that sends them.", func() float64 { return n.remote.Lag().Seconds() })
+	}
 	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })
 	signer, err := n.store.AuditSigner()
 	if err != nil {

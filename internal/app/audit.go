@@ -12,6 +12,7 @@ import (
 	"folioscope/internal/config"
 	"folioscope/internal/market"
 	"folioscope/internal/sqlstore"
+	"folioscope/internal/webhook"
 )
 
 const checkpointsFile = "checkpoints" // inside the data directory, unless audit.checkpoints names another place
@@ -41,6 +42,18 @@ func (n *node) buildAudit(ctx context.Context, name string) error {
 	sequencer := audit.NewSequencer(audit.SequencerOptions{Store: n.store, Signer: signer, Node: name, Now: n.o.Now, Log: n.o.Log})
 	n.add("audit tree", sequencer.Run)
 	n.add("audit checkpoints", copies.Run)
+	to := n.settings.Audit.Webhook
+	if to.URL == "" {
+		return nil
+	}
+	secrets, err := webhook.ParseSecrets(to.Secret.Reveal())
+	if err != nil {
+		return fmt.Errorf("audit.webhook.secret: %w", err)
+	}
+	n.remote = audit.NewRemote(audit.RemoteOptions{
+		URL: to.URL.Reveal(), Secrets: secrets, Client: n.outbound.Operator(to.URL.Reveal()), Newest: copies.Newest, Mine: sequencer.Holds, Now: n.o.Now, Log: n.o.Log,
+	})
+	n.add("audit checkpoints elsewhere", n.remote.Run)
 	return nil
 }
 

@@ -31,7 +31,7 @@ const (
 var (
 	ground    = []string{"fault", "money", "market", "ledger", "figures"}
 	contracts = []string{"event", "bus"}
-	services  = []string{"access", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "transfer", "httpapi"}
+	services  = []string{"access", "webhook", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "transfer", "httpapi"}
 	adapters  = []string{"provider", "natsbus", "sqlstore", "seal", "certificate", "outbound"}
 )
 
@@ -51,7 +51,8 @@ var mayImport = map[string][]string{
 
 	// Services: no service knows an adapter; it says in an interface of its own what it needs. Only ingest knows provider,
 	// whose shape of a source is what all sources share.
-	"audit":    ground,
+	"webhook":  {"fault"},
+	"audit":    join(ground, "webhook"),
 	"identity": join(ground, "audit"),
 	"access":   join(ground, "identity"),
 	"jobs":     ground, // and hands River what it needs of a transaction

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"folioscope/internal/fault"
@@ -40,6 +41,8 @@ type Copy struct {
 	log      *slog.Logger
 	last     Checkpoint
 	quietTo  time.Time
+
+	newest atomic.Pointer[[]byte] // the last line as it was signed, nil before there is one
 }
 
 // copied is one line of the file.
@@ -57,9 +60,11 @@ func NewCopy(path string, store CopyStore, verifier *Verifier, log *slog.Logger)
 	if err != nil || len(lines) == 0 {
 		return c, err
 	}
-	if c.last, err = verifier.Open([]byte(lines[len(lines)-1])); err != nil {
+	newest := []byte(lines[len(lines)-1])
+	if c.last, err = verifier.Open(newest); err != nil {
 		return nil, fault.Wrap(fault.Conflict, err, "the last checkpoint in %s is not of this installation: if that is meant to be, move the file away", path)
 	}
+	c.newest.Store(&newest)
 	return c, nil
 }
 
@@ -175,7 +180,16 @@ func (c *Copy) Step(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errNotWritten, err)
 	}
 	c.last = newest
+	c.newest.Store(&signed)
 	return nil
+}
+
+// Newest is the checkpoint that was copied last, none before there is one. It may be asked while Run works.
+func (c *Copy) Newest() (signed []byte) {
+	if newest := c.newest.Load(); newest != nil {
+		signed = *newest
+	}
+	return signed
 }
 
 // appendLine adds a line for good, after cutting off one that a loss of power left unfinished.

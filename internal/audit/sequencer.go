@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"folioscope/internal/fault"
@@ -76,7 +77,7 @@ type SequencerOptions struct {
 type Sequencer struct {
 	o        SequencerOptions
 	verifier *Verifier
-	held     bool
+	held     atomic.Bool
 	lease    Lease
 	renewAt  time.Time
 	tree     growing
@@ -88,6 +89,9 @@ type Sequencer struct {
 func NewSequencer(o SequencerOptions) *Sequencer {
 	return &Sequencer{o: o, verifier: o.Signer.Verifier()}
 }
+
+// Holds says whether it is this node that numbers and signs now. It may be asked while Run works.
+func (s *Sequencer) Holds() bool { return s.held.Load() }
 
 // Run numbers and signs until ctx ends. What goes wrong is logged and tried again: rows wait, changes go on.
 func (s *Sequencer) Run(ctx context.Context) error {
@@ -134,8 +138,8 @@ func (s *Sequencer) complain(ctx context.Context, err error) {
 // Step takes one step if this node may; more says that rows are left over.
 func (s *Sequencer) Step(ctx context.Context) (more bool, err error) {
 	now := s.o.Now()
-	if !s.held || !now.Before(s.renewAt) {
-		if err := s.claim(ctx, now); err != nil || !s.held {
+	if !s.held.Load() || !now.Before(s.renewAt) {
+		if err := s.claim(ctx, now); err != nil || !s.held.Load() {
 			return false, err
 		}
 	}
@@ -152,7 +156,7 @@ func (s *Sequencer) Step(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	if err := s.extend(ctx, now, rows, drained); err != nil {
-		s.held = false // whatever it was: look again before the next step
+		s.held.Store(false) // whatever it was: look again before the next step
 		if fault.Is(err, fault.Conflict) {
 			return false, nil // another node's turn
 		}
@@ -164,16 +168,17 @@ func (s *Sequencer) Step(ctx context.Context) (more bool, err error) {
 func (s *Sequencer) claim(ctx context.Context, now time.Time) error {
 	lease, ok, err := s.o.Store.ClaimAudit(ctx, s.o.Node, now, now.Add(leaseTime), now.Add(leaseFutureMax))
 	if err != nil || !ok {
-		s.held = false
+		s.held.Store(false)
 		return err
 	}
-	if !s.held || lease.Size != s.tree.size || lease.Root != s.tree.root() || lease.Number != s.lease.Number {
+	if !s.held.Load() || lease.Size != s.tree.size || lease.Root != s.tree.root() || lease.Number != s.lease.Number {
 		if err := s.adopt(ctx, lease); err != nil {
-			s.held = false
+			s.held.Store(false)
 			return err
 		}
 	}
-	s.lease, s.held, s.renewAt = lease, true, now.Add(leaseTime/2)
+	s.lease, s.renewAt = lease, now.Add(leaseTime/2)
+	s.held.Store(true)
 	return nil
 }
 

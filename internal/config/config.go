@@ -87,7 +87,14 @@ type Identity struct {
 
 // Audit says where the proof of what was done is kept besides the database.
 type Audit struct {
-	Checkpoints string `key:"checkpoints"` // file that signed checkpoints are copied to, best on another disk; empty: in DataDir
+	Checkpoints string       `key:"checkpoints"` // file that signed checkpoints are copied to, best on another disk; empty: in DataDir
+	Webhook     AuditWebhook `key:"webhook"`
+}
+
+// AuditWebhook says where checkpoints are sent, to a machine that whoever takes this one doesn't have too.
+type AuditWebhook struct {
+	URL    Secret `key:"url"`    // https://…; empty: nowhere. It may hold a secret, as such addresses do
+	Secret Secret `key:"secret"` // whsec_…, or several separated by spaces while one is replaced
 }
 
 // Poll says how often prices are asked for.

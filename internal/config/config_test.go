@@ -176,6 +176,9 @@ func TestRefusals(t *testing.T) {
 		{name: "mail somehow", environment: "FOLIOSCOPE_SMTP_TLS=maybe", want: "smtp.tls: needs starttls, implicit or none"},
 		{name: "mail with half a sign-in", flags: map[string]string{"smtp.host": "mail.example", "smtp.password": "hunter2"}, want: "smtp.username: is needed"},
 		{name: "mail port", environment: "FOLIOSCOPE_SMTP_PORT=0", want: "smtp.port: needs 1 to 65535"},
+		{name: "checkpoints in the clear", flags: map[string]string{"audit.webhook.url": "http://keeper.example/hunter2", "audit.webhook.secret": "x"}, want: "audit.webhook.url: needs an address"},
+		{name: "checkpoints from anybody", environment: "FOLIOSCOPE_AUDIT_WEBHOOK_URL=https://keeper.example/hunter2", want: "audit.webhook.secret: is needed"},
+		{name: "checkpoints to nowhere", environment: "FOLIOSCOPE_AUDIT_WEBHOOK_SECRET=hunter2", want: "audit.webhook.url: needs an address"},
 		{name: "log level", environment: "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=loud", want: "telemetry.log_level: needs"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

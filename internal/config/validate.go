@@ -53,6 +53,15 @@ func (c Config) Validate() error {
 		}
 	}
 	c.validateSMTP(refuse)
+	if c.Audit.Webhook != (AuditWebhook{}) {
+		u, err := url.Parse(c.Audit.Webhook.URL.Reveal())
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !plainHere(u) {
+			refuse("audit.webhook.url", "needs an address such as https://keeper.example/checkpoints")
+		}
+		if c.Audit.Webhook.Secret == "" {
+			refuse("audit.webhook.secret", "is needed: with it the other end knows that a checkpoint is from here")
+		}
+	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Telemetry.LogLevel) {
 		refuse("telemetry.log_level", "needs debug, info, warn or error, got %.40q", c.Telemetry.LogLevel)
 	}
