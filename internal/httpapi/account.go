@@ -28,9 +28,10 @@ type Sessions struct {
 
 // SecondFactor is how somebody's second factor stands.
 type SecondFactor struct {
-	On            bool       `json:"on" doc:"An authenticator app is in use; passkeys have a list of their own"`
+	On            bool       `json:"on" doc:"An authenticator app is in use"`
 	Required      bool       `json:"required" doc:"The role needs one"`
 	Since         *time.Time `json:"since"`
+	Passkeys      int        `json:"passkeys" doc:"Beside the app, or in its place"`
 	RecoveryCodes int        `json:"recovery_codes" doc:"Not used yet"`
 }
 
@@ -143,7 +144,7 @@ func (s *Server) secondFactor(ctx context.Context, _ *none) (*answer[SecondFacto
 	if err != nil {
 		return nil, err
 	}
-	out := SecondFactor{On: f.On(), Required: s.identity.Requires(c.session.Role), RecoveryCodes: f.RecoveryLeft}
+	out := SecondFactor{On: f.On(), Required: s.identity.Requires(c.session.Role), Passkeys: f.Passkeys, RecoveryCodes: f.RecoveryLeft}
 	if f.On() {
 		since := f.ConfirmedAt.UTC()
 		out.Since = &since

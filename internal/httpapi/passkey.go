@@ -28,7 +28,7 @@ func (browserJSON) Schema(huma.Registry) *huma.Schema {
 
 // PasskeyOptions is what a browser is given.
 type PasskeyOptions struct {
-	Options browserJSON `json:"options" doc:"Of the Web Authentication API: for parseCreationOptionsFromJSON or parseRequestOptionsFromJSON. Good for five minutes and one answer"`
+	Options *browserJSON `json:"options,omitempty" doc:"Of the Web Authentication API: for parseCreationOptionsFromJSON or parseRequestOptionsFromJSON. Good for five minutes and one answer. Left out where this server takes no passkeys"`
 }
 
 // PasskeyItem is one passkey.
@@ -79,6 +79,9 @@ type passkeyPath struct {
 func (s *Server) addPasskeyRoutes() {
 	typed(s, route{method: "POST", path: "/api/v1/session/passkey/options", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: "Session", summary: "What to ask a browser for a passkey with"}, http.StatusOK,
 		func(context.Context, *none) (*answer[PasskeyOptions], error) {
+			if !s.identity.PasskeysOn() {
+				return &answer[PasskeyOptions]{}, nil
+			}
 			return optionsOr(s.identity.StartPasskeySignIn())
 		})
 	typed(s, route{method: "POST", path: "/api/v1/session/passkey", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: "Session", summary: "Sign in with a passkey, which is both factors"}, http.StatusOK,
@@ -104,7 +107,7 @@ func optionsOr(options json.RawMessage, err error) (*answer[PasskeyOptions], err
 	if err != nil {
 		return nil, err
 	}
-	return &answer[PasskeyOptions]{PasskeyOptions{browserJSON{options}}}, nil
+	return &answer[PasskeyOptions]{PasskeyOptions{&browserJSON{options}}}, nil
 }
 
 func passkeyOf(p identity.Passkey) PasskeyItem {

@@ -170,7 +170,7 @@ export async function newPage(browser, { width = 1440, height = 900, theme = 'li
   page.consoleErrors = [];
   let beenIn = false;
   page.on('response', (answer) => {
-    if (answer.ok() && ['/api/v1/session', '/api/v1/invitations/accept'].includes(pathOf(answer.url()))) beenIn = true;
+    if (answer.ok() && ['/api/v1/session', '/api/v1/session/passkey', '/api/v1/invitations/accept'].includes(pathOf(answer.url()))) beenIn = true;
   });
   page.on('console', (message) => {
     if (message.type() !== 'error') return;

@@ -68,7 +68,7 @@ describe('client', () => {
     const ended = vi.fn();
     onSignedOut(ended);
     answer = () => problem(401, { code: 'unauthenticated', detail: 'Wrong password.' });
-    await expect(session.create('a@b.test', 'x')).rejects.toMatchObject({ message: 'Wrong password.' });
+    await expect(session.create('a@b.test', 'x', {})).rejects.toMatchObject({ message: 'Wrong password.' });
     expect(ended).not.toHaveBeenCalled();
     await expect(portfolios.list()).rejects.toBeInstanceOf(Fault);
     expect(ended).toHaveBeenCalledOnce();

@@ -1,5 +1,5 @@
 /** A failed call in terms a screen can act on: what kind, which field, whom to name to support. */
-import type { Instrument, ProblemDocument } from './types';
+import type { BrowserJSON, Instrument, ProblemDocument } from './types';
 
 /** The server's problem codes, and `offline` for a call that never reached it. */
 export type FaultCode =
@@ -57,6 +57,8 @@ export class Fault extends Error {
   readonly secondFactor: 'required' | 'enrol' | null;
   /** What has to be asked for before this is done. */
   readonly stepUp: 'password' | 'password_and_code' | null;
+  /** What to ask a passkey with, in place of a code; null where there is none. */
+  readonly passkey: BrowserJSON | null;
 
   constructor(status: number, problem: ProblemDocument | null, retryAfterSeconds: number | null = null) {
     const code = faultCode(status, problem);
@@ -75,6 +77,7 @@ export class Fault extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
     this.secondFactor = problem?.second_factor ?? null;
     this.stepUp = problem?.step_up ?? null;
+    this.passkey = problem?.passkey ?? null;
   }
 
   /** The message of the first error whose location ends in the field's name, e.g. `quantity`. */

@@ -70,16 +70,22 @@ export function idempotencyKey(): string {
 const once = (key: string): { 'Idempotency-Key': string } => ({ 'Idempotency-Key': key });
 
 export const session = {
-  create: (email: string, password: string, totp?: string) =>
+  create: (email: string, password: string, second: t.Second) =>
     result(
       client.POST('/api/v1/session', {
-        body: { email, password, totp },
+        body: { email, password, ...second },
         ...limits(),
       }),
       false,
     ),
-  stepUp: (password: string, totp?: string) =>
-    result(client.POST('/api/v1/session/step-up', { body: { password, totp }, ...limits() })),
+  /** What to ask for a passkey with; nothing where the server takes none. */
+  passkeyOptions: async () =>
+    (await result(client.POST('/api/v1/session/passkey/options', limits()), false)).options,
+  createByPasskey: (credential: t.BrowserJSON) =>
+    result(client.POST('/api/v1/session/passkey', { body: { credential }, ...limits() }), false),
+  /** A passkey does without the password. */
+  stepUp: (shown: { password?: string } & t.Second) =>
+    result(client.POST('/api/v1/session/step-up', { body: shown, ...limits() })),
   me: () => result(client.GET('/api/v1/me', limits()), false),
   end: () => result(client.DELETE('/api/v1/session', limits()), false),
   acceptInvitation: (token: string, password: string, name?: string) =>
@@ -557,12 +563,9 @@ export const admin = {
 export const account = {
   /** Deletes whoever is signed in, for good. */
   leave: (): Promise<unknown> => result(client.DELETE('/api/v1/me', limits())),
-  changePassword: (body: {
-    password: string;
-    new_password: string;
-    totp?: string;
-    keep_tokens?: boolean;
-  }): Promise<unknown> => result(client.POST('/api/v1/me/password', { body, ...limits() })),
+  changePassword: (
+    body: { password: string; new_password: string; keep_tokens?: boolean } & t.Second,
+  ): Promise<unknown> => result(client.POST('/api/v1/me/password', { body, ...limits() })),
   email: (signal?: AbortSignal) => result(client.GET('/api/v1/me/email', limits(signal))),
   /** Has a link sent to an address, which becomes one's own when it is followed. */
   askEmail: (email: string): Promise<unknown> =>
@@ -579,6 +582,26 @@ export const account = {
     result(client.POST('/api/v1/me/second-factor/confirm', { body: { totp }, ...limits() })),
   newRecoveryCodes: () => result(client.POST('/api/v1/me/second-factor/recovery-codes', limits())),
   removeSecondFactor: (): Promise<unknown> => result(client.DELETE('/api/v1/me/second-factor', limits())),
+  passkeys: (signal?: AbortSignal) => result(client.GET('/api/v1/me/passkeys', limits(signal))),
+  passkeyOptions: async () => (await result(client.POST('/api/v1/me/passkeys/options', limits()))).options,
+  addPasskey: (name: string, credential: t.BrowserJSON) =>
+    result(
+      client.POST('/api/v1/me/passkeys', {
+        params: { header: once(idempotencyKey()) },
+        body: { name, credential },
+        ...limits(),
+      }),
+    ),
+  renamePasskey: (passkey: string, name: string) =>
+    result(
+      client.PATCH('/api/v1/me/passkeys/{passkey}', {
+        params: { path: { passkey } },
+        body: { name },
+        ...limits(),
+      }),
+    ),
+  removePasskey: (passkey: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/me/passkeys/{passkey}', { params: { path: { passkey } }, ...limits() })),
   tokens: (signal?: AbortSignal) => result(client.GET('/api/v1/me/tokens', limits(signal))),
   createToken: (body: { name: string; scopes: t.TokenScope[]; expires_at: string }, key: string) =>
     result(client.POST('/api/v1/me/tokens', { params: { header: once(key) }, body, ...limits() })),

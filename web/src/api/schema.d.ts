@@ -2699,8 +2699,8 @@ export interface components {
             synced: boolean;
         };
         PasskeyOptions: {
-            /** @description Of the Web Authentication API: for parseCreationOptionsFromJSON or parseRequestOptionsFromJSON. Good for five minutes and one answer */
-            options: {
+            /** @description Of the Web Authentication API: for parseCreationOptionsFromJSON or parseRequestOptionsFromJSON. Good for five minutes and one answer. Left out where this server takes no passkeys */
+            options?: {
                 [key: string]: unknown;
             };
         };
@@ -3118,8 +3118,13 @@ export interface components {
             return: string | null;
         };
         SecondFactor: {
-            /** @description An authenticator app is in use; passkeys have a list of their own */
+            /** @description An authenticator app is in use */
             on: boolean;
+            /**
+             * Format: int64
+             * @description Beside the app, or in its place
+             */
+            passkeys: number;
             /**
              * Format: int64
              * @description Not used yet

@@ -116,6 +116,14 @@ export type SecondFactor = Schemas['SecondFactor'];
 export type Enrolment = Schemas['Enrolment'];
 export type TokenItem = Schemas['TokenItem'];
 export type NewToken = Schemas['NewToken'];
+export type PasskeyItem = Schemas['PasskeyItem'];
+/** What the Web Authentication API takes or gives, as the server hands it on. */
+export type BrowserJSON = NonNullable<Schemas['PasskeyOptions']['options']>;
+/** What is shown besides the password. */
+export interface Second {
+  totp?: string;
+  passkey?: BrowserJSON;
+}
 export type TokenScope = 'read' | 'write' | 'admin';
 
 /** RFC 9457 problem document, any part of which may be missing when a proxy answered. */

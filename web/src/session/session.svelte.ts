@@ -1,6 +1,6 @@
 /** Who is signed in. One instance, since a browser holds one session. */
 import { asFault, onSignedOut, session as api } from '../api';
-import type { Fault, User } from '../api';
+import type { BrowserJSON, Fault, Second, User } from '../api';
 
 type Phase = 'asking' | 'in' | 'out' | 'failed';
 
@@ -47,8 +47,12 @@ export const session = {
     return user?.must_enrol ?? false;
   },
 
-  async start(email: string, password: string, code?: string): Promise<void> {
-    signIn((await api.create(email, password, code)).user);
+  async start(email: string, password: string, second: Second): Promise<void> {
+    signIn((await api.create(email, password, second)).user);
+  },
+
+  async startByPasskey(answer: BrowserJSON): Promise<void> {
+    signIn((await api.createByPasskey(answer)).user);
   },
 
   async accept(token: string, password: string, name?: string): Promise<void> {

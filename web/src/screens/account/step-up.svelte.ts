@@ -1,9 +1,12 @@
 /** Risky acts ask for the password again. An act is tried, and tried once more after the password was given. */
 import { asFault, session as api } from '../../api';
+import type { BrowserJSON, Second } from '../../api';
 
 export interface Asked {
   /** A code of the second factor is needed too. */
   code: boolean;
+  /** What to ask a passkey with instead; null where there is none. */
+  passkey: BrowserJSON | null;
   answer: (given: boolean) => void;
 }
 
@@ -23,14 +26,17 @@ export const stepUp = {
       const fault = asFault(cause);
       if (!fault.stepUp) throw fault;
       const code = fault.stepUp === 'password_and_code';
-      const given = await new Promise<boolean>((answer) => (asked = { code, answer }));
+      const given = await new Promise<boolean>(
+        (answer) => (asked = { code, passkey: fault.passkey, answer }),
+      );
       asked = null;
       return given ? await act() : null;
     }
   },
 
-  async give(password: string, code: string): Promise<void> {
-    await api.stepUp(password, code.trim() || undefined);
+  /** A passkey does without the password. */
+  async give(shown: { password?: string } & Second): Promise<void> {
+    await api.stepUp(shown);
     asked?.answer(true);
   },
 
