@@ -82,7 +82,7 @@ type Keys struct {
 
 // Identity says what signing in takes.
 type Identity struct {
-	RequireSecondFactor []string `key:"require_second_factor"` // of user, adviser, auditor, admin: who sets up an authenticator app before anything else
+	RequireSecondFactor []string `key:"require_second_factor"` // of user, adviser, auditor, admin: who sets up an authenticator app or a passkey before anything else; empty: nobody
 }
 
 // Audit says where the proof of what was done is kept besides the database.
@@ -191,6 +191,7 @@ func Default() Config {
 			FX:     []string{"ecb", "frankfurter", "twelvedata", "tiingo", "yahoo", "fred"},
 			Crypto: []string{"coingecko", "yahoo", "tiingo", "twelvedata"},
 		},
+		Identity:  Identity{RequireSecondFactor: []string{"admin"}},
 		SMTP:      SMTP{Port: 587},
 		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text"},
 	}
