@@ -103,10 +103,10 @@ export const recovery = {
   ways: (signal?: AbortSignal) => result(client.GET('/api/v1/recovery', limits(signal)), false),
   ask: (email: string): Promise<unknown> =>
     result(client.POST('/api/v1/recovery', { body: { email }, ...limits() }), false),
-  use: (token: string, newPassword: string, totp?: string): Promise<unknown> =>
+  use: (token: string, newPassword: string, second: t.Second): Promise<unknown> =>
     result(
       client.POST('/api/v1/recovery/confirm', {
-        body: { token, new_password: newPassword, totp },
+        body: { token, new_password: newPassword, ...second },
         ...limits(),
       }),
       false,
