@@ -188,7 +188,7 @@ test('second factor, devices, password and tokens', async (t) => {
 
 test('an administrator sets up a second factor first', async (t) => {
   const standin = await startStandin(t);
-  const node = await startNode(t, standin, { secondFactor: 'admin' });
+  const node = await startNode(t, standin, { secondFactor: true });
   const browser = await startBrowser(t);
   const page = await newPage(browser);
   await page.goto(node.url + '/admin');

@@ -7,10 +7,10 @@ export const adminEmail = 'owner@example.org';
 export const adminPassword = 'a long enough password';
 
 /**
- * A node that asks the stand-ins for prices each second, on which admins need no second factor unless that is asked for, and no mail is sent
- * unless there is a mailbox. restart ends it and starts it again on the same port and data.
+ * A node that asks the stand-ins for prices each second. Its admins need no second factor, unless secondFactor leaves that as it is on a
+ * node with no settings about it; no mail is sent unless there is a mailbox. start runs it again on the same port and data.
  */
-export async function startNode(t, standin, { secondFactor = '', mailbox = null } = {}) {
+export async function startNode(t, standin, { secondFactor = false, mailbox = null } = {}) {
   const dir = await temporaryDir(t);
   const listen = `localhost:${await freePort()}`;
   const environment = {
@@ -19,7 +19,7 @@ export async function startNode(t, standin, { secondFactor = '', mailbox = null 
     FOLIOSCOPE_KEYS_KEK: join(dir, 'kek'),
     FOLIOSCOPE_LISTEN: listen,
     FOLIOSCOPE_POLL_INTERVAL: '1s',
-    FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR: secondFactor,
+    ...(!secondFactor && { FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR: '' }),
     ...(mailbox && { ...mailbox.environment, FOLIOSCOPE_PUBLIC_URL: `http://${listen}` }),
   };
   await command(['keys', 'init'], { environment });

@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import {
   assertAccessible, assertNoConsoleErrors, assertNoCspViolations, frameReady, newPage, screenshots, signIn, startBrowser, startDemo,
 } from './harness.mjs';
+import { adminEmail, adminPassword, startNode } from './node.mjs';
+import { startStandin } from './standin.mjs';
 
 const password = 'demo-folioscope';
 const user = 'user004@demo.test';
@@ -144,4 +146,32 @@ test('passkeys', async (t) => {
     forgetRefusals(page);
     assertNoConsoleErrors(page);
   });
+});
+
+test('an administrator begins with a passkey, and signs in with it alone', async (t) => {
+  const standin = await startStandin(t);
+  const node = await startNode(t, standin, { secondFactor: true });
+  const browser = await startBrowser(t);
+  const page = await newPage(browser);
+  const device = await deviceOf(page);
+  await page.goto(node.url + '/admin');
+  await page.getByLabel('E-mail').fill(adminEmail);
+  await page.getByLabel('Password').fill(adminPassword);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('button', { name: 'Use a passkey' }).click();
+  await page.getByLabel('Name of the passkey').fill('Laptop');
+  await screenshots(page, 'enrol-first-passkey', { check: sound });
+  await page.getByRole('button', { name: 'Make it' }).click();
+  await page.getByRole('button', { name: 'I have kept them' }).click();
+  await page.getByRole('heading', { name: 'People' }).waitFor();
+  await signOut(page);
+  await frameReady(page); // the browser fills it in
+  // The last second factor of an administrator stays.
+  await page.goto(node.url + '/account');
+  await page.getByRole('button', { name: 'Remove Laptop' }).click();
+  await page.getByRole('button', { name: 'Yes, remove it' }).click();
+  await page.getByText('this is the last one').waitFor();
+  assert.equal((await device.credentials()).length, 1);
+  page.consoleErrors = page.consoleErrors.filter((text) => !/status of 409\b/.test(text));
+  assertNoConsoleErrors(page);
 });
