@@ -170,6 +170,12 @@ func (in *installation) kill() {
 	_ = in.serve.Wait()
 }
 
+// dump ends the node at once and has it write what all of it is doing to its log.
+func (in *installation) dump() {
+	_ = in.serve.Process.Signal(syscall.SIGQUIT)
+	_ = in.serve.Wait()
+}
+
 // stop ends the node as its operator would.
 func (in *installation) stop() {
 	in.t.Helper()

@@ -44,6 +44,8 @@ var planted = map[string]string{
 	"note in a file":                  "Erbschaft von Tante Xaveria",
 	"quantity in a file":              "6284.0173951",
 	"amount in a file by command":     "5519283.7746213",
+	"name of a token":                 "Zugang-Zikkurat-Programm",
+	"name of an own instrument":       "Ahnengemaelde vom Quirinal",
 	"key of a request":                "idempotency-of-zwiebelmann-8841",
 	"text in a refused activity":      "Unbrauchbar-Yggdrasil-Betrag",
 	"text in a file that was refused": "Zurueckgewiesen-Quetzalcoatl",
@@ -128,8 +130,8 @@ func (in *installation) refused(method, path, key string, body any) {
 	}
 }
 
-// plant hands every text to a running node, the way it would come in.
-func plant(in *installation) (portfolio string) {
+// plant hands every text to a running node, the way it would come in, and gives an API token's secret too.
+func plant(in *installation) (portfolio, token string) {
 	t := in.t
 	t.Helper()
 	p := planted
@@ -166,6 +168,14 @@ func plant(in *installation) (portfolio string) {
 	in.refused("POST", path+"/imports?format=folioscope-csv", "bad file", []byte(fmt.Sprintf("%s2026-02-02,deliver_in,%s,%[2]s,1,2,%[2]s\n", header,
 		p["text in a file that was refused"])))
 
+	in.must("POST", path+"/instruments", "own", map[string]string{
+		"symbol": "OWN", "name": p["name of an own instrument"], "currency": "EUR", "asset_class": "other",
+	}, nil)
+	var made struct{ Token string }
+	in.must("POST", "/api/v1/me/tokens", "token", map[string]any{
+		"name": p["name of a token"], "scopes": []string{"read"}, "expires_at": time.Now().Add(time.Hour),
+	}, &made)
+
 	var invitation struct{ URL string }
 	in.must("POST", "/api/v1/admin/invitations", "invite", map[string]string{
 		"email": p["e-mail of somebody invited"], "name": p["name of somebody invited"], "role": "user",
@@ -178,7 +188,25 @@ func plant(in *installation) (portfolio string) {
 	for _, read := range []string{path, path + "/activities", path + "/performance", path + "/history", path + "/allocation?by=account", "/api/v1/me", "/api/v1/admin/users"} {
 		in.must("GET", read, "", nil, nil)
 	}
-	return strings.TrimPrefix(path, "/api/v1/portfolios/")
+	return strings.TrimPrefix(path, "/api/v1/portfolios/"), made.Token
+}
+
+// told gives what the node tells whoever asks for its workings, and the bodies of refusals.
+func told(in *installation) []byte {
+	in.t.Helper()
+	_, page := in.send("GET", "/", "", nil)
+	var all []byte
+	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/debug/pprof/heap", "/debug/vars", "/debug/requests"} {
+		status, text := in.send("GET", path, "", nil)
+		if isPage := bytes.Equal(text, page); status != 200 || isPage != strings.HasPrefix(path, "/debug/") { // the dashboard, which knows no such address
+			in.t.Errorf("GET %s: %d, the dashboard: %t", path, status, isPage)
+		}
+		all = append(all, text...)
+	}
+	if !bytes.Contains(all, []byte("folioscope_live_streams")) {
+		in.t.Error("there are no metrics: nothing is shown by searching them")
+	}
+	return all
 }
 
 // sessionSecret is what a stolen copy of the data must not hold: the part of the cookie that proves the session.
@@ -188,11 +216,14 @@ func (in *installation) sessionSecret() string {
 	return secret
 }
 
-// plantAndKill goes the whole way, with a hard end in the middle, and looks after both ends. Inspect adds what lies elsewhere.
-func plantAndKill(t *testing.T, in *installation, inspect func(look func(where string, data []byte))) {
-	portfolio := plant(in)
+// plantAndKill goes the whole way, with a hard end in the middle that leaves a dump of all goroutines, and looks after both ends.
+// Inspect adds what lies elsewhere.
+func plantAndKill(t *testing.T, settings []string, inspect func(in *installation, look func(where string, data []byte))) {
+	bus := startWiretap(t)
+	in := newInstallation(t, append(settings, "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=debug", "FOLIOSCOPE_NATS_URLS="+bus.url(), "GOTRACEBACK=all")...)
+	portfolio, token := plant(in)
 	secrets := maps.Clone(planted)
-	secrets["session"] = in.sessionSecret()
+	secrets["session"], secrets["API token"] = in.sessionSecret(), token
 	kek, err := os.ReadFile(filepath.Join(in.dir, "kek"))
 	if err != nil {
 		t.Fatal(err)
@@ -210,9 +241,12 @@ func plantAndKill(t *testing.T, in *installation, inspect func(look func(where s
 		t.Helper()
 		lookAtFiles(t, in.dataDir(), look)
 		look("the log", in.log.Bytes())
-		inspect(look)
+		said, _ := bus.all()
+		look("what was said on the bus", said)
+		inspect(in, look)
 	}
-	in.kill()
+	look("metrics and the like", told(in))
+	in.dump()
 	lookAtAll()
 
 	file := filepath.Join(in.dir, "activities.csv")
@@ -234,7 +268,11 @@ func plantAndKill(t *testing.T, in *installation, inspect func(look func(where s
 	if !bytes.Contains(in.log.Bytes(), []byte("route=/api/v1/portfolios/{id}/activities")) {
 		t.Error("the log has no requests in it: nothing is shown by searching it")
 	}
-	t.Logf("%d texts in %d forms: searched %d files and tables, %d KiB", len(secrets), len(forms("x")), files, size>>10)
+	said, hints := bus.all()
+	if !bytes.Contains(said, []byte(portfolio)) || !bytes.Contains(in.log.Bytes(), []byte("\ngoroutine 1 ")) {
+		t.Errorf("%d hints on the bus, none of them of the portfolio, or no dump in the log: nothing is shown by searching them", hints)
+	}
+	t.Logf("%d texts in %d forms, 0 found is wanted: %d hints, searched %d files and tables, %d KiB", len(secrets), len(forms("x")), hints, files, size>>10)
 }
 
 // lookAtFiles reads every file below a directory.
@@ -259,9 +297,8 @@ func lookAtFiles(t *testing.T, dir string, look func(where string, data []byte))
 }
 
 func TestNothingPersonalLiesInTheClear(t *testing.T) {
-	in := newInstallation(t, "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=debug", "FOLIOSCOPE_TLS_SELF=true")
 	names := map[string]bool{}
-	plantAndKill(t, in, func(func(string, []byte)) {
+	plantAndKill(t, []string{"FOLIOSCOPE_TLS_SELF=true"}, func(in *installation, _ func(string, []byte)) {
 		for _, entry := range readDir(t, in.dataDir()) {
 			names[entry] = true
 		}
@@ -290,8 +327,7 @@ func readDir(t *testing.T, dir string) []string {
 func TestNothingPersonalLiesInTheClearOnPostgreSQL(t *testing.T) {
 	began := time.Now()
 	database := pgtest.Database(t)
-	in := newInstallation(t, "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=debug", "FOLIOSCOPE_DATABASE_URL="+database)
-	plantAndKill(t, in, func(look func(string, []byte)) {
+	plantAndKill(t, []string{"FOLIOSCOPE_DATABASE_URL=" + database}, func(_ *installation, look func(string, []byte)) {
 		inTables, inFiles, read := map[string]string{}, map[string]string{}, 0
 		for table, data := range pgtest.Dump(t, database) {
 			look("table "+table, data)
