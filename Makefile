@@ -28,6 +28,10 @@ help: ## list the targets
 build: web ## build the dashboard and bin/folioscope
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/folioscope$(shell go env GOEXE) ./cmd/folioscope
 
+.PHONY: sbom
+sbom: build ## the bill of materials of bin/folioscope, as CycloneDX
+	bin/folioscope version --sbom > bin/folioscope.cdx.json
+
 .PHONY: run
 run: build ## build, then start the demo on http://localhost:8080 (ARGS='--users 20')
 	bin/folioscope demo $(ARGS)

@@ -49,7 +49,7 @@ type commands struct {
 	Import   importCommand   `cmd:"" help:"Add the activities of a file to a portfolio."`
 	Audit    auditCommand    `cmd:"" help:"What was done by whom: check the log, write it out."`
 	Evaluate evaluateCommand `cmd:"" help:"Work out every figure of one portfolio from one file, with no server and no database."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Version  versionCommand  `cmd:"" help:"Print the version, or what this binary is made of."`
 }
 
 func main() {
@@ -122,13 +122,4 @@ func oneLine(err error) string {
 	}
 	parts := slices.Compact(strings.Split(strings.Join(strings.Fields(text), " "), ": ")) // an operation that two layers named
 	return strings.Join(parts, ": ")
-}
-
-// versionCommand is `folioscope version`.
-type versionCommand struct{}
-
-// Run prints the version.
-func (versionCommand) Run(at console) error {
-	_, err := fmt.Fprintln(at.out, "folioscope", version)
-	return err
 }

@@ -57,6 +57,31 @@ func TestSecurityTable(t *testing.T) {
 	matchStandard(t, items, exempt)
 }
 
+// TestThreatModelNamesWhatShowsIt: every measure has a test, and all are there.
+func TestThreatModelNamesWhatShowsIt(t *testing.T) {
+	const root = "../.."
+	text, err := os.ReadFile(filepath.Join(root, "docs", "security", "threat-model.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	threats := 0
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) != 4 || cells[0] == "border" {
+			continue
+		}
+		threats++
+		for name := range strings.SplitSeq(cells[3], ", ") {
+			if quoted := asvsShown.FindStringSubmatch(name); quoted == nil || !shows(root, quoted[1]) {
+				t.Errorf("%q is shown by %s, which isn't there", cells[1], name)
+			}
+		}
+	}
+	if threats < 10 {
+		t.Errorf("only %d threats were read", threats)
+	}
+}
+
 func readASVS(t *testing.T, text string) (items []asvsItem, exempt []string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")

@@ -1,7 +1,8 @@
-// Command notice writes NOTICE: every piece of others' work that a release of Folioscope carries, with its licence.
+// Command notice writes NOTICE: every piece of others' work that a release of Folioscope carries, with its licence; and the same
+// list without the texts, from which `folioscope version --sbom` knows licences.
 //
-//	go run ./scripts/notice            writes NOTICE
-//	go run ./scripts/notice -check     exits 1 when NOTICE is not current
+//	go run ./scripts/notice            writes both
+//	go run ./scripts/notice -check     exits 1 when one is not current
 //
 // It reads which Go modules are linked into the binary on any platform that is built, which npm packages end up in the
 // dashboard, and their licences from the module cache and web/node_modules. A piece without a licence, or with one that a
@@ -23,7 +24,13 @@ import (
 	"strings"
 )
 
-const noticePath = "NOTICE"
+// What is written.
+const (
+	noticePath = "NOTICE"
+	partsPath  = "cmd/folioscope/parts.txt"
+)
+
+const standardLibrary = "Go standard library"
 
 // platforms are those that make check builds for: some modules are linked on one only.
 var platforms = []string{"linux", "darwin", "windows"}
@@ -35,6 +42,7 @@ var compiledIn = []string{"svelte", "vite"}
 type piece struct {
 	name, version string
 	dir           string
+	integrity     string // of npm: the hash of the package, as the lock file has it
 	license       string // SPDX id
 	texts         []string
 }
@@ -70,17 +78,31 @@ func run(check bool) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	var text bytes.Buffer
-	write(&text, modules, packages)
-	if !check {
-		return os.WriteFile(noticePath, text.Bytes(), 0o644)
+	var notice, parts bytes.Buffer
+	write(&notice, modules, packages)
+	list(&parts, modules, packages)
+	for _, file := range []struct {
+		path string
+		text []byte
+	}{{noticePath, notice.Bytes()}, {partsPath, parts.Bytes()}} {
+		if err := put(check, file.path, file.text); err != nil {
+			return err
+		}
 	}
-	present, err := os.ReadFile(noticePath)
+	return nil
+}
+
+// put writes a file, or checks that it is there already.
+func put(check bool, path string, text []byte) error {
+	if !check {
+		return os.WriteFile(path, text, 0o644)
+	}
+	present, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(present, text.Bytes()) {
-		return errors.New("NOTICE is not current: run make generate")
+	if !bytes.Equal(present, text) {
+		return fmt.Errorf("%s is not current: run make generate", path)
 	}
 	return nil
 }
@@ -118,7 +140,7 @@ func goModules() ([]piece, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the standard library: %w", err)
 	}
-	found["Go standard library"] = piece{name: "Go standard library", dir: strings.TrimSpace(string(root))}
+	found[standardLibrary] = piece{name: standardLibrary, dir: strings.TrimSpace(string(root))}
 	return sorted(found), nil
 }
 
@@ -133,8 +155,8 @@ func npmPackages() ([]piece, error) {
 	}
 	var lock struct {
 		Packages map[string]struct {
-			Version       string
-			Dev, Optional bool
+			Version, Integrity string
+			Dev, Optional      bool
 		}
 	}
 	if err := json.Unmarshal(text, &lock); err != nil {
@@ -154,7 +176,7 @@ func npmPackages() ([]piece, error) {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			continue // a peer that is not asked for, so npm did not install it
 		}
-		found[path] = piece{name: name, version: listed.Version, dir: dir}
+		found[path] = piece{name: name, version: listed.Version, integrity: listed.Integrity, dir: dir}
 	}
 	return sorted(found), nil
 }
@@ -281,6 +303,20 @@ func write(out *bytes.Buffer, modules, packages []piece) {
 	}
 	for _, text := range order {
 		fmt.Fprintf(out, "\n%s\n%s\n\n%s\n", strings.Repeat("=", 80), strings.Join(users[text], "\n"), text)
+	}
+}
+
+// list is a line for each piece: where it is from, name, version, licence, hash.
+func list(out *bytes.Buffer, modules, packages []piece) {
+	for _, p := range modules {
+		name := p.name
+		if name == standardLibrary {
+			name = "std"
+		}
+		fmt.Fprintf(out, "go\t%s\t%s\t%s\t\n", name, p.version, p.license)
+	}
+	for _, p := range packages {
+		fmt.Fprintf(out, "npm\t%s\t%s\t%s\t%s\n", p.name, p.version, p.license, p.integrity)
 	}
 }
 
