@@ -28,7 +28,7 @@ var planted = []string{
 	"Invitee Plantedname", "Planted Corrected Note", "Planted Void Note", "Planted Renamed Account", "Planted Renamed Portfolio", "123123.456456", "$argon2id$acceptedplanted", "Planted Seeded Note",
 	"Planted Own Name", "PLANTEDSYMBOL", "Planted Own Group", "Planted Own Sector", "Planted Own Note", "424242.131313", "575757.242424", "Planted Own Renamed",
 	plantedIgnored, plantedAccepted,
-	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken,
+	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew,
 }
 
 // The names of proposals say what somebody holds.
@@ -38,6 +38,8 @@ const plantedIgnored, plantedAccepted = "planted-proposal-ignored", "planted-pro
 const (
 	plantedDevice, plantedPlace, plantedToken = "Planted Device", "Planted Place", "Planted Token Name"
 	plantedSeed, plantedPending               = "planted-seed-in-use-now", "planted-seed-of-twenty"
+	plantedPasskey, plantedPasskeyAnew        = "Planted Passkey Name", "Planted Passkey Anew"
+	plantedPasskeyID, plantedPasskeyKey       = "planted-passkey-id", "planted-passkey-key"
 )
 
 // plant puts every one of them in by the store's methods.
@@ -83,6 +85,9 @@ func (b *bench) plant() {
 	b.ok(b.PendSecondFactor(ctx, "u1", []byte(plantedSeed), entry("u1", audit.FactorStarted)))
 	b.ok(b.ConfirmSecondFactor(ctx, "u1", identity.ConfirmFactor{Seed: []byte(plantedSeed), Counter: 1, Keep: session.Hash, At: testStart}, entry("u1", audit.FactorConfirmed)))
 	b.ok(b.PendSecondFactor(ctx, "u1", []byte(plantedPending), entry("u1", audit.FactorStarted)))
+	passkey := identity.Passkey{Owner: "u1", ID: []byte(plantedPasskeyID), PublicKey: []byte(plantedPasskeyKey), Name: plantedPasskey, CreatedAt: testStart}
+	b.ok(b.AddPasskey(ctx, identity.AddPasskey{Passkey: passkey, Answered: identity.Answered{EndsAt: testStart}}, entry("u1", audit.PasskeyAdded)))
+	b.ok(b.RenamePasskey(ctx, "u1", passkey.ID, plantedPasskeyAnew, entry("u1", audit.PasskeyRenamed)))
 	b.ok(b.CreateToken(ctx, identity.Token{Owner: "u1", Hash: identity.TokenHash{2}, Name: plantedToken, Scopes: identity.ScopeRead, CreatedAt: testStart, ExpiresAt: testStart}, entry("u1", audit.TokenCreated)))
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
