@@ -12,7 +12,9 @@ import (
 	"folioscope/internal/config"
 	"folioscope/internal/fault"
 	"folioscope/internal/market"
+	"folioscope/internal/outbound"
 	"folioscope/internal/seal"
+	"folioscope/internal/seal/keyservice"
 	"folioscope/internal/sqlstore"
 )
 
@@ -55,7 +57,7 @@ func InitKeys(ctx context.Context, settings config.Config, o Options) (MadeKeys,
 	if err != nil {
 		return MadeKeys{}, err
 	}
-	kek, err := openKEK(reference)
+	kek, err := openKEK(ctx, settings, reference)
 	if fault.Is(err, fault.NotFound) && seal.KindOf(reference) == seal.KindFile {
 		if err := unused(ctx, settings, reference); err != nil {
 			return MadeKeys{}, err
@@ -89,9 +91,29 @@ func keyringPlace(settings config.Config) string {
 	return filepath.Join(settings.DataDir, keyringFile)
 }
 
-// openKEK opens the key-encryption key that a reference names.
-func openKEK(reference string) (*seal.KEK, error) {
-	return seal.ReadKEK(reference)
+// openKEK opens the key-encryption key that a reference names: one on this machine, or one that a service keeps.
+func openKEK(ctx context.Context, settings config.Config, reference string) (*seal.KEK, error) {
+	if !keyservice.Is(reference) {
+		return seal.ReadKEK(reference)
+	}
+	service, err := keyservice.Parse(reference)
+	if err != nil {
+		return nil, err
+	}
+	addresses, networks := service.Reach()
+	out, err := outbound.New(outbound.Options{Allow: append(networks, settings.Outbound.Allow...), Proxy: settings.Outbound.Proxy.Reveal()})
+	if err != nil {
+		return nil, err
+	}
+	return service.Open(ctx, out.Operator(addresses...))
+}
+
+// kindOfKEK says in words where the key-encryption key of a reference is.
+func kindOfKEK(reference string) string {
+	if service, err := keyservice.Parse(reference); err == nil {
+		return service.Kind()
+	}
+	return seal.KindOf(reference)
 }
 
 // openStore opens an installation's data: the right key first, then the keyring, then the database.
@@ -104,7 +126,7 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 	if settings.Database.Insecure {
 		o.Log.Warn("database.insecure is set: whoever is between this machine and the database may read and change all that passes, the wrapped keys too")
 	}
-	kek, err := openKEK(reference)
+	kek, err := openKEK(ctx, settings, reference)
 	if err != nil {
 		return nil, firstSteps(ctx, settings, reference, err)
 	}

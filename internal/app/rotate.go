@@ -75,7 +75,7 @@ func StatusOfKeys(ctx context.Context, settings config.Config, o Options) (KeySt
 	if err != nil {
 		return KeyStatus{}, err
 	}
-	status := KeyStatus{KEK: seal.KindOf(reference), KEKPlace: reference, Place: keyringPlace(settings)}
+	status := KeyStatus{KEK: kindOfKEK(reference), KEKPlace: reference, Place: keyringPlace(settings)}
 	err = withStore(ctx, settings, o, func(store *sqlstore.Store) (err error) {
 		status.Keyring = store.Keyring()
 		if status.RootKeys, err = store.RootKeys(ctx); err != nil {
@@ -179,7 +179,7 @@ func awaitNodes(ctx context.Context, store *sqlstore.Store) error {
 // file that doesn't exist yet. The one of before opens nothing afterwards.
 func RewrapKeyring(ctx context.Context, settings config.Config, o Options, to string) error {
 	return withStore(ctx, settings, o, func(store *sqlstore.Store) error {
-		kek, err := openKEK(to)
+		kek, err := openKEK(ctx, settings, to)
 		if fault.Is(err, fault.NotFound) && seal.KindOf(to) == seal.KindFile && to != "" {
 			kek, err = seal.CreateKEK(to)
 		}
@@ -187,6 +187,6 @@ func RewrapKeyring(ctx context.Context, settings config.Config, o Options, to st
 			return err
 		}
 		warnAboutKEK(o.Log, to)
-		return store.RewrapKeyring(ctx, kek, seal.KindOf(to))
+		return store.RewrapKeyring(ctx, kek, kindOfKEK(to))
 	})
 }

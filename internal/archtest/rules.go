@@ -91,38 +91,45 @@ var mayImport = map[string][]string{
 // foreign says which packages may import a module of others. A library has one home, so that replacing it is one package's
 // work; "*" is every package but the ground.
 var foreign = map[string][]string{
-	"github.com/alecthomas/kong":          {"cmd/folioscope"},
-	"github.com/caddyserver/certmagic":    {"app", "httpapi"},
-	"github.com/cedar-policy/cedar-go":    {"access"},
-	"github.com/cockroachdb/apd":          {"money"},
-	"github.com/coreos/go-oidc":           {"identity"},
-	"github.com/danielgtaylor/huma":       {"httpapi"},
-	"github.com/failsafe-go/failsafe-go":  {"ingest"},
-	"github.com/go-webauthn/webauthn":     {"identity"},
-	"github.com/jackc/pgx":                {"sqlstore", "jobs", "pgtest"}, // River's driver takes pgx's transaction
-	"github.com/klauspost/compress":       {"httpapi"},
-	"github.com/knadh/koanf":              {"config"},
-	"github.com/maypok86/otter":           {"live", "httpapi", "journal"},
-	"github.com/nats-io/nats-server":      {"natsbus"},
-	"github.com/nats-io/nats.go":          {"natsbus"},
-	"github.com/ncruces/go-sqlite3":       {"sqlstore", "jobs"}, // jobs works in the handle that sqlstore opened
-	"github.com/ncruces/julianday":        {"sqlstore"},
-	"github.com/pquerna/otp":              {"identity"},
-	"github.com/pressly/goose":            {"sqlstore"},
-	"github.com/prometheus/client_golang": {"telemetry"},
-	"github.com/riverqueue/river":         {"jobs"},
-	"github.com/tink-crypto/tink-go":      {"seal"},
-	"github.com/wneessen/go-mail":         {"notify"},
-	"go.uber.org/zap":                     {"app"}, // certmagic's logger
-	"golang.org/x/crypto":                 {"identity"},
-	"golang.org/x/mod":                    {"audit"}, // transparency logs and signed notes
-	"golang.org/x/net":                    {"provider", "httpapi", "outbound"},
-	"golang.org/x/oauth2":                 {"identity"}, // what go-oidc rests on
-	"golang.org/x/sync":                   {"*"},
-	"golang.org/x/sys":                    {"app"},
-	"golang.org/x/term":                   {"cmd/folioscope"},
-	"golang.org/x/text":                   {"provider", "transfer", "identity"},
-	"golang.org/x/time":                   {"*"},
+	"github.com/alecthomas/kong":             {"cmd/folioscope"},
+	"github.com/caddyserver/certmagic":       {"app", "httpapi"},
+	"github.com/cedar-policy/cedar-go":       {"access"},
+	"github.com/cockroachdb/apd":             {"money"},
+	"github.com/coreos/go-oidc":              {"identity"},
+	"github.com/danielgtaylor/huma":          {"httpapi"},
+	"github.com/failsafe-go/failsafe-go":     {"ingest"},
+	"github.com/go-webauthn/webauthn":        {"identity"},
+	"github.com/jackc/pgx":                   {"sqlstore", "jobs", "pgtest"}, // River's driver takes pgx's transaction
+	"github.com/klauspost/compress":          {"httpapi"},
+	"github.com/knadh/koanf":                 {"config"},
+	"github.com/maypok86/otter":              {"live", "httpapi", "journal"},
+	"github.com/nats-io/nats-server":         {"natsbus"},
+	"github.com/nats-io/nats.go":             {"natsbus"},
+	"github.com/ncruces/go-sqlite3":          {"sqlstore", "jobs"}, // jobs works in the handle that sqlstore opened
+	"github.com/ncruces/julianday":           {"sqlstore"},
+	"github.com/pquerna/otp":                 {"identity"},
+	"github.com/pressly/goose":               {"sqlstore"},
+	"github.com/prometheus/client_golang":    {"telemetry"},
+	"github.com/riverqueue/river":            {"jobs"},
+	"github.com/tink-crypto/tink-go":         {"seal"},
+	"github.com/tink-crypto/tink-go-awskms":  {"seal"},
+	"github.com/tink-crypto/tink-go-gcpkms":  {"seal"},
+	"github.com/tink-crypto/tink-go-hcvault": {"seal"},
+	"github.com/aws/aws-sdk-go-v2":           {"seal"}, // these are what Tink's key services rest on
+	"github.com/aws/smithy-go":               {"seal"},
+	"github.com/hashicorp/vault":             {"seal"},
+	"google.golang.org/api":                  {"seal"},
+	"github.com/wneessen/go-mail":            {"notify"},
+	"go.uber.org/zap":                        {"app"}, // certmagic's logger
+	"golang.org/x/crypto":                    {"identity"},
+	"golang.org/x/mod":                       {"audit"}, // transparency logs and signed notes
+	"golang.org/x/net":                       {"provider", "httpapi", "outbound"},
+	"golang.org/x/oauth2":                    {"identity", "seal"}, // what go-oidc and Google's key service rest on
+	"golang.org/x/sync":                      {"*"},
+	"golang.org/x/sys":                       {"app"},
+	"golang.org/x/term":                      {"cmd/folioscope"},
+	"golang.org/x/text":                      {"provider", "transfer", "identity"},
+	"golang.org/x/time":                      {"*"},
 }
 
 // foreignInTests may be imported by every test, and by nothing else.
