@@ -209,6 +209,7 @@ func TestRotationWaitsForEveryNode(t *testing.T) {
 const (
 	rotationKills = 20
 	rotationUsers = 4_000 // some batches, so that kills fall between them and inside of them
+	rotationLong  = 100_000
 )
 
 // rotateAsChild is the command in a process that can be killed.
@@ -224,7 +225,11 @@ func rotateAsChild(ctx context.Context) error {
 func TestRotationIsKilledWhileANodeServes(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, settings config.Config) {
-		seedKeys(t, settings, rotationUsers)
+		users := rotationUsers
+		if os.Getenv("FOLIOSCOPE_LONG") != "" {
+			users = rotationLong
+		}
+		seedKeys(t, settings, users)
 		url, _ := serve(t, settings)
 		reader := signIn(t, url)
 		path := reader.portfolio("Served")
@@ -244,6 +249,7 @@ func TestRotationIsKilledWhileANodeServes(t *testing.T) {
 			t.Fatalf("undisturbed: %v\n%s", err, child.String())
 		}
 		whole := time.Since(began)
+		t.Logf("undisturbed: %d keys in %s", users+1, whole.Round(time.Millisecond))
 
 		ctx, cancel := context.WithCancel(t.Context())
 		var answers, refused atomic.Int64
@@ -280,16 +286,16 @@ func TestRotationIsKilledWhileANodeServes(t *testing.T) {
 			t.Fatal(err)
 		}
 		status := keyStatus(t, settings)
-		if held := status.held(); len(held) != 1 || held[0].Key != rotated.Key || held[0].UserKeys != rotationUsers+1 {
+		if held := status.held(); len(held) != 1 || held[0].Key != rotated.Key || held[0].UserKeys != users+1 {
 			t.Errorf("%+v", held)
 		}
-		if opened := openAll(t, settings); opened != rotationUsers+1 {
+		if opened := openAll(t, settings); opened != users+1 {
 			t.Errorf("%d users' keys open", opened)
 		}
 		if cash, _ := reader.cash(path); cash != fmt.Sprint(started) {
 			t.Errorf("cash %s", cash)
 		}
-		t.Logf("a rotation of %d keys takes %s; %d of %d were killed, %d root keys were made, the node gave %d answers", rotationUsers+1, whole.Round(time.Millisecond), killed, started, len(status.RootKeys), answers.Load())
+		t.Logf("a rotation of %d keys takes %s; %d of %d were killed, %d root keys were made, the node gave %d answers", users+1, whole.Round(time.Millisecond), killed, started, len(status.RootKeys), answers.Load())
 	})
 }
 
