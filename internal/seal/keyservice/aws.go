@@ -32,7 +32,7 @@ func newAWS(name string) (*Service, error) {
 	return &Service{
 		kind: kindAWS,
 		// Where the network of the machine has an endpoint of its own for these they lie at a private address.
-		addresses: []string{"https://kms." + region + ".amazonaws.com", "https://sts." + region + ".amazonaws.com"},
+		addresses: []string{"https://kms." + region + ".amazonaws.com", "https://sts." + region + ".amazonaws.com", os.Getenv("AWS_ENDPOINT_URL_KMS")},
 		networks:  []string{metadataOfBoth, "169.254.170.2/32", "169.254.170.23/32", "fd00:ec2::254/128", "fd00:ec2::23/128"},
 		connect: func(ctx context.Context, client *http.Client, _ time.Duration) (tink.AEADWithContext, error) {
 			return connectAWS(ctx, client, name, region)

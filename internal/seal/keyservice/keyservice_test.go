@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -324,6 +325,29 @@ func TestVaultTokenFile(t *testing.T) {
 	write(keyservicetest.VaultToken)
 	if _, err := seal.Init(t.Context(), kek, &memory{}); err != nil {
 		t.Errorf("the renewed token: %v", err)
+	}
+}
+
+// What a client has to reach besides the public internet is named, and only that.
+func TestReach(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_KMS", "https://kms.inside.example")
+	for reference, want := range map[string]string{
+		"aws-kms://arn:aws:kms:eu-central-1:111122223333:alias/folioscope": "https://kms.eu-central-1.amazonaws.com https://sts.eu-central-1.amazonaws.com https://kms.inside.example",
+		"hcvault://[::1]:8200/transit/keys/folioscope":                     "https://[::1]:8200",
+	} {
+		s, err := Parse(reference)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addresses, networks := s.Reach()
+		if got := strings.Join(addresses, " "); got != want {
+			t.Errorf("%s: %s", reference, got)
+		}
+		for _, network := range networks {
+			if prefix, err := netip.ParsePrefix(network); err != nil || !prefix.IsSingleIP() {
+				t.Errorf("%s opens %s", reference, network)
+			}
+		}
 	}
 }
 
