@@ -111,6 +111,7 @@ type node struct {
 	server   *httpapi.Server
 	hours    *hours // nil where the market is made up
 	parts    []part
+	closing  []func() error // what its parts stood on, besides bus and store
 }
 
 // part is one thing that runs as long as the node.
@@ -244,6 +245,11 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if err != nil {
 		return err
 	}
+	breached, closeBreached, err := openBreached(n.settings)
+	if err != nil {
+		return err
+	}
+	n.closing = append(n.closing, closeBreached)
 	listening, err := n.bind(ctx)
 	if err != nil {
 		return err
@@ -264,7 +270,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if err != nil {
 		return errors.Join(err, listening.Close())
 	}
-	who := people(n.settings, n.store, hasher, n.relyingParty(listening), services, n.o)
+	who := people(n.settings, n.store, hasher, breached, n.relyingParty(listening), services, n.o)
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: who,
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
@@ -285,14 +291,14 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 }
 
 // people is who signs in and how, as configured; without a party nobody has passkeys.
-func people(settings config.Config, store *sqlstore.Store, hasher *identity.Hasher, party *identity.RelyingParty, services []identity.SignInService, o Options) *identity.Service {
+func people(settings config.Config, store *sqlstore.Store, hasher *identity.Hasher, breached *identity.Breached, party *identity.RelyingParty, services []identity.SignInService, o Options) *identity.Service {
 	var required []identity.Role
 	for _, role := range settings.Identity.RequireSecondFactor {
 		required = append(required, identity.Role(role))
 	}
 	return identity.NewService(identity.Options{
 		Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log, RequireSecondFactor: required, Mail: settings.SMTP.Host != "",
-		RelyingParty: party, SignInServices: services,
+		Breached: breached, RelyingParty: party, SignInServices: services,
 	})
 }
 
@@ -360,5 +366,8 @@ func (n *node) run(ctx context.Context) error {
 	}
 	err := group.Wait()
 	n.o.Log.Info("stopped")
+	for _, closing := range n.closing {
+		err = errors.Join(err, closing())
+	}
 	return errors.Join(err, n.bus.Close(), n.store.Close())
 }

@@ -76,5 +76,9 @@ func WithPeople(ctx context.Context, settings config.Config, o Options, do func(
 	if _, err := newMail(ctx, settings, store, o); err != nil {
 		return errors.Join(err, store.Close())
 	}
-	return errors.Join(do(people(settings, store, hasher, nil, nil, o)), store.Close())
+	breached, closeBreached, err := openBreached(settings)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	return errors.Join(do(people(settings, store, hasher, breached, nil, nil, o)), closeBreached(), store.Close())
 }

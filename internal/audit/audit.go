@@ -26,6 +26,7 @@ const (
 	StepUpFailed       Action = "session.step_up_refused"
 	SessionRevoked     Action = "session.revoke"
 	PasswordChanged    Action = "user.change_password"
+	PasswordBreached   Action = "user.breached_password" // found at a sign-in; the owner is told
 	CodeRefused        Action = "second_factor.refused"
 	FactorStarted      Action = "second_factor.start"
 	FactorConfirmed    Action = "second_factor.confirm"
@@ -92,7 +93,7 @@ const (
 
 // actions is the vocabulary, as filters offer it.
 var actions = [...]Action{
-	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, CodeRefused, FactorStarted,
+	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, PasswordBreached, CodeRefused, FactorStarted,
 	FactorConfirmed, FactorRemoved, RecoveryRenewed, PasskeyAdded, PasskeyRenamed, PasskeyRemoved, PasskeyRefused, PasskeyCloned,
 	RecoveryAsked, Recovered, RecoveryRefused, EmailAsked, EmailConfirmed, EmailChanged, EmailRefused, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
 	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,

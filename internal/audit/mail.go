@@ -15,16 +15,17 @@ type MailKind string
 
 // The kinds of mail. The first carry a link that does something; the others only tell.
 const (
-	MailInvitation      MailKind = "invitation"
-	MailRecovery        MailKind = "recovery"
-	MailConfirmEmail    MailKind = "confirm_email"
-	MailTest            MailKind = "test" // asked for by an operator
-	MailPasswordChanged MailKind = "password_changed"
-	MailRecovered       MailKind = "recovered"
-	MailEmailChanged    MailKind = "email_changed" // to the address before
-	MailSignInLinked    MailKind = "sign_in_linked"
-	MailCodesRefused    MailKind = "codes_refused" // several in a row
-	MailFactorAdded     MailKind = "factor_added"
-	MailFactorRemoved   MailKind = "factor_removed"
-	MailTokenCreated    MailKind = "token_created"
+	MailInvitation       MailKind = "invitation"
+	MailRecovery         MailKind = "recovery"
+	MailConfirmEmail     MailKind = "confirm_email"
+	MailTest             MailKind = "test" // asked for by an operator
+	MailPasswordChanged  MailKind = "password_changed"
+	MailPasswordBreached MailKind = "password_breached"
+	MailRecovered        MailKind = "recovered"
+	MailEmailChanged     MailKind = "email_changed" // to the address before
+	MailSignInLinked     MailKind = "sign_in_linked"
+	MailCodesRefused     MailKind = "codes_refused" // several in a row
+	MailFactorAdded      MailKind = "factor_added"
+	MailFactorRemoved    MailKind = "factor_removed"
+	MailTokenCreated     MailKind = "token_created"
 )

@@ -83,6 +83,7 @@ type Keys struct {
 // Identity says what signing in takes.
 type Identity struct {
 	RequireSecondFactor []string `key:"require_second_factor"` // of user, adviser, auditor, admin: who sets up an authenticator app or a passkey before anything else; empty: nobody
+	BreachedPasswords   string   `key:"breached_passwords"`    // a file of HASH:COUNT lines ordered by SHA-1, as Have I Been Pwned's downloader writes it; empty: only the common ones are refused
 }
 
 // Audit says where the proof of what was done is kept besides the database.

@@ -19,11 +19,12 @@ type User struct {
 	Email string `json:"email"`
 	Role  string `json:"role" enum:"user,adviser,auditor,admin"`
 
-	MustEnrol bool `json:"must_enrol" doc:"A second factor has to be set up before anything else"`
+	MustEnrol        bool `json:"must_enrol" doc:"A second factor has to be set up before anything else"`
+	PasswordBreached bool `json:"password_breached" doc:"The password came to light in a breach somewhere: change it"`
 }
 
 func userOf(u identity.User) User {
-	return User{ID: string(u.ID), Name: u.Name, Email: u.Email, Role: string(u.Role)}
+	return User{ID: string(u.ID), Name: u.Name, Email: u.Email, Role: string(u.Role), PasswordBreached: !u.BreachedAt.IsZero()}
 }
 
 // SignedIn answers a sign-in.

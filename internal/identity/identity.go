@@ -41,6 +41,7 @@ type User struct {
 	PasswordHash string // argon2id in PHC form, empty while invited
 	CreatedAt    time.Time
 	ConfirmedAt  time.Time // when it was shown that mail to Email reaches them, or an operator vouched for it; zero: not yet
+	BreachedAt   time.Time // when the password was found in the list of breached ones at a sign-in; zero: not. Lists of users leave it out
 }
 
 // TokenHash is SHA-256 of a secret that only its bearer knows.

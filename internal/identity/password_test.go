@@ -83,7 +83,7 @@ func TestHasherWaitsForItsTurnWithinTheDeadline(t *testing.T) {
 
 func TestCheckPassword(t *testing.T) {
 	for password, ok := range map[string]bool{
-		"demo-folioscope":                true,
+		"demo-folioscope":                false,
 		"correct horse battery":          true,
 		"пароль-длинный":                 true,
 		strings.Repeat("ab1-", 32):       true,
@@ -94,9 +94,17 @@ func TestCheckPassword(t *testing.T) {
 		"correct horse battery staple":   false,
 		"aaaaaaaaaaaaaaab":               false,
 		"someone@example.com":            false,
+		"Someone.2026!":                  false,
+		"example example":                false,
+		"Anna-Schmidt-77":                false,
+		"annaschmidt 1977":               false,
+		"anna and the whale":             true,
+		"Folioscope2026!":                false,
+		"my portfolio grows slowly":      true,
+		"!§$%&/()=?+*":                   true,
 		"twelve chars\xff":               false,
 	} {
-		err := CheckPassword(password, "someone@example.com")
+		err := CheckPassword(password, User{Email: "someone@example.com", Name: "Anna Schmidt"})
 		if (err == nil) != ok {
 			t.Errorf("CheckPassword(%q) = %v, want ok=%v", password, err, ok)
 		}

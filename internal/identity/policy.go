@@ -2,7 +2,9 @@ package identity
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"folioscope/internal/fault"
@@ -21,8 +23,9 @@ const (
 //go:embed common_passwords.txt
 var commonPasswords string
 
-// CheckPassword refuses passwords that are too short, too long or among the first to be guessed. Any characters may be used.
-func CheckPassword(password, email string) error {
+// CheckPassword refuses passwords that are too short, too long, among the first to be guessed, or little more than words that belong to
+// this service and its user. Any characters may be used.
+func CheckPassword(password string, of User) error {
 	runes := utf8.RuneCountInString(password)
 	switch {
 	case !utf8.ValidString(password):
@@ -31,16 +34,15 @@ func CheckPassword(password, email string) error {
 		return fault.At("password", "The password needs at least %d characters.", PasswordRunesMin)
 	case runes > PasswordRunesMax:
 		return fault.At("password", "The password may have at most %d characters.", PasswordRunesMax)
-	case guessable(strings.ToLower(password), email):
+	case guessable(strings.ToLower(password)):
 		return fault.At("password", "This password is one of the first that are guessed. Choose another.")
+	case contextual(strings.ToLower(password), contextWords(of)):
+		return fault.At("password", "This password is little more than your name, your address or the name of this service. Choose another.")
 	}
 	return nil
 }
 
-func guessable(password, email string) bool {
-	if email != "" && password == email {
-		return true
-	}
+func guessable(password string) bool {
 	if distinct(password) < 4 {
 		return true
 	}
@@ -50,6 +52,34 @@ func guessable(password, email string) bool {
 		}
 	}
 	return false
+}
+
+// Words that are guessed first where the service and the user are known.
+const (
+	contextRunesMin = 4 // of a word: shorter ones are in many others
+	beyondRunesMin  = 8 // characters that a password has to have besides them
+)
+
+// contextWords are the service's own, and the ones of the user's name and address, in lower case, the longest first.
+func contextWords(of User) []string {
+	words := []string{"folioscope", "portfolio"}
+	for _, text := range []string{of.Name, of.Email} {
+		text = strings.ToLower(text)
+		words = append(words, text, strings.ReplaceAll(text, " ", ""))
+		words = append(words, strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+	}
+	words = slices.DeleteFunc(words, func(word string) bool { return utf8.RuneCountInString(word) < contextRunesMin })
+	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
+	return words
+}
+
+// contextual says whether a password is little more than some words.
+func contextual(password string, words []string) bool {
+	rest := password
+	for _, word := range words {
+		rest = strings.ReplaceAll(rest, word, " ")
+	}
+	return rest != password && utf8.RuneCountInString(strings.ReplaceAll(rest, " ", "")) < beyondRunesMin
 }
 
 // distinct is how many different characters a text has.

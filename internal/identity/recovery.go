@@ -174,7 +174,7 @@ func (s *Service) Recover(ctx context.Context, token, next string, second Second
 	if err != nil {
 		return "", fmt.Errorf("read link: %w", err)
 	}
-	if err := CheckPassword(next, user.Email); err != nil {
+	if err := s.checkPassword(next, user); err != nil {
 		return "", renamed(err, "new_password")
 	}
 	proof, err := s.secondProof(ctx, user.ID, second, from)

@@ -27,11 +27,14 @@ type Store interface {
 	standingStore
 	linkStore
 	mailedLinkStore
+	breachStore
 	CreateUser(ctx context.Context, user User, write audit.Write) error
 	User(ctx context.Context, owner ledger.OwnerID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
 	Users(ctx context.Context, cursor string, limit int) (users []User, next string, err error)
 	CreateInvitation(ctx context.Context, user User, invitation Invitation, write audit.Write) error
+	// InvitedUser is whom an invitation makes a user; fault.NotFound where it doesn't work any more.
+	InvitedUser(ctx context.Context, hash TokenHash, now time.Time) (User, error)
 	AcceptInvitation(ctx context.Context, hash TokenHash, name, passwordHash string, now time.Time, write audit.Write) (User, error)
 	OpenSession(ctx context.Context, session Session, code *Spend, write audit.Write) error
 	Sessions(ctx context.Context, owner ledger.OwnerID) ([]Session, error)
@@ -71,6 +74,7 @@ type Options struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 
+	Breached            *Breached       // what no password may be; nil: no list
 	Mail                bool            // mail is sent: changes carry what people are told, and the store's jobs send it
 	RequireSecondFactor []Role          // who must have one before anything else; may be empty
 	SignInServices      []SignInService // in the order in which they are shown; may be empty
@@ -85,6 +89,7 @@ type Service struct {
 	now       func() time.Time
 	log       *slog.Logger
 	required  []Role
+	breached  *Breached
 	mail      bool
 	services  []SignInService
 	party     *RelyingParty
@@ -97,7 +102,7 @@ type Service struct {
 // NewService makes a Service.
 func NewService(o Options) *Service {
 	return &Service{
-		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, party: o.RelyingParty, mail: o.Mail, services: o.SignInServices,
+		store: o.Store, hasher: o.Hasher, random: o.Random, now: o.Now, log: o.Log, required: o.RequireSecondFactor, party: o.RelyingParty, breached: o.Breached, mail: o.Mail, services: o.SignInServices,
 		accounts:  newThrottle(accountFailuresMax, accountRefill, throttleKeysMax),
 		addresses: newThrottle(addressFailuresMax, addressRefill, throttleKeysMax),
 
@@ -160,7 +165,12 @@ func (s *Service) SignIn(ctx context.Context, email, password string, second Sec
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return s.open(ctx, user, proof, from)
+	signed, err := s.open(ctx, user, proof, from)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	signed.User.BreachedAt = s.noteBreach(ctx, user, password, from)
+	return signed, nil
 }
 
 // refused records a refusal and gives it.
@@ -273,7 +283,7 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if err := CheckPassword(n.Password, user.Email); err != nil {
+	if err := s.checkPassword(n.Password, user); err != nil {
 		return User{}, err
 	}
 	if user.PasswordHash, err = s.hasher.Hash(ctx, n.Password); err != nil {
@@ -332,9 +342,6 @@ func (s *Service) Accept(ctx context.Context, token, name, password string, from
 			return SignedIn{}, err
 		}
 	}
-	if err := CheckPassword(password, ""); err != nil {
-		return SignedIn{}, err
-	}
 	attempt, err := s.attempt(ctx, "", from)
 	if err != nil {
 		return SignedIn{}, err
@@ -342,13 +349,25 @@ func (s *Service) Accept(ctx context.Context, token, name, password string, from
 	if len(token) > invitationPathMax {
 		return SignedIn{}, errInvitation()
 	}
+	invitation := TokenHash(sha256.Sum256([]byte(token)))
+	invited, err := s.store.InvitedUser(ctx, invitation, s.now())
+	if fault.Is(err, fault.NotFound) {
+		return SignedIn{}, errInvitation()
+	}
+	if err == nil {
+		err = s.checkPassword(password, invited)
+	}
+	if err != nil {
+		s.forgive(ctx, attempt)
+		return SignedIn{}, err
+	}
 	passwordHash, err := s.hasher.Hash(ctx, password)
 	if err != nil {
 		s.forgive(ctx, attempt)
 		return SignedIn{}, fmt.Errorf("hash password: %w", err)
 	}
 	entry := audit.Entry{Action: audit.InvitationAccepted, RequestID: from.ID, Result: "ok"} // the store adds whom it finds
-	user, err := s.store.AcceptInvitation(ctx, sha256.Sum256([]byte(token)), name, passwordHash, s.now(), audit.Write{Audit: entry})
+	user, err := s.store.AcceptInvitation(ctx, invitation, name, passwordHash, s.now(), audit.Write{Audit: entry})
 	if fault.Is(err, fault.NotFound) {
 		return SignedIn{}, errInvitation()
 	}

@@ -170,7 +170,7 @@ func (s *Service) ChangePassword(ctx context.Context, session Session, current s
 	if err != nil {
 		return err
 	}
-	if err := CheckPassword(next, user.Email); err != nil {
+	if err := s.checkPassword(next, user); err != nil {
 		return renamed(err, "new_password")
 	}
 	user, proof, err := s.proveAgain(ctx, session, current, second, from)

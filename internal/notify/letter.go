@@ -61,6 +61,11 @@ var letters = map[audit.MailKind]words{
 		subject: "Your password was changed",
 		body:    []string{"The password of your account was changed on {when}. All other devices were signed out.", notYouAsk},
 	},
+	audit.MailPasswordBreached: {
+		subject: "Change your password",
+		body:    []string{"The password that you signed in with on {when} came to light in a breach somewhere, so it is tried at accounts such as yours. Change it, here and wherever else you use it."},
+		link:    myAccount, path: accountWay,
+	},
 	audit.MailRecovered: {
 		subject: "Your password was set anew",
 		body:    []string{"A new password was set on {when} with a link that was made because the old one was forgotten. All devices were signed out, and all API tokens ended.", notYouAsk},

@@ -271,7 +271,7 @@ func tamperings() []tampering {
 			a.sql(`INSERT INTO activities SELECT owner, portfolio, 'planted', version, position, voided, recorded_at, body FROM activities WHERE owner = 'anna' AND id = 'a3anna'`)
 		}, audit.FoundUnaudited, "rows of activities"},
 		{"user without audit row", func(a *audited) {
-			a.sql(`INSERT INTO users SELECT 'eve', role, status, key_version, profile, password, created_at, confirmed_at FROM users WHERE owner = 'anna'`)
+			a.sql(`INSERT INTO users SELECT 'eve', role, status, key_version, profile, password, created_at, confirmed_at, breached_at FROM users WHERE owner = 'anna'`)
 		}, audit.FoundUnaudited, "\"eve\""},
 		{"stored hash", func(a *audited) {
 			a.sql(`UPDATE audit_tiles SET hashes = (SELECT tag FROM audit_rows WHERE owner = 'anna' AND number = 2) WHERE level = 0`)

@@ -17,17 +17,18 @@ const usersPageMax = 500 // users opened for one page of an administrator's list
 const (
 	sqlNewUser = `INSERT INTO users (owner, role, status, key_version, profile, password, created_at, confirmed_at) VALUES `
 	sqlNewKey  = `INSERT INTO user_keys (owner, version, wrapped) VALUES `
-	sqlUser    = `SELECT u.role, u.status, u.profile, u.password, u.created_at, u.confirmed_at FROM users u WHERE u.owner = $1`
+	sqlUser    = `SELECT u.role, u.status, u.profile, u.password, u.created_at, u.confirmed_at, u.breached_at FROM users u WHERE u.owner = $1`
 	// The administrator's list is the one query across owners besides counts and sweeps.
 	sqlSweepUsers = `SELECT u.owner, u.role, u.status, u.profile, u.password, u.created_at, u.confirmed_at, k.version, k.wrapped
 FROM users u JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version WHERE u.owner > $1 ORDER BY u.owner LIMIT $2`
-	sqlSetPassword = `UPDATE users SET password = $2 WHERE owner = $1`
+	sqlSetPassword = `UPDATE users SET password = $2, breached_at = 0 WHERE owner = $1`
 	sqlAcceptUser  = `UPDATE users SET status = $2, profile = $3, password = $4, confirmed_at = $6 WHERE owner = $1 AND status = $5`
 
 	sqlNewEmail     = `INSERT INTO emails (email_index, owner) VALUES `
 	sqlOwnerByEmail = `SELECT owner FROM emails WHERE email_index = $1`
 
 	sqlNewInvitation = `INSERT INTO invitations (hash, owner, created_at, expires_at, used_at, mailed) VALUES ($1, $2, $3, $4, 0, $5)`
+	sqlInvitedUser   = `SELECT owner FROM invitations WHERE hash = $1 AND used_at = 0 AND expires_at > $2`
 	sqlUseInvitation = `UPDATE invitations SET used_at = $2 WHERE hash = $1 AND used_at = 0 AND expires_at > $2 RETURNING owner, mailed`
 )
 
@@ -161,6 +162,19 @@ func (s *Store) CreateInvitation(ctx context.Context, u identity.User, i identit
 	})
 }
 
+// InvitedUser is whom an invitation makes a user; fault.NotFound where it is unknown, used or expired.
+func (s *Store) InvitedUser(ctx context.Context, hash identity.TokenHash, now time.Time) (identity.User, error) {
+	var owner string
+	err := s.db.one(ctx, sqlInvitedUser, []any{hash[:], stamp(now)}, &owner)
+	if noRow(err) {
+		return identity.User{}, fault.New(fault.NotFound, "this invitation is not known, was used or has expired")
+	}
+	if err != nil {
+		return identity.User{}, s.explain("find invited user", err)
+	}
+	return s.User(ctx, ledger.OwnerID(owner))
+}
+
 // AcceptInvitation makes an invited user an active one, once. A secret that is unknown, used or expired gives
 // fault.NotFound. An empty name keeps the one the invitation came with. Where its link was mailed, the address is confirmed. Actor, owner and object of the audit entry are the user.
 func (s *Store) AcceptInvitation(ctx context.Context, hash identity.TokenHash, name, passwordHash string, now time.Time, w Write) (identity.User, error) {
@@ -228,8 +242,8 @@ func (s *Store) readUser(ctx context.Context, q queries, owner ledger.OwnerID) (
 	u := identity.User{ID: owner}
 	var role, status string
 	var profile, password []byte
-	var created, confirmed int64
-	if err := q.one(ctx, sqlUser, []any{string(owner)}, &role, &status, &profile, &password, &created, &confirmed); noRow(err) {
+	var created, confirmed, breached int64
+	if err := q.one(ctx, sqlUser, []any{string(owner)}, &role, &status, &profile, &password, &created, &confirmed, &breached); noRow(err) {
 		return identity.User{}, fault.New(fault.NotFound, "there is no such user")
 	} else if err != nil {
 		return identity.User{}, err
@@ -239,6 +253,7 @@ func (s *Store) readUser(ctx context.Context, q queries, owner ledger.OwnerID) (
 		return identity.User{}, err
 	}
 	u.Role, u.Status, u.CreatedAt, u.ConfirmedAt = identity.Role(role), identity.Status(status), moment(created), moment(confirmed)
+	u.BreachedAt = moment(breached)
 	if err := openUser(key, &u, profile, password); err != nil {
 		return identity.User{}, err
 	}

@@ -3433,6 +3433,8 @@ export interface components {
             /** @description A second factor has to be set up before anything else */
             must_enrol: boolean;
             name: string;
+            /** @description The password came to light in a breach somewhere: change it */
+            password_breached: boolean;
             /** @enum {string} */
             role: "user" | "adviser" | "auditor" | "admin";
         };

@@ -59,6 +59,11 @@ export const session = {
     signIn((await api.acceptInvitation(token, password, name)).user);
   },
 
+  /** What was said of the password is said of the one before. */
+  passwordChanged(): void {
+    if (user) user = { ...user, password_breached: false };
+  },
+
   /** The session ended with whoever had it. */
   left: signOut,
 

@@ -29,6 +29,7 @@ const words: Record<string, string> = {
   'token.create': 'API token made',
   'token.revoke': 'API token ended',
   'user.change_password': 'Password changed',
+  'user.breached_password': 'Password found in a breach',
   'user.create': 'User added',
   'user.invite': 'User invited',
   'user.accept_invitation': 'Invitation accepted',
