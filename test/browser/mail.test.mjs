@@ -1,8 +1,12 @@
-// What mail is for: a forgotten password, from the question to signing in with a new one.
+// What mail is for: a forgotten password, from the question to signing in with a new one; another address; and what people are told.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   apiClient, assertAccessible, assertNoConsoleErrors, assertNoCspViolations, frameReady, newPage, screenshots, signIn, startBrowser,
+  startService, temporaryDir,
 } from './harness.mjs';
 import { startMailbox } from './mailbox.mjs';
 import { adminEmail, adminPassword, startNode } from './node.mjs';
@@ -75,6 +79,63 @@ test('a forgotten password', async (t) => {
     await page.getByLabel('Password').fill('four words will do');
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await frameReady(page);
+    forgetRefusals(page);
+    assertNoConsoleErrors(page);
+  });
+});
+
+test('another address, and a password that others know', async (t) => {
+  const standin = await startStandin(t);
+  const mailbox = await startMailbox(t);
+  const list = join(await temporaryDir(t), 'breached.txt');
+  const known = createHash('sha1').update(adminPassword).digest('hex').toUpperCase();
+  await writeFile(list, `${'0'.repeat(40)}:1\n${known}:42\n`);
+  const node = await startNode(t, standin, { mailbox });
+  await node.stop();
+  await startService(t, ['serve'], { environment: { ...node.environment, FOLIOSCOPE_IDENTITY_BREACHED_PASSWORDS: list } });
+  const browser = await startBrowser(t);
+  const page = await newPage(browser);
+  await signIn(page, node.url, adminEmail, adminPassword);
+
+  await t.test('the password', async () => {
+    assert.equal((await mailbox.next(adminEmail)).subject, 'Change your password');
+    await page.goto(node.url + '/account');
+    await page.getByText('came to light in a breach').waitFor();
+    await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+    await screenshots(page, 'account-mail', { check: sound, fullPage: true });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.getByRole('button', { name: 'Change the password' }).click();
+    await page.getByLabel('Present password').fill(adminPassword);
+    await page.getByLabel('New password').fill('four words will do');
+    await page.getByRole('button', { name: 'Change it' }).click();
+    await page.getByText('Every other device was signed out').waitFor();
+    assert.equal(await page.getByText('came to light in a breach').count(), 0);
+    assert.equal((await mailbox.next(adminEmail)).subject, 'Your password was changed');
+  });
+
+  await t.test('the address', async () => {
+    const next = 'owner@elsewhere.example';
+    await page.getByText('Confirmed', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Use another address' }).click();
+    await page.getByLabel('New address').fill(next);
+    await screenshots(page, 'account-address', { check: sound });
+    await page.getByRole('button', { name: 'Send a link' }).click();
+    await page.getByText(`A link is on its way to ${next}`).waitFor();
+    const mail = await mailbox.next(next);
+    const other = await newPage(browser);
+    await other.goto(mail.link);
+    await other.getByRole('button', { name: 'Confirm' }).waitFor();
+    await screenshots(other, 'confirm-email', { check: sound });
+    await other.getByRole('button', { name: 'Confirm' }).click();
+    await other.getByRole('heading', { name: 'This address is yours' }).waitFor();
+    await screenshots(other, 'confirm-email-done', { check: sound });
+    assert.equal((await mailbox.next(adminEmail)).subject, 'Your address was changed');
+    await other.goto(mail.link);
+    await other.getByRole('button', { name: 'Confirm' }).click();
+    await other.getByRole('heading', { name: 'This link is used or over' }).waitFor();
+    await page.reload();
+    await page.getByText(next).first().waitFor();
+    await signIn(other, node.url, next, 'four words will do');
     forgetRefusals(page);
     assertNoConsoleErrors(page);
   });
