@@ -98,6 +98,7 @@ func FuzzPasskeyAnswer(f *testing.F) {
 	f.Add([]byte(thieves.Get(begun, passkeytest.Lie{ID: kept.ID, Cut: 3})))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		store.audits = nil
+		s.accounts, s.addresses = newThrottle(1, time.Second, 1), newThrottle(1, time.Second, 1) // each as if it were the first
 		_, err := s.SignInWithPasskey(t.Context(), answer, Request{})
 		if !fault.Is(err, fault.Unauthenticated) || len(store.created) != 0 {
 			t.Fatalf("%v, %d sessions", err, len(store.created))
