@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -35,7 +36,7 @@ type barsInput struct {
 
 type createInstrumentInput struct {
 	Body struct {
-		Symbol     string            `json:"symbol" pattern:"^[^\\s\\p{Cc}]([^\\p{Cc}]{0,38}[^\\s\\p{Cc}])?$" patternDescription:"1 to 40 characters"`
+		Symbol     string            `json:"symbol" pattern:"^[^\\s\\p{Cc}\\p{Cf}]([^\\p{Cc}\\p{Cf}]{0,38}[^\\s\\p{Cc}\\p{Cf}])?$" patternDescription:"1 to 40 characters"`
 		MIC        *string           `json:"mic,omitempty" pattern:"^[A-Z0-9]{4}$"`
 		ISIN       *string           `json:"isin,omitempty" pattern:"^[A-Z]{2}[A-Z0-9]{9}[0-9]$"`
 		Name       string            `json:"name" minLength:"1" maxLength:"480"`
@@ -137,7 +138,7 @@ func (s *Server) createInstrument(ctx context.Context, in *createInstrumentInput
 	if i.ISIN != "" && !market.ValidISIN(i.ISIN) {
 		return nil, fault.At("isin", "The check digit of this ISIN is wrong.")
 	}
-	if err := checkNames(b.Names); err != nil {
+	if err := cmp.Or(checkSector(i.Sector), checkNames(b.Names)); err != nil {
 		return nil, err
 	}
 	id, err := identity.NewID(s.random)
@@ -212,6 +213,14 @@ func (s *Server) same(ctx context.Context, i market.Instrument) (found market.In
 		}
 	}
 	return found, false, nil
+}
+
+// checkSector sees that a sector is a word or two to be shown.
+func checkSector(sector string) error {
+	if !market.OneLine(sector) {
+		return fault.At("sector", "The sector holds characters that can't be shown.")
+	}
+	return nil
 }
 
 func checkNames(names map[string]string) error {

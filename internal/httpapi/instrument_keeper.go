@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -23,7 +24,7 @@ type changeInstrumentInput struct {
 	ID      string `path:"instrument" maxLength:"64"`
 	IfMatch string `header:"If-Match" doc:"The version that the change is made on"`
 	Body    struct {
-		Symbol      *string            `json:"symbol,omitempty" pattern:"^[^\\s\\p{Cc}]([^\\p{Cc}]{0,38}[^\\s\\p{Cc}])?$" patternDescription:"1 to 40 characters"`
+		Symbol      *string            `json:"symbol,omitempty" pattern:"^[^\\s\\p{Cc}\\p{Cf}]([^\\p{Cc}\\p{Cf}]{0,38}[^\\s\\p{Cc}\\p{Cf}])?$" patternDescription:"1 to 40 characters"`
 		MIC         *string            `json:"mic,omitempty" pattern:"^([A-Z0-9]{4})?$" doc:"Empty: none"`
 		ISIN        *string            `json:"isin,omitempty" maxLength:"24" doc:"Empty: none"`
 		Name        *string            `json:"name,omitempty" minLength:"1" maxLength:"480"`
@@ -135,7 +136,7 @@ func (in *changeInstrumentInput) mended(before market.Record) (market.Instrument
 		}
 		next.Names = *b.Names
 	}
-	if err := in.delisting(&next); err != nil {
+	if err := cmp.Or(checkSector(next.Sector), in.delisting(&next)); err != nil {
 		return next, nil, err
 	}
 	identifiers, err := in.identifiers(before)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"folioscope/internal/fault"
+	"folioscope/internal/market"
 )
 
 // Bounds of what people type.
@@ -96,7 +97,7 @@ func NormalEmail(text string) (string, error) {
 	email := strings.ToLower(strings.TrimSpace(text))
 	local, domain, found := strings.Cut(email, "@")
 	plain := found && local != "" && domain != "" && !strings.ContainsAny(email, " \t\r\n<>\"(),;:\\") && !strings.Contains(domain, "@")
-	if !plain || len(email) > EmailBytesMax || !utf8.ValidString(email) || hasControl(email) {
+	if !plain || len(email) > EmailBytesMax || !market.OneLine(email) {
 		return "", fault.At("email", "This is not an e-mail address.")
 	}
 	return email, nil
@@ -110,17 +111,8 @@ func CleanName(text string) (string, error) {
 		return "", fault.At("name", "A name is needed.")
 	case utf8.RuneCountInString(name) > NameRunesMax:
 		return "", fault.At("name", "The name may have at most %d characters.", NameRunesMax)
-	case !utf8.ValidString(name) || hasControl(name):
-		return "", fault.At("name", "The name holds characters that can't be shown.")
+	case !market.OneLine(name):
+		return "", fault.At("name", "The name holds characters that can't be shown, such as marks that turn the direction of writing.")
 	}
 	return name, nil
-}
-
-func hasControl(text string) bool {
-	for _, r := range text {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 {
-			return true
-		}
-	}
-	return false
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"folioscope/internal/fault"
@@ -64,19 +63,19 @@ func CheckOwn(book Book, own Own) error {
 	case book.Portfolio.Closed:
 		return fault.New(fault.Invalid, "The portfolio is closed.")
 	case !shortText(i.Symbol, SymbolRunesMax) || strings.TrimSpace(i.Symbol) != i.Symbol || i.Symbol == "" || IsOwn(market.InstrumentID(i.Symbol)):
-		return fault.At("symbol", "A symbol has 1 to %d characters, in one line, and doesn't begin with %q.", SymbolRunesMax, ownPrefix)
+		return fault.At("symbol", "A symbol has 1 to %d characters, in one line, none of them hidden, and doesn't begin with %q.", SymbolRunesMax, ownPrefix)
 	case !shortText(i.Name, OwnNameRunesMax) || strings.TrimSpace(i.Name) == "":
-		return fault.At("name", "A name has 1 to %d characters, in one line.", OwnNameRunesMax)
+		return fault.At("name", "A name has 1 to %d characters, in one line, none of them hidden.", OwnNameRunesMax)
 	case i.Currency == "":
 		return fault.At("currency", "This is not a currency.")
 	case !slices.Contains(OwnClasses(), i.Class):
 		return fault.At("asset_class", "This is not a class of things that people own.")
 	case !shortText(i.Sector, OwnGroupRunesMax):
-		return fault.At("sector", "A sector has at most %d characters, in one line.", OwnGroupRunesMax)
+		return fault.At("sector", "A sector has at most %d characters, in one line, none of them hidden.", OwnGroupRunesMax)
 	case !shortText(own.Group, OwnGroupRunesMax):
-		return fault.At("group", "A group has at most %d characters, in one line.", OwnGroupRunesMax)
-	case len(own.Note) > NoteBytesMax || !utf8.ValidString(own.Note) || strings.ContainsFunc(own.Note, notText):
-		return fault.At("note", "A note has at most %d bytes of text.", NoteBytesMax)
+		return fault.At("group", "A group has at most %d characters, in one line, none of them hidden.", OwnGroupRunesMax)
+	case len(own.Note) > NoteBytesMax || !market.Lines(own.Note):
+		return fault.At("note", "A note has at most %d bytes of text, without hidden characters.", NoteBytesMax)
 	}
 	for id, other := range book.Instruments {
 		if id != i.ID && other.Symbol == i.Symbol {
@@ -90,11 +89,8 @@ func CheckOwn(book Book, own Own) error {
 }
 
 func shortText(text string, runesMax int) bool {
-	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= runesMax && !strings.ContainsFunc(text, unicode.IsControl)
+	return market.OneLine(text) && utf8.RuneCountInString(text) <= runesMax
 }
-
-// notText is a control character that isn't a part of text in lines.
-func notText(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 
 // Uses says whether an activity of the book names an instrument.
 func (b *Book) Uses(id market.InstrumentID) bool {

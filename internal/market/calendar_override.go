@@ -31,6 +31,8 @@ func (o Override) Check() error {
 		return fault.At("day", "needs a day")
 	case len(o.Note) > overrideNoteMax:
 		return fault.At("note", "has more than %d bytes", overrideNoteMax)
+	case !OneLine(o.Note):
+		return fault.At("note", "has a character that can't be shown in it")
 	case o.Closed && (o.Opens != 0 || o.Closes != 0):
 		return fault.At("opens", "a market that is closed has no hours")
 	case !o.Closed && (o.Opens < 0 || o.Closes <= o.Opens || o.Closes > dayMinutes):

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"folioscope/internal/market"
 )
@@ -73,11 +74,11 @@ func (y *YahooSource) Search(ctx context.Context, query string) ([]market.Instru
 // textBytesMax bounds names from outside: the longest fund names have 150 bytes.
 const textBytesMax = 256
 
-// clip is the first text that isn't empty, cut to its bound and freed of control characters.
+// clip is the first text that isn't empty, cut to its bound and freed of what isn't shown.
 func clip(texts ...string) string {
 	for _, text := range texts {
 		text = strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f || r == '\ufffd' {
+			if market.Unshown(r) || r == utf8.RuneError {
 				return -1
 			}
 			return r

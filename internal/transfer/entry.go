@@ -12,7 +12,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"folioscope/internal/fault"
@@ -138,10 +137,10 @@ func (r *Reader) Activity(ctx context.Context, e Entry, place func(field string)
 	if e.ToAccount != "" {
 		a.ToAccount = r.account(in, "to_account", e.ToAccount, true)
 	}
-	if utf8.RuneCountInString(a.Note) > NoteRunesMax || !utf8.ValidString(a.Note) {
+	if utf8.RuneCountInString(a.Note) > NoteRunesMax {
 		in.refuse("note", "longer than %d characters", NoteRunesMax)
 	}
-	if strings.ContainsFunc(a.Note, notText) {
+	if !market.Lines(a.Note) {
 		in.refuse("note", "a character that can't be shown is in it")
 	}
 	instrument, err := r.instrument(ctx, in, "symbol", e.Symbol, e.MIC, e.Currency)
@@ -165,9 +164,6 @@ func (r *Reader) Activity(ctx context.Context, e Entry, place func(field string)
 	}
 	return a, nil
 }
-
-// notText is a control character that isn't a part of text in lines.
-func notText(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 
 // amounts reads the numbers, in the major unit of their currency.
 func (r *Reader) amounts(in *reading, a *ledger.Activity, e Entry, instrument market.Instrument) {
