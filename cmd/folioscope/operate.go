@@ -22,6 +22,7 @@ type userCommand struct {
 	Add               userAddCommand         `cmd:"" help:"Add somebody who may sign in."`
 	List              userListCommand        `cmd:"" help:"List everybody."`
 	Role              userRoleCommand        `cmd:"" help:"Give somebody another role."`
+	SignOut           userSignOutCommand     `cmd:"" help:"Sign somebody out everywhere."`
 	Suspend           userSuspendCommand     `cmd:"" help:"Sign somebody out everywhere and keep them out."`
 	Activate          userActivateCommand    `cmd:"" help:"Let somebody in again who was suspended."`
 	Delete            userDeleteCommand      `cmd:"" help:"Delete somebody with all that is theirs, for good."`

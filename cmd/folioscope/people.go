@@ -77,6 +77,23 @@ func (c userActivateCommand) Run(ctx context.Context, at console) error {
 	return c.change(ctx, at, c.Email, "may sign in again", identity.ChangeUser{Status: identity.Active})
 }
 
+type userSignOutCommand struct {
+	configFlags
+	Email string `arg:"" help:"Their e-mail address."`
+}
+
+// Help is what --help says besides the flags.
+func (userSignOutCommand) Help() string {
+	return "Ends every session of a person, open pages included. They may sign in again, and their API tokens stay: folioscope user suspend ends those too."
+}
+
+// Run signs somebody out.
+func (c userSignOutCommand) Run(ctx context.Context, at console) error {
+	return c.lookAfter(ctx, at, c.Email, "is signed out everywhere", func(people *identity.Service) error {
+		return people.SignOutUserOf(ctx, c.Email)
+	})
+}
+
 type userDeleteCommand struct {
 	configFlags
 	Yes   bool   `help:"That you mean it: nothing brings them back."`

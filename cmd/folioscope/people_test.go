@@ -15,6 +15,7 @@ func TestPeopleCommands(t *testing.T) {
 		s.expect(exitFailed, "", strings.Fields(strings.ReplaceAll(line, "EMAIL", testEmail)), "There has to be an active administrator")
 	}
 	s.expect(exitDone, "", []string{"user", "role", other, "auditor"}, other+" has the role auditor")
+	s.expect(exitDone, "", []string{"user", "sign-out", other}, other+" is signed out everywhere")
 	s.expect(exitDone, "", []string{"user", "suspend", other}, other+" is suspended")
 	list := s.expect(exitDone, "", []string{"user", "list"}, "E-MAIL", "Berta", "suspended", "auditor")
 	if lines := strings.Split(strings.TrimSpace(list), "\n"); len(lines) != 3 {

@@ -53,9 +53,10 @@ const (
 	ExportAudit  Action = "audit.export"
 	ReadOwnAudit Action = "self.audit"
 
-	ChangeUser Action = "user.change" // role and status
-	EraseUser  Action = "user.erase"
-	EraseSelf  Action = "self.erase"
+	ChangeUser  Action = "user.change" // role and status
+	EraseUser   Action = "user.erase"
+	SignOutUser Action = "user.sign_out"
+	EraseSelf   Action = "self.erase"
 
 	ReadMail Action = "mail.read" // how mail stands
 )

@@ -130,6 +130,12 @@ func TestRevocationIsFeltOnEveryNode(t *testing.T) {
 				beside(t, settings, func(people *identity.Service) error { return people.RevokeTokenOf(t.Context(), personEmail, id) })
 			}
 		}},
+		{"signed out by command", func() (*person, func()) {
+			browser, _ := me.other()
+			return browser, func() {
+				beside(t, settings, func(people *identity.Service) error { return people.SignOutUserOf(t.Context(), personEmail) })
+			}
+		}},
 		{"a second factor reset by command", func() (*person, func()) {
 			me.enrol()
 			return me, func() {

@@ -56,7 +56,8 @@ const (
 	RoleChanged        Action = "user.change_role"
 	UserSuspended      Action = "user.suspend"
 	UserActivated      Action = "user.activate"
-	UserErased         Action = "user.erase" // with all that was theirs, and their key
+	UserSignedOut      Action = "user.sign_out" // everywhere, by somebody who looks after people
+	UserErased         Action = "user.erase"    // with all that was theirs, and their key
 	PortfolioCreated   Action = "portfolio.create"
 	PortfolioChanged   Action = "portfolio.change"
 	AccountCreated     Action = "account.create"
@@ -96,7 +97,8 @@ var actions = [...]Action{
 	SignIn, SignInFailed, SignOut, SteppedUp, StepUpFailed, SessionRevoked, PasswordChanged, PasswordBreached, CodeRefused, FactorStarted,
 	FactorConfirmed, FactorRemoved, RecoveryRenewed, PasskeyAdded, PasskeyRenamed, PasskeyRemoved, PasskeyRefused, PasskeyCloned,
 	RecoveryAsked, Recovered, RecoveryRefused, EmailAsked, EmailConfirmed, EmailChanged, EmailRefused, SignInLinked, SignInUnlinked, ServiceRefused, TokenCreated, TokenRevoked, UserCreated, UserInvited, InvitationAccepted,
-	UsersListed, RoleChanged, UserSuspended, UserActivated, UserErased, PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
+	UsersListed, RoleChanged, UserSuspended, UserActivated, UserSignedOut, UserErased,
+	PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
 	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, RootKeyAdded, KeysRotated, RootKeysRetired, KeyringRewrapped,
 	PriceAccepted, PriceRefused,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,

@@ -259,7 +259,7 @@ func TestRiskyActsAskAgain(t *testing.T) {
 			path := strings.NewReplacer("{name}", "acme", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{user}", "0123").Replace(rt.path)
 			name := "ann"
 			switch rt.action {
-			case access.ChangeUser, access.EraseUser:
+			case access.ChangeUser, access.SignOutUser, access.EraseUser:
 				name = "root"
 			case access.EraseSelf:
 				name = map[bool]string{false: "bob", true: "advia"}[late] // the first is gone then

@@ -48,6 +48,7 @@ type Identity interface {
 	User(ctx context.Context, owner ledger.OwnerID) (identity.User, error)
 	Users(ctx context.Context, actor ledger.OwnerID, cursor string, limit int, from identity.Request) ([]identity.User, string, error)
 	Invite(ctx context.Context, actor ledger.OwnerID, user identity.NewUser, from identity.Request, write func(audit.Entry, identity.IssuedInvitation) (audit.Write, error)) (identity.IssuedInvitation, error)
+	SignOutUser(ctx context.Context, actor, owner ledger.OwnerID, from identity.Request) error
 	ChangeUser(ctx context.Context, actor, owner ledger.OwnerID, change identity.ChangeUser, from identity.Request) (identity.User, error)
 	EraseUser(ctx context.Context, actor, owner ledger.OwnerID, from identity.Request) error
 	EraseSelf(ctx context.Context, session identity.Session, from identity.Request) error

@@ -26,6 +26,7 @@ type changeUserInput struct {
 func (s *Server) addPeopleRoutes() {
 	const tag = "Administration"
 	typed(s, route{method: "PATCH", path: "/api/v1/admin/users/{user}", action: access.ChangeUser, stepUp: true, tag: tag, summary: "Give somebody another role, suspend them or let them in again"}, http.StatusOK, s.changeUser)
+	typed(s, route{method: "DELETE", path: "/api/v1/admin/users/{user}/sessions", action: access.SignOutUser, stepUp: true, tag: tag, summary: "Sign somebody out everywhere; API tokens stay"}, http.StatusNoContent, s.signOutUser)
 	typed(s, route{method: "DELETE", path: "/api/v1/admin/users/{user}", action: access.EraseUser, stepUp: true, tag: tag, summary: "Delete somebody with all that is theirs, for good"}, http.StatusNoContent, s.eraseUser)
 	typed(s, route{method: "DELETE", path: "/api/v1/me", action: access.EraseSelf, stepUp: true, tag: "Account", summary: "Delete the caller with all that is theirs, for good"}, http.StatusNoContent, s.eraseSelf)
 }
@@ -39,6 +40,15 @@ func (s *Server) changeUser(ctx context.Context, in *changeUserInput) (*answer[A
 	}
 	s.revokedOf(ctx, user.ID)
 	return &answer[AdminUser]{adminUserOf(user)}, nil
+}
+
+func (s *Server) signOutUser(ctx context.Context, in *userPath) (*none, error) {
+	c := callOf(ctx)
+	if err := s.identity.SignOutUser(ctx, c.owner(), ledger.OwnerID(in.User), c.from()); err != nil {
+		return nil, err
+	}
+	s.revokedOf(ctx, ledger.OwnerID(in.User))
+	return nil, nil
 }
 
 func (s *Server) eraseUser(ctx context.Context, in *userPath) (*none, error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,31 @@ func peopleHouse(t *testing.T) *house {
 	})
 }
 
+// streamOf opens the stream of somebody's portfolio and gives what is closed when it ends.
+func (h *house) streamOf(name string) <-chan struct{} {
+	h.t.Helper()
+	server := httptest.NewServer(h.server)
+	h.t.Cleanup(server.Close)
+	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, server.URL+"/api/v1/stream?portfolio=portfolio-"+name, nil)
+	must(h.t, err)
+	r.AddCookie(&http.Cookie{Name: h.server.cookieName(), Value: h.people[name].cookie})
+	a, err := http.DefaultClient.Do(r)
+	must(h.t, err)
+	lines := bufio.NewScanner(a.Body)
+	if !lines.Scan() {
+		h.t.Fatal("no stream")
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer a.Body.Close()
+		for lines.Scan() {
+			continue
+		}
+	}()
+	return ended
+}
+
 // Whoever is suspended or deleted, by an administrator or by themselves, is out at once: requests, API tokens and open streams.
 func TestSuspendedAndErasedAreOutAtOnce(t *testing.T) {
 	for name, act := range map[string]func(h *house){
@@ -33,18 +59,7 @@ func TestSuspendedAndErasedAreOutAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := peopleHouse(t)
 			token := h.tokenOf("ann", identity.ScopeRead)
-			server := httptest.NewServer(h.server)
-			defer server.Close()
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/v1/stream?portfolio=portfolio-ann", nil)
-			must(t, err)
-			r.AddCookie(&http.Cookie{Name: h.server.cookieName(), Value: h.people["ann"].cookie})
-			a, err := http.DefaultClient.Do(r)
-			must(t, err)
-			defer a.Body.Close()
-			lines := bufio.NewScanner(a.Body)
-			if !lines.Scan() {
-				t.Fatal("no stream")
-			}
+			stream := h.streamOf("ann")
 			const path = "/api/v1/portfolios/portfolio-ann"
 			h.ask("ann", "GET", path, "").is(http.StatusOK) // now it is believed
 			h.ask("", "GET", path, "", bearer(token)).is(http.StatusOK)
@@ -52,15 +67,44 @@ func TestSuspendedAndErasedAreOutAtOnce(t *testing.T) {
 			act(h)
 			h.ask("ann", "GET", path, "").problem(http.StatusUnauthorized, "unauthenticated")
 			h.ask("", "GET", path, "", bearer(token)).problem(http.StatusUnauthorized, "unauthenticated")
-			for lines.Scan() {
-				continue
-			}
+			<-stream
 			if took := time.Since(began); took > time.Second {
 				t.Errorf("the stream went on for %v", took)
 			}
 			h.signIn("", "ann@example.com", "").problem(http.StatusUnauthorized, "unauthenticated")
 			h.ask("bob", "GET", "/api/v1/portfolios/portfolio-bob", "").is(http.StatusOK)
 		})
+	}
+}
+
+// Whoever is signed out by an administrator is out at once everywhere, open streams included, and in again with their password. Their
+// API tokens stay, as does everybody else.
+func TestAdministratorsSignPeopleOut(t *testing.T) {
+	h := peopleHouse(t)
+	token := h.tokenOf("ann", identity.ScopeRead)
+	h.signIn("phone", "ann@example.com", "").is(http.StatusOK)
+	stream := h.streamOf("ann")
+	const path, out = "/api/v1/portfolios/portfolio-ann", "/api/v1/admin/users/owner-ann/sessions"
+	for _, device := range []string{"ann", "phone"} {
+		h.ask(device, "GET", path, "").is(http.StatusOK) // now they are believed
+	}
+	h.ask("bob", "DELETE", out, "").problem(http.StatusForbidden, "denied")
+	h.ask("ann", "GET", path, "").is(http.StatusOK)
+	h.ask("root", "DELETE", out, "").is(http.StatusNoContent)
+	for _, device := range []string{"ann", "phone"} {
+		h.ask(device, "GET", path, "").problem(http.StatusUnauthorized, "unauthenticated")
+	}
+	<-stream
+	h.ask("", "GET", path, "", bearer(token)).is(http.StatusOK)
+	h.ask("bob", "GET", "/api/v1/portfolios/portfolio-bob", "").is(http.StatusOK)
+	h.signIn("again", "ann@example.com", "").is(http.StatusOK)
+
+	h.ask("root", "DELETE", "/api/v1/admin/users/owner-nobody/sessions", "").problem(http.StatusNotFound, "not_found")
+	h.ask("root", "DELETE", "/api/v1/admin/users/owner-root/sessions", "").problem(http.StatusConflict, "conflict")
+	rows, err := h.store.Audits(t.Context(), "owner-ann", 0, 100)
+	must(t, err)
+	if !slices.ContainsFunc(rows, func(row audit.Row) bool { return row.Action == audit.UserSignedOut && row.Actor == "owner-root" }) {
+		t.Errorf("nothing of it in %+v", rows)
 	}
 }
 

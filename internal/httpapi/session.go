@@ -92,7 +92,9 @@ func (s *Server) addSessionRoutes() {
 				return nil, err
 			}
 			s.revoked(ctx)
-			return s.signedOut(), nil
+			out := s.signedOut()
+			out.SignOutAt = s.identity.SignOutAddress(ctx, c.session, s.origin(ctx)+signInPage)
+			return out, nil
 		})
 	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, tag: tag, summary: "Who is signed in"}, http.StatusOK,
 		func(ctx context.Context, _ *none) (*answer[User], error) {

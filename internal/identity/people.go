@@ -13,6 +13,7 @@ import (
 type peopleStore interface {
 	ChangeUser(ctx context.Context, owner ledger.OwnerID, change ChangeUser, writes []audit.Write) (User, error)
 	EraseUser(ctx context.Context, owner ledger.OwnerID, write audit.Write) error
+	SignOutUser(ctx context.Context, owner ledger.OwnerID, write audit.Write) error
 }
 
 // ChangeUser is what an administrator gives somebody; what is empty stays.
@@ -72,6 +73,29 @@ func (s *Service) changeUser(ctx context.Context, actor, owner ledger.OwnerID, c
 	}
 	user, err = s.store.ChangeUser(ctx, owner, change, writes)
 	return user, noUserOr(err)
+}
+
+// SignOutUser ends every session of somebody, as an administrator does; what is theirs, and their API tokens, stay, and they may sign in
+// again. It gives fault.NotFound where there is nobody of this id, and fault.Conflict for the administrator themselves.
+func (s *Service) SignOutUser(ctx context.Context, actor, owner ledger.OwnerID, from Request) error {
+	if actor == owner {
+		return fault.New(fault.Conflict, "To sign yourself out elsewhere, go to Account and security.")
+	}
+	return s.signOutUser(ctx, actor, owner, from)
+}
+
+// SignOutUserOf is SignOutUser for an operator.
+func (s *Service) SignOutUserOf(ctx context.Context, email string) error {
+	user, err := s.byEmail(ctx, email)
+	if err != nil {
+		return err
+	}
+	return s.signOutUser(ctx, "", user.ID, Request{})
+}
+
+func (s *Service) signOutUser(ctx context.Context, actor, owner ledger.OwnerID, from Request) error {
+	entry := audit.Entry{Actor: actor, Owner: owner, Action: audit.UserSignedOut, Object: string(owner), RequestID: from.ID, Result: "ok"}
+	return noUserOr(s.store.SignOutUser(ctx, owner, audit.Write{Audit: entry}))
 }
 
 // EraseUser deletes somebody with all that is theirs, for good, as an administrator does. It gives fault.NotFound where there is nobody

@@ -103,6 +103,20 @@ func (s *Store) ChangeUser(ctx context.Context, owner ledger.OwnerID, c identity
 	return u, nil
 }
 
+// SignOutUser ends every session of a user; fault.NotFound where there is no such user.
+func (s *Store) SignOutUser(ctx context.Context, owner ledger.OwnerID, w Write) error {
+	err := s.db.write(ctx, func(q queries) error {
+		if _, err := s.readUser(ctx, q, owner); err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, sqlDropSessions, string(owner)); err != nil {
+			return err
+		}
+		return s.record(ctx, q, owner, w)
+	})
+	return s.explain("sign user out", err)
+}
+
 // EraseUser deletes a user with all that is theirs, and their key with it, without which what is left in freed pages and in the details
 // of audit rows can't be read. Their e-mail is free again. The audit rows themselves stay; the write's own has no detail. fault.NotFound
 // where there is no such user, fault.Conflict where no active administrator would be left.

@@ -547,6 +547,8 @@ export const admin = {
     ),
   changeUser: (user: string, body: { role?: t.Role; status?: 'active' | 'suspended' }) =>
     result(client.PATCH('/api/v1/admin/users/{user}', { params: { path: { user } }, body, ...limits() })),
+  signOutUser: (user: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/admin/users/{user}/sessions', { params: { path: { user } }, ...limits() })),
   deleteUser: (user: string): Promise<unknown> =>
     result(client.DELETE('/api/v1/admin/users/{user}', { params: { path: { user } }, ...limits() })),
   invite: (body: { email: string; name: string; role: t.Role }, key: string) =>

@@ -37,6 +37,7 @@ const words: Record<string, string> = {
   'user.change_role': 'Role changed',
   'user.suspend': 'User suspended',
   'user.activate': 'User let in again',
+  'user.sign_out': 'Signed out everywhere',
   'user.erase': 'User deleted',
   'portfolio.create': 'Portfolio made',
   'portfolio.change': 'Portfolio changed',
