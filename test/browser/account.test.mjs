@@ -2,16 +2,15 @@
 // for programs; and an administrator of a real node, who sets up a second factor before anything else.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import {
   assertAccessible, assertNoConsoleErrors, assertNoCspViolations, frameReady, newPage, screenshots, signIn, startBrowser, startDemo,
 } from './harness.mjs';
+import { code, secretOf } from './factor.mjs';
 import { adminEmail, adminPassword, startNode } from './node.mjs';
 import { startStandin } from './standin.mjs';
 
 const password = 'demo-folioscope';
 const user = 'user003@demo.test';
-const step = 30; // seconds that a code is shown
 
 async function sound(page) {
   await assertAccessible(page);
@@ -23,18 +22,6 @@ function forgetRefusals(page) {
   page.consoleErrors = page.consoleErrors.filter((text) => !/status of (401|403|422|429)\b/.test(text));
 }
 
-/** What an authenticator app shows (RFC 6238); a later step gives the code after it, which the server takes as well. */
-function code(secret, later = 0) {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  let bits = '';
-  for (const letter of secret.replace(/\s/g, '')) bits += letters.indexOf(letter).toString(2).padStart(5, '0');
-  const seed = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 1000 / step) + later));
-  const sum = createHmac('sha1', seed).update(counter).digest();
-  return String((sum.readUInt32BE(sum[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}
-
 /** Fills the sign-in form and stops where the code is asked for. */
 async function passwordAlone(page, base, email, secret) {
   await page.goto(base + '/sign-in');
@@ -43,9 +30,6 @@ async function passwordAlone(page, base, email, secret) {
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { name: 'Enter the code' }).waitFor();
 }
-
-/** The key that the page shows. */
-const secretOf = async (page) => (await page.locator('code.key').innerText()).trim();
 
 test('second factor, devices, password and tokens', async (t) => {
   const demo = await startDemo(t, { args: ['--users', '20', '--seed', '1', '--tick', '2s'] });

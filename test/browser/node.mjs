@@ -8,9 +8,10 @@ export const adminPassword = 'a long enough password';
 
 /**
  * A node that asks the stand-ins for prices each second. Its admins need no second factor, unless secondFactor leaves that as it is on a
- * node with no settings about it; no mail is sent unless there is a mailbox. start runs it again on the same port and data.
+ * node with no settings about it; no mail is sent unless there is a mailbox; settings gives further environment for the address that
+ * browsers see. start runs it again on the same port and data.
  */
-export async function startNode(t, standin, { secondFactor = false, mailbox = null } = {}) {
+export async function startNode(t, standin, { secondFactor = false, mailbox = null, settings = () => ({}) } = {}) {
   const dir = await temporaryDir(t);
   const listen = `localhost:${await freePort()}`;
   const environment = {
@@ -21,6 +22,7 @@ export async function startNode(t, standin, { secondFactor = false, mailbox = nu
     FOLIOSCOPE_POLL_INTERVAL: '1s',
     ...(!secondFactor && { FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR: '' }),
     ...(mailbox && { ...mailbox.environment, FOLIOSCOPE_PUBLIC_URL: `http://${listen}` }),
+    ...settings(`http://${listen}`),
   };
   await command(['keys', 'init'], { environment });
   await command(['user', 'add', '--role', 'admin', adminEmail], { environment, input: `${adminPassword}\n` });

@@ -87,7 +87,12 @@ export const session = {
   stepUp: (shown: { password?: string } & t.Second) =>
     result(client.POST('/api/v1/session/step-up', { body: shown, ...limits() })),
   me: () => result(client.GET('/api/v1/me', limits()), false),
-  end: () => result(client.DELETE('/api/v1/session', limits()), false),
+  /** Signs out. Resolves to where one signs out at the service that one came through; '' where that isn't wanted. */
+  end: async (): Promise<string> => {
+    const call = client.DELETE('/api/v1/session', limits());
+    await result(call, false);
+    return (await call).response.headers.get('Sign-Out-At') ?? '';
+  },
   acceptInvitation: (token: string, password: string, name?: string) =>
     result(
       client.POST('/api/v1/invitations/accept', {
@@ -609,4 +614,35 @@ export const account = {
     result(client.POST('/api/v1/me/tokens', { params: { header: once(key) }, body, ...limits() })),
   revokeToken: (token: string): Promise<unknown> =>
     result(client.DELETE('/api/v1/me/tokens/{token}', { params: { path: { token } }, ...limits() })),
+};
+
+/** Signing in at other services: each beginning resolves to the address where the browser goes on. */
+export const signInServices = {
+  list: (signal?: AbortSignal) => result(client.GET('/api/v1/oidc', limits(signal))),
+  begin: (name: string, return_to: string) =>
+    result(
+      client.POST('/api/v1/oidc/{name}', { params: { path: { name } }, body: { return_to }, ...limits() }),
+      false,
+    ),
+  finish: (second: t.Second) =>
+    result(client.POST('/api/v1/session/code', { body: second, ...limits() }), false),
+  beginStepUp: (name: string, return_to: string) =>
+    result(
+      client.POST('/api/v1/session/step-up/{name}', {
+        params: { path: { name } },
+        body: { return_to },
+        ...limits(),
+      }),
+    ),
+  linked: (signal?: AbortSignal) => result(client.GET('/api/v1/me/sign-ins', limits(signal))),
+  link: (name: string, return_to: string) =>
+    result(
+      client.POST('/api/v1/me/sign-ins/{name}', {
+        params: { path: { name } },
+        body: { return_to },
+        ...limits(),
+      }),
+    ),
+  unlink: (link: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/me/sign-ins/{link}', { params: { path: { link } }, ...limits() })),
 };

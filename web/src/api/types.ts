@@ -124,6 +124,9 @@ export interface Second {
   totp?: string;
   passkey?: BrowserJSON;
 }
+/** Another service that people may sign in with. */
+export type SignInService = Schemas['SignInServiceItem'];
+export type LinkedSignIn = Schemas['LinkedSignIn'];
 export type TokenScope = 'read' | 'write' | 'admin';
 
 /** RFC 9457 problem document, any part of which may be missing when a proxy answered. */

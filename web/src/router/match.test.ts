@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matchPath, withParameter } from './match';
+import { isLocalPath, matchPath, withParameter } from './match';
 
 describe('matchPath', () => {
   it.each([
@@ -28,5 +28,22 @@ describe('withParameter', () => {
     expect(withParameter('', 'range', '3y')).toBe('?range=3y');
     expect(withParameter('?range=1y&by=sector', 'range', 'max')).toBe('?range=max&by=sector');
     expect(withParameter('?range=1y', 'range', null)).toBe('');
+  });
+});
+
+describe('isLocalPath', () => {
+  it.each(['/', '/holdings?by=value', '/%2f%2fevil.example'])('%s stays here', (address) => {
+    expect(isLocalPath(address)).toBe(true);
+  });
+
+  it.each([
+    '',
+    'holdings',
+    '//evil.example',
+    '/\\evil.example',
+    'https://evil.example',
+    'javascript:alert(1)',
+  ])('%s does not', (address) => {
+    expect(isLocalPath(address)).toBe(false);
   });
 });

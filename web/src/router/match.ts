@@ -44,3 +44,8 @@ export function withParameter(search: string, name: string, value: string | null
   const text = query.toString();
   return text ? `?${text}` : '';
 }
+
+/** Whether an address is a page of this site: a link must not carry people elsewhere after they signed in. */
+export function isLocalPath(address: string): boolean {
+  return /^\/(?![/\\])/.test(address);
+}

@@ -35,6 +35,12 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
   if (place.path !== before) window.scrollTo(0, 0);
 }
 
+/** Goes to a page of another site. What is no address of one is an error. */
+export function leaveFor(address: string): void {
+  if (!/^https?:\/\//.test(address)) throw new Error('This is no address of a page.');
+  window.location.assign(address);
+}
+
 /** Sets one parameter of the query (null removes it) without a new entry in the history. */
 export function setQuery(name: string, value: string | null): void {
   navigate(window.location.pathname + withParameter(window.location.search, name, value), { replace: true });

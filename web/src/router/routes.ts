@@ -152,4 +152,10 @@ export const routes: Route[] = [
     open: true,
     load: () => import('../screens/sign-in/SignIn.svelte') as Loaded,
   },
+  {
+    pattern: '/sign-in/code',
+    title: 'Enter the code',
+    open: true,
+    load: () => import('../screens/sign-in/ServiceCode.svelte') as Loaded,
+  },
 ];

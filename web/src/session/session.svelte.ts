@@ -1,5 +1,5 @@
 /** Who is signed in. One instance, since a browser holds one session. */
-import { asFault, onSignedOut, session as api } from '../api';
+import { asFault, onSignedOut, session as api, signInServices } from '../api';
 import type { BrowserJSON, Fault, Second, User } from '../api';
 
 type Phase = 'asking' | 'in' | 'out' | 'failed';
@@ -55,6 +55,11 @@ export const session = {
     signIn((await api.createByPasskey(answer)).user);
   },
 
+  /** Ends a sign-in at another service that waits for the second factor; without one it is refused with what to show. */
+  async finish(second: Second): Promise<void> {
+    signIn((await signInServices.finish(second)).user);
+  },
+
   async accept(token: string, password: string, name?: string): Promise<void> {
     signIn((await api.acceptInvitation(token, password, name)).user);
   },
@@ -67,10 +72,13 @@ export const session = {
   /** The session ended with whoever had it. */
   left: signOut,
 
-  /** Signs out here even when the server can't be reached: the person asked to leave this screen. */
-  async end(): Promise<void> {
+  /**
+   * Signs out here even when the server can't be reached: the person asked to leave this screen. Resolves to where one signs out at the
+   * service that one came through, '' where that isn't wanted.
+   */
+  async end(): Promise<string> {
     try {
-      await api.end();
+      return await api.end();
     } finally {
       signOut();
     }
