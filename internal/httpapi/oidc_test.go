@@ -46,7 +46,7 @@ func newAbroad(t *testing.T, change ...func(*identity.SignInService)) *abroad {
 		if !ok {
 			t.Fatal("the house's store is no identity's")
 		}
-		o.Identity = identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log, SignInServices: []identity.SignInService{service}})
+		o.Identity = identity.NewService(identity.Options{Store: store, Hasher: hasher, Random: rand.Reader, Now: o.Now, Log: o.Log, SignInServices: []identity.SignInService{service}, RequireSecondFactor: []identity.Role{identity.RoleAdmin}})
 	})
 	return a
 }

@@ -84,7 +84,7 @@ export async function startProvider(t, people) {
       'GET /end': () => end(searchParams, answer),
     }[`${request.method} ${pathname}`];
     if (way) way();
-    else answer.writeHead(404).end();
+    else answer.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   t.after(

@@ -108,8 +108,8 @@ test('signing in with an account elsewhere', async (t) => {
 
   await t.test('signing in with it, to the page that was wanted, and nowhere else', async () => {
     await page.context().clearCookies();
-    await signInAtAcme(page, base, 'Ann Acme', '/holdings');
-    await page.getByRole('heading', { name: 'Holdings' }).waitFor();
+    await signInAtAcme(page, base, 'Ann Acme', '/account');
+    await page.getByRole('heading', { name: 'Account and security' }).waitFor();
     await page.context().clearCookies();
     await signInAtAcme(page, base, 'Ann Acme', '/sign-in?to=//evil.example/');
     await frameReady(page);
@@ -155,7 +155,7 @@ test('signing in with an account elsewhere', async (t) => {
   await t.test('the second factor that is set up here is asked for besides', async () => {
     const secret = await turnOnSecondFactor(page, base);
     await page.context().clearCookies();
-    await signInAtAcme(page, base, 'Ann Acme', '/performance');
+    await signInAtAcme(page, base, 'Ann Acme', '/account');
     await page.getByRole('heading', { name: 'Enter the code' }).waitFor();
     await screenshots(page, 'sign-in-service-code', { check: sound });
     await page.setViewportSize({ width: 1440, height: 900 });
@@ -164,7 +164,7 @@ test('signing in with an account elsewhere', async (t) => {
     await page.getByRole('alert').or(page.locator('.note.error')).first().waitFor();
     await page.getByLabel('Code').fill(code(secret));
     await page.getByRole('button', { name: 'Go on' }).click();
-    await page.getByRole('heading', { name: 'Performance' }).waitFor();
+    await page.getByRole('heading', { name: 'Account and security' }).waitFor();
     await page.goto(base + '/sign-in/code');
     await page.getByText('took too long').waitFor();
     forgetRefusals(page);
@@ -178,6 +178,7 @@ test('signing in with an account elsewhere', async (t) => {
     await page.context().clearCookies();
     await signInAtAcme(page, base, 'Ann Acme');
     await page.getByText('No account here is linked with this sign-in at Acme').waitFor();
+    forgetRefusals(page);
     assertNoConsoleErrors(page);
   });
 

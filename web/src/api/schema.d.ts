@@ -300,7 +300,7 @@ export interface paths {
         patch: operations["patch-admin-users-user"];
         trace?: never;
     };
-    "/api/v1/email/confirm": {
+    "/api/v1/admin/users/{user}/sessions": {
         parameters: {
             query?: never;
             header?: never;
@@ -309,9 +309,9 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make an address yours by the link that went there */
-        post: operations["post-email-confirm"];
-        delete?: never;
+        post?: never;
+        /** Sign somebody out everywhere; API tokens stay */
+        delete: operations["delete-admin-users-user-sessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -466,24 +466,6 @@ export interface paths {
         get: operations["get-me-audit"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/email": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Your address */
-        get: operations["get-me-email"];
-        put?: never;
-        /** Ask for a link to an address, which becomes yours when you follow it */
-        post: operations["post-me-email"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1632,10 +1614,6 @@ export interface components {
         AppendInputBody: {
             activities: components["schemas"]["ActivityFields"][];
         };
-        AskEmailInputBody: {
-            /** @description The present one, to confirm it, or another */
-            email: string;
-        };
         AskRecoveryInputBody: {
             email: string;
         };
@@ -1834,10 +1812,6 @@ export interface components {
         CodeInputBody: {
             totp: string;
         };
-        ConfirmEmailInputBody: {
-            /** @description The last part of the link */
-            token: string;
-        };
         Contribution: {
             amount: string;
             currency?: string;
@@ -1999,16 +1973,6 @@ export interface components {
             low: string;
             /** @description The recovery; null where there is none yet */
             to: string | null;
-        };
-        EmailAddress: {
-            /**
-             * Format: date-time
-             * @description When it was shown, or an operator said, that mail reaches them; null: not yet, and no link for a forgotten password goes there
-             */
-            confirmed_at: string | null;
-            email: string;
-            /** @description This server sends mail: the address can be confirmed and changed */
-            mail: boolean;
         };
         Enrolment: {
             /** @description The URL as a picture, data:image/png;base64,… */
@@ -4149,18 +4113,16 @@ export interface operations {
             };
         };
     };
-    "post-email-confirm": {
+    "delete-admin-users-user-sessions": {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                user: string;
+            };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConfirmEmailInputBody"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description No Content */
             204: {
@@ -4529,66 +4491,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OwnRecords"];
                 };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-me-email": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EmailAddress"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "post-me-email": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AskEmailInputBody"];
-            };
-        };
-        responses: {
-            /** @description Accepted */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Problem */
             default: {
