@@ -36,7 +36,7 @@ type barsInput struct {
 
 type createInstrumentInput struct {
 	Body struct {
-		Symbol     string            `json:"symbol" pattern:"^[^\\s\\p{Cc}\\p{Cf}]([^\\p{Cc}\\p{Cf}]{0,38}[^\\s\\p{Cc}\\p{Cf}])?$" patternDescription:"1 to 40 characters"`
+		Symbol     string            `json:"symbol" pattern:"^[^\\p{C}\\p{Z}]([^\\p{C}\\p{Zl}\\p{Zp}]{0,38}[^\\p{C}\\p{Z}])?$" patternDescription:"1 to 40 characters"`
 		MIC        *string           `json:"mic,omitempty" pattern:"^[A-Z0-9]{4}$"`
 		ISIN       *string           `json:"isin,omitempty" pattern:"^[A-Z]{2}[A-Z0-9]{9}[0-9]$"`
 		Name       string            `json:"name" minLength:"1" maxLength:"480"`

@@ -24,7 +24,7 @@ type changeInstrumentInput struct {
 	ID      string `path:"instrument" maxLength:"64"`
 	IfMatch string `header:"If-Match" doc:"The version that the change is made on"`
 	Body    struct {
-		Symbol      *string            `json:"symbol,omitempty" pattern:"^[^\\s\\p{Cc}\\p{Cf}]([^\\p{Cc}\\p{Cf}]{0,38}[^\\s\\p{Cc}\\p{Cf}])?$" patternDescription:"1 to 40 characters"`
+		Symbol      *string            `json:"symbol,omitempty" pattern:"^[^\\p{C}\\p{Z}]([^\\p{C}\\p{Zl}\\p{Zp}]{0,38}[^\\p{C}\\p{Z}])?$" patternDescription:"1 to 40 characters"`
 		MIC         *string            `json:"mic,omitempty" pattern:"^([A-Z0-9]{4})?$" doc:"Empty: none"`
 		ISIN        *string            `json:"isin,omitempty" maxLength:"24" doc:"Empty: none"`
 		Name        *string            `json:"name,omitempty" minLength:"1" maxLength:"480"`

@@ -59,6 +59,7 @@ func TestOverridesAreChecked(t *testing.T) {
 		"hours reversed":    {MIC: "XNYS", Day: day, Opens: 600, Closes: 540},
 		"more than a day":   {MIC: "XNYS", Day: day, Opens: 600, Closes: 24*60 + 1},
 		"too long a note":   {MIC: "XNYS", Day: day, Closed: true, Note: string(make([]byte, overrideNoteMax+1))},
+		"a hidden mark":     {MIC: "XNYS", Day: day, Closed: true, Note: "a\u202eb"},
 		"before the day is": {MIC: "XNYS", Day: day, Opens: -1, Closes: 60},
 	} {
 		if err := o.Check(); !fault.Is(err, fault.Invalid) {
