@@ -114,7 +114,10 @@ func (s *Store) connect(ctx context.Context, options Options) (migrateAll func()
 			if err := p.checkKeyringBefore(ctx, s.root); err != nil {
 				return err
 			}
-			return migrate(ctx, p.migrating(), goose.DialectPostgres)
+			if err := migrate(ctx, p.migrating(), goose.DialectPostgres); err != nil {
+				return err
+			}
+			return s.warnOfRights(ctx, p)
 		}, nil
 	}
 	lite, err := openSQLite(ctx, options.Path, options.FileKey)
