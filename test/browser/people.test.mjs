@@ -52,6 +52,22 @@ test('people are looked after, and leave', async (t) => {
     await row(one).getByText('Adviser').waitFor();
   });
 
+  await t.test('signed out everywhere, and in again', async () => {
+    const page = await newPage(browser);
+    await signIn(page, demo.url, one, password);
+    const question = await act(one, 'Sign out everywhere');
+    await question.getByText('signed out at once').waitFor();
+    await screenshots(admin, 'people-sign-out', { check: sound });
+    await admin.setViewportSize({ width: 1440, height: 900 });
+    await question.getByRole('button', { name: 'Sign out' }).click();
+    await question.waitFor({ state: 'detached' });
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor(); // the open page, by itself
+    await signIn(page, demo.url, one, password);
+    await page.goto(demo.url + '/my-log');
+    await page.getByText('Signed out everywhere').waitFor();
+    await page.close();
+  });
+
   await t.test('suspended is out at once, and let in again', async () => {
     const page = await newPage(browser);
     await signIn(page, demo.url, one, password);
