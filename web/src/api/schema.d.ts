@@ -317,6 +317,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an address yours by the link that went there */
+        post: operations["post-email-confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instruments": {
         parameters: {
             query?: never;
@@ -466,6 +483,24 @@ export interface paths {
         get: operations["get-me-audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your address */
+        get: operations["get-me-email"];
+        put?: never;
+        /** Ask for a link to an address, which becomes yours when you follow it */
+        post: operations["post-me-email"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1614,6 +1649,10 @@ export interface components {
         AppendInputBody: {
             activities: components["schemas"]["ActivityFields"][];
         };
+        AskEmailInputBody: {
+            /** @description The present one, to confirm it, or another */
+            email: string;
+        };
         AskRecoveryInputBody: {
             email: string;
         };
@@ -1812,6 +1851,10 @@ export interface components {
         CodeInputBody: {
             totp: string;
         };
+        ConfirmEmailInputBody: {
+            /** @description The last part of the link */
+            token: string;
+        };
         Contribution: {
             amount: string;
             currency?: string;
@@ -1973,6 +2016,16 @@ export interface components {
             low: string;
             /** @description The recovery; null where there is none yet */
             to: string | null;
+        };
+        EmailAddress: {
+            /**
+             * Format: date-time
+             * @description When it was shown, or an operator said, that mail reaches them; null: not yet, and no link for a forgotten password goes there
+             */
+            confirmed_at: string | null;
+            email: string;
+            /** @description This server sends mail: the address can be confirmed and changed */
+            mail: boolean;
         };
         Enrolment: {
             /** @description The URL as a picture, data:image/png;base64,… */
@@ -4142,6 +4195,37 @@ export interface operations {
             };
         };
     };
+    "post-email-confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmEmailInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-instruments": {
         parameters: {
             query?: {
@@ -4491,6 +4575,66 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OwnRecords"];
                 };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-me-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailAddress"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-me-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskEmailInputBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             default: {
