@@ -59,6 +59,11 @@ const (
 	EraseSelf   Action = "self.erase"
 
 	ReadMail Action = "mail.read" // how mail stands
+
+	ManageLinks       Action = "link.manage" // public links of a portfolio
+	OpenLink          Action = "link.open"
+	ReadByLink        Action = "link.read"
+	ReadAmountsByLink Action = "link.read_amounts"
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.

@@ -73,7 +73,7 @@ func TestEveryActionHasItsPolicy(t *testing.T) {
 func TestEveryPolicyDecides(t *testing.T) {
 	decided := map[string]bool{}
 	for _, c := range house().of {
-		for _, role := range append(roles[:], visitor) {
+		for _, role := range append(roles[:], visitor, bearer) {
 			for _, level := range levels {
 				for scope := range identity.Scopes(8) {
 					for _, enrol := range []bool{false, true} {

@@ -50,6 +50,7 @@ const (
 	answersKeptFor  = 7 * 24 * time.Hour // of requests with an Idempotency-Key: a retry comes within minutes, a week is generous
 	sessionsKeptFor = 30 * 24 * time.Hour
 	tokensKeptFor   = 30 * 24 * time.Hour // after their end, so that people find out why a program stopped
+	linksKeptFor    = 30 * 24 * time.Hour // public ones, after their end, so that people see how often they were opened
 	mailKeptFor     = 30 * 24 * time.Hour // what became of it; the mail itself goes away when it is sent
 	sessionCache    = 500 * time.Millisecond
 
@@ -212,6 +213,10 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 			}},
 			{Name: "attempts", Do: n.store.PruneAttempts},
 			{Name: "links", Do: n.store.DeleteMailedLinksBefore},
+			{Name: "public-links", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeletePublicLinksBefore(ctx, now.Add(-linksKeptFor))
+			}},
+			{Name: "openings", Do: n.store.PruneOpenings},
 			{Name: "mail", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteDeliveriesBefore(ctx, now.Add(-mailKeptFor))
 			}},

@@ -58,6 +58,9 @@ const (
 	UserActivated      Action = "user.activate"
 	UserSignedOut      Action = "user.sign_out" // everywhere, by somebody who looks after people
 	UserErased         Action = "user.erase"    // with all that was theirs, and their key
+	LinkCreated        Action = "link.create"   // a public one
+	LinkRevoked        Action = "link.revoke"
+	LinkOpened         Action = "link.open" // by anybody; once an hour for each network
 	PortfolioCreated   Action = "portfolio.create"
 	PortfolioChanged   Action = "portfolio.change"
 	AccountCreated     Action = "account.create"
@@ -101,6 +104,7 @@ var actions = [...]Action{
 	PortfolioCreated, PortfolioChanged, AccountCreated, AccountChanged, ActivitiesAdded, ActivityCorrected,
 	ActivityVoided, ActivitiesImported, InstrumentCreated, InstrumentChanged, KeysCreated, RootKeyAdded, KeysRotated, RootKeysRetired, KeyringRewrapped,
 	PriceAccepted, PriceRefused,
+	LinkCreated, LinkRevoked, LinkOpened,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,
 	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 }

@@ -256,7 +256,7 @@ func TestRiskyActsAskAgain(t *testing.T) {
 				continue
 			}
 			risky++
-			path := strings.NewReplacer("{name}", "acme", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{user}", "0123").Replace(rt.path)
+			path := strings.NewReplacer("{id}", "portfolio-ann", "{name}", "acme", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{user}", "0123").Replace(rt.path)
 			name := "ann"
 			switch rt.action {
 			case access.ChangeUser, access.SignOutUser, access.EraseUser:

@@ -305,7 +305,7 @@ func actorOf(r *audit.Row, owner ledger.OwnerID) string {
 		return "you"
 	case r.Actor != "":
 		return "other"
-	case r.Action == audit.SignInFailed:
+	case r.Action == audit.SignInFailed, r.Action == audit.LinkOpened:
 		return "unknown"
 	}
 	return "service"

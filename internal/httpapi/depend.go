@@ -21,6 +21,7 @@ import (
 // Identity is who somebody is; *identity.Service is one.
 type Identity interface {
 	signInServices
+	publicLinks
 	SignIn(ctx context.Context, email, password string, second identity.Second, from identity.Request) (identity.SignedIn, error)
 	recoveries
 	addresses

@@ -44,6 +44,13 @@ const (
 	searchesInterval = 3 * time.Second
 )
 
+// What a public link shows costs the valuation of a portfolio, for whoever comes: 60 looks at once from one address, then one a second.
+// It counts on each node.
+const (
+	publicLooksBurst    = 60
+	publicLooksInterval = time.Second
+)
+
 func (l Limits) withDefaults() Limits {
 	if l.PerUser == 0 {
 		l.PerUser, l.PerUserBurst = perUserDefault, perUserBurst

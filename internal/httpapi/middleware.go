@@ -39,6 +39,7 @@ var fixedHeaders = map[string][]string{
 	"Referrer-Policy":              {"no-referrer"},
 	"X-Content-Type-Options":       {"nosniff"},
 	"X-Frame-Options":              {"DENY"},
+	"X-Robots-Tag":                 {"noindex, nofollow"}, // public links are for whom they were given to
 }
 
 var (

@@ -85,6 +85,7 @@ type Server struct {
 	perUser        *limiter
 	newInstruments *limiter // per user
 	searches       *limiter // per user
+	publicLooks    *limiter // per address
 	perAddress     *limiter
 	streams        *gauge
 	open           *openStreams
@@ -107,6 +108,7 @@ func New(o Options) (*Server, error) {
 		perAddress:     newLimiter(limits.PerAddress, limits.PerAddrBurst, limiterKeysMax),
 		newInstruments: newLimiter(1/newInstrumentsInterval.Seconds(), newInstrumentsBurst, limiterKeysMax),
 		searches:       newLimiter(1/searchesInterval.Seconds(), searchesBurst, limiterKeysMax),
+		publicLooks:    newLimiter(1/publicLooksInterval.Seconds(), publicLooksBurst, limiterKeysMax),
 		streams:        newGauge(limits.StreamsUser, limits.StreamsNode),
 		open:           newOpenStreams(),
 		refused:        newRefusals(),
@@ -152,6 +154,7 @@ func (s *Server) addRoutes() {
 	s.addInstrumentKeeperRoutes()
 	s.addAdminRoutes()
 	s.addPeopleRoutes()
+	s.addPublicLinkRoutes()
 	s.addPriceRoutes()
 	s.addDataRoutes()
 	s.addSourceRoutes()

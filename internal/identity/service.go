@@ -28,6 +28,7 @@ type Store interface {
 	linkStore
 	mailedLinkStore
 	breachStore
+	publicLinkStore
 	CreateUser(ctx context.Context, user User, write audit.Write) error
 	User(ctx context.Context, owner ledger.OwnerID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)

@@ -40,7 +40,7 @@ const (
 var erasures = [...]string{
 	sqlEraseKeys, sqlEraseInvitations, sqlDropSessions, sqlEraseAnswers, sqlDropFactor, sqlDropCodes, sqlDropPasskeys, sqlDropTokens,
 	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices, sqlEraseDeliveries,
-	sqlEraseSubjects, sqlEraseLinks, sqlDropMailedLinks,
+	sqlEraseSubjects, sqlEraseLinks, sqlDropMailedLinks, sqlErasePublicLinks, sqlEraseOpenings,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.

@@ -171,7 +171,8 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf", "sqlSweepTokens",
 		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners",
 		"sqlSweepAdministrators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
-		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys"}
+		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
+		"sqlSweepPublicLinks", "sqlSweepOpenings"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {

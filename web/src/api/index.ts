@@ -646,3 +646,23 @@ export const signInServices = {
   unlink: (link: string): Promise<unknown> =>
     result(client.DELETE('/api/v1/me/sign-ins/{link}', { params: { path: { link } }, ...limits() })),
 };
+
+export const links = {
+  list: (id: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/portfolios/{id}/links', { params: { path: { id } }, ...limits(signal) })),
+  create: (id: string, body: { level: t.LinkLevel; expires_at: string }, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/links', {
+        params: { path: { id }, header: once(key) },
+        body,
+        ...limits(),
+      }),
+    ),
+  end: (id: string, link: string): Promise<unknown> =>
+    result(
+      client.DELETE('/api/v1/portfolios/{id}/links/{link}', { params: { path: { id, link } }, ...limits() }),
+    ),
+  /** What a link shows to anybody who has it. */
+  open: (token: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/public/{token}', { params: { path: { token } }, ...limits(signal) }), false),
+};

@@ -1121,6 +1121,41 @@ export interface paths {
         patch: operations["patch-portfolios-id-instruments-instrument"];
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Links with which anybody may look at the portfolio */
+        get: operations["get-portfolios-id-links"];
+        put?: never;
+        /** Make such a link; it is shown once */
+        post: operations["post-portfolios-id-links"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/links/{link}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End such a link, at once */
+        delete: operations["delete-portfolios-id-links-link"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/lot-methods": {
         parameters: {
             query?: never;
@@ -1288,6 +1323,23 @@ export interface paths {
         };
         /** Returns by month and year, rolling returns, drawdowns */
         get: operations["get-portfolios-id-returns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a public link shows */
+        get: operations["get-public-token"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2611,6 +2663,37 @@ export interface components {
             };
             name: string;
         };
+        NewPublicLink: {
+            /** Format: date-time */
+            created_at: string;
+            expired: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /**
+             * @description percentages shows no amounts
+             * @enum {string}
+             */
+            level: "percentages" | "view";
+            /**
+             * Format: int64
+             * @description How often it was opened, each network once an hour
+             */
+            opened: number;
+            /** Format: date-time */
+            opened_at: string | null;
+            /** @description Shown once */
+            url: string;
+        };
+        NewPublicLinkInputBody: {
+            /**
+             * Format: date-time
+             * @description Within a year; left out: in 30 days
+             */
+            expires_at?: string;
+            /** @enum {string} */
+            level: "percentages" | "view";
+        };
         NewToken: {
             /** Format: date-time */
             created_at: string;
@@ -3047,6 +3130,67 @@ export interface components {
             open: number;
             /** Format: int64 */
             sequence: number;
+        };
+        PublicHolding: {
+            asset_class: string;
+            /** @description Of the price */
+            day_change_percent: string | null;
+            name: string;
+            symbol: string;
+            /** @description In the base currency */
+            value: string | null;
+            /** @description Of the whole, 0 to 1 to four places */
+            weight: string | null;
+        };
+        PublicLink: {
+            /** Format: date-time */
+            created_at: string;
+            expired: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /**
+             * @description percentages shows no amounts
+             * @enum {string}
+             */
+            level: "percentages" | "view";
+            /**
+             * Format: int64
+             * @description How often it was opened, each network once an hour
+             */
+            opened: number;
+            /** Format: date-time */
+            opened_at: string | null;
+        };
+        PublicLinks: {
+            items: components["schemas"]["PublicLink"][];
+        };
+        PublicPortfolio: {
+            /** @description By asset class */
+            allocation: components["schemas"]["PublicShare"][];
+            /** Format: date-time */
+            as_of: string | null;
+            base_currency: string | null;
+            day_change: string | null;
+            day_change_percent: string | null;
+            /** Format: date-time */
+            expires_at: string;
+            holdings: components["schemas"]["PublicHolding"][];
+            /** @enum {string} */
+            level: "percentages" | "view";
+            name: string;
+            simulated: boolean;
+            /**
+             * @description The worst of the prices
+             * @enum {string}
+             */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+            value: string | null;
+        };
+        PublicShare: {
+            label: string;
+            /** @description 0 to 1, to four places */
+            share: string;
         };
         PutCalendarDayInputBody: {
             closed: boolean;
@@ -6259,6 +6403,105 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicLinks"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-links": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPublicLinkInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewPublicLink"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-links-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-lot-methods": {
         parameters: {
             query?: {
@@ -6685,6 +6928,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PeriodReturns"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-public-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicPortfolio"];
                 };
             };
             /** @description Problem */

@@ -146,3 +146,10 @@ export type SourceTest = Schemas['SourceTest'];
 export type HeldPrice = Schemas['HeldPrice'];
 export type MarketCalendar = Schemas['MarketCalendar'];
 export type CalendarOverride = Schemas['CalendarOverride'];
+
+/** How much of a portfolio others may see. */
+export type LinkLevel = Schemas['PublicLink']['level'];
+export type PublicLink = Schemas['PublicLink'];
+export type NewPublicLink = Schemas['NewPublicLink'];
+/** What a public link shows; amounts are null unless its level is `view`. */
+export type PublicPortfolio = Schemas['PublicPortfolio'];

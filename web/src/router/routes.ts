@@ -89,6 +89,18 @@ export const routes: Route[] = [
     load: () => import('../screens/lots/LotMethods.svelte') as Loaded,
   },
   {
+    pattern: '/portfolios/:portfolio/sharing',
+    title: 'Sharing',
+    section: 'portfolios',
+    load: () => import('../screens/sharing/Sharing.svelte') as Loaded,
+  },
+  {
+    pattern: '/public/:token',
+    title: 'Shared portfolio',
+    open: true,
+    load: () => import('../screens/sharing/PublicPage.svelte') as Loaded,
+  },
+  {
     pattern: '/data',
     title: 'Data',
     section: 'data',

@@ -1,0 +1,94 @@
+// What people let others see: a public link from its making to its end, by amounts and by percent alone.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import {
+  apiClient, assertAccessible, assertNoConsoleErrors, assertNoCspViolations, newPage, screenshots, signIn, startBrowser, startDemo,
+} from './harness.mjs';
+
+const password = 'demo-folioscope';
+const user = 'user001@demo.test';
+
+async function sound(page) {
+  await assertAccessible(page);
+  await assertNoCspViolations(page);
+}
+
+test('a public link shows what it says until it ends', async (t) => {
+  const demo = await startDemo(t, { args: ['--users', '20', '--seed', '1', '--tick', '2s'] });
+  const browser = await startBrowser(t);
+  const api = await apiClient(demo.url, user, password);
+  const [portfolio] = (await api('GET', '/api/v1/portfolios')).items;
+  const { holdings } = await api('GET', `/api/v1/portfolios/${portfolio.id}`);
+  const page = await newPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await signIn(page, demo.url, user, password);
+  const visitor = await newPage(browser);
+  const made = {};
+
+  await t.test('the way there, and the page', async () => {
+    await page.goto(demo.url + '/portfolios');
+    await page.getByRole('link', { name: 'Share' }).first().click();
+    await page.getByText('None. A link shows this portfolio').waitFor();
+    await screenshots(page, 'sharing', { check: sound, fullPage: true });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    assertNoConsoleErrors(page);
+  });
+
+  for (const [level, label] of [['percentages', 'Percentages only'], ['view', 'Can look']]) {
+    await t.test(`making one: ${level}`, async () => {
+      await page.getByRole('button', { name: 'New link' }).click();
+      await page.getByLabel('What it shows').selectOption({ label });
+      if (level === 'view') await screenshots(page, 'sharing-new-link', { check: sound, fullPage: true });
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await page.getByRole('button', { name: 'Make it' }).click();
+      made[level] = await page.getByLabel('The new public link').inputValue();
+      assert.match(made[level], /\/public\/\S+$/);
+      await page.getByRole('button', { name: 'Copy' }).click();
+      await page.getByRole('button', { name: 'Copied' }).waitFor();
+      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), made[level]);
+    });
+  }
+
+  await t.test('a visitor sees the amounts', async () => {
+    await visitor.goto(made.view);
+    await visitor.getByRole('heading', { name: portfolio.name }).waitFor();
+    await visitor.getByText(holdings[0].name).first().waitFor();
+    assert.match(await visitor.locator('p.big').innerText(), /\d/);
+    await screenshots(visitor, 'public-view', { check: sound, fullPage: true });
+    assertNoConsoleErrors(visitor);
+  });
+
+  await t.test('or percents and no amount', async () => {
+    await visitor.goto(made.percentages);
+    await visitor.getByText('without amounts').waitFor();
+    assert.match(await visitor.locator('p.big').innerText(), /%/);
+    assert.doesNotMatch(await visitor.locator('body').innerText(), /[€$£¥]|EUR|USD|GBP|CHF/);
+    await screenshots(visitor, 'public-percentages', { check: sound, fullPage: true });
+    assertNoConsoleErrors(visitor);
+  });
+
+  await t.test('the owner sees that it was opened, and who did is in the log', async () => {
+    await page.reload();
+    await page.getByText('opened once').first().waitFor();
+    await screenshots(page, 'sharing-links', { check: sound, fullPage: true });
+    await page.goto(demo.url + '/my-log');
+    await page.getByText('Public link opened').first().waitFor();
+    await page.getByText('Somebody who was not signed in').first().waitFor();
+    assertNoConsoleErrors(page);
+  });
+
+  await t.test('ended, it shows nothing', async () => {
+    await page.goto(demo.url + `/portfolios/${portfolio.id}/sharing`);
+    const ends = page.getByRole('button', { name: /^End the link made/ });
+    await ends.nth(1).waitFor();
+    await ends.first().click();
+    await ends.nth(1).waitFor({ state: 'detached' });
+    await ends.first().click();
+    await page.getByText('None. A link shows').waitFor();
+    await visitor.reload();
+    await visitor.getByRole('heading', { name: 'This link has ended' }).waitFor();
+    visitor.consoleErrors = visitor.consoleErrors.filter((text) => !/status of 404\b/.test(text)); // the browser itself logs it
+    await screenshots(visitor, 'public-ended', { check: sound });
+    assertNoConsoleErrors(visitor);
+    assertNoConsoleErrors(page);
+  });
+});
