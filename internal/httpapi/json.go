@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // writeJSON encodes what the validator answers exactly as marshal does.
@@ -20,6 +23,8 @@ var (
 	errTrailing = errors.New("something follows the JSON value")
 	// errDoubled says that a field is there twice, in whatever letters.
 	errDoubled = errors.New("a field is named twice")
+	// errHalved says that there are bytes or escapes that are no character; encoding/json would put others in their place.
+	errHalved = errors.New("a text has characters that are none")
 )
 
 // readJSON decodes one JSON value. Into any it keeps numbers as they are written, so that none passes for another, and refuses fields
@@ -33,9 +38,42 @@ func readJSON(data []byte, into any) error {
 		return errTrailing
 	}
 	if _, first := into.(*any); first {
+		if !wholeCharacters(data) {
+			return errHalved
+		}
 		return namedOnce(data)
 	}
 	return nil
+}
+
+// wholeCharacters says whether a JSON value is UTF-8 and every escaped surrogate in it is one of a pair.
+func wholeCharacters(data []byte) bool {
+	const length = len(`\u0000`)
+	escaped := func(at []byte) rune {
+		if len(at) < length || at[0] != '\\' || at[1] != 'u' {
+			return 0
+		}
+		r, err := strconv.ParseUint(string(at[2:length]), 16, 16)
+		if err != nil {
+			return 0
+		}
+		return rune(r)
+	}
+	for at := bytes.IndexByte(data, '\\'); at >= 0; {
+		next := 2
+		if r := escaped(data[at:]); utf16.IsSurrogate(r) {
+			if utf16.DecodeRune(r, escaped(data[at+length:])) == unicode.ReplacementChar {
+				return false
+			}
+			next = 2 * length
+		}
+		rest := bytes.IndexByte(data[at+next:], '\\')
+		if rest < 0 {
+			break
+		}
+		at += next + rest
+	}
+	return utf8.Valid(data)
 }
 
 // namedOnce says whether every object of a JSON value, which was decoded before, names its fields once; encoding/json takes Amount for

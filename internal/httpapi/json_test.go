@@ -27,6 +27,27 @@ func TestNamedOnce(t *testing.T) {
 	}
 }
 
+func TestWholeCharacters(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"a":"ä 😀"}`:              true,
+		`"\u00e4 \ud83d\ude00"`:    true,
+		`"\\ud83d"`:                true, // a backslash and letters
+		`"\\\ud83d\ude00\n\\"`:     true,
+		`"\ud83d"`:                 false,
+		`"\ude00\ud83d"`:           false,
+		`"\ud83d\u0041"`:           false,
+		`"\\\ud83d"`:               false,
+		`"\ud83d\ude00\ude00"`:     false,
+		"\"a\xff\"":                false,
+		"\"\xed\xa0\x80\"":         false, // a surrogate as UTF-8 would have it
+		`{"a":[1,"\ud800"],"b":1}`: false,
+	} {
+		if got := wholeCharacters([]byte(text)); got != want {
+			t.Errorf("%s: %t", text, got)
+		}
+	}
+}
+
 // What the validator checks is what is stored: neither another spelling of a field nor a second one gets past it.
 func TestNoFieldGetsPastTheValidator(t *testing.T) {
 	h := newHouse(t)

@@ -45,6 +45,7 @@ var fixedHeaders = map[string][]string{
 var (
 	transportHeader = []string{transportPolicy}
 	noStoreHeader   = []string{"no-store"}
+	closeHeader     = []string{"close"}
 )
 
 // middlewares is the way every request takes before the routes.
@@ -139,6 +140,9 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			h["Cache-Control"] = noStoreHeader
 		}
 		h[requestIDHeader] = []string{c.id}
+		if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+			h["Connection"] = closeHeader // it may have had a length too, and then a front may see its end elsewhere (RFC 9112, 6.1)
+		}
 		recorded := &recorder{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		began := s.now()
