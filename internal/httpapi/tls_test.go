@@ -128,7 +128,7 @@ func TestCertificateIsRenewedWhileRequestsRun(t *testing.T) {
 	config := &tls.Config{RootCAs: authority.Pool(), ServerName: "folio.test"}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/long", nil)
 	must(t, err)
-	long, err := clientWith(config).Do(r)
+	long, err := clientWith(config.Clone()).Do(r)
 	must(t, err)
 	defer long.Body.Close()
 	first := long.TLS.PeerCertificates[0].SerialNumber
@@ -139,7 +139,7 @@ func TestCertificateIsRenewedWhileRequestsRun(t *testing.T) {
 	for range 4 {
 		askers.Go(func() {
 			for ctx.Err() == nil {
-				client := clientWith(config) // a connection of its own, and so a handshake
+				client := clientWith(config.Clone()) // a connection of its own, and so a handshake
 				a, err := client.Get("https://" + address)
 				if err != nil {
 					t.Errorf("request %d: %v", asked.Load(), err)
