@@ -1,8 +1,8 @@
 // Package access decides who may do what.
 //
-// It owns the policies, one file for each topic in policies, and one function over them. It never looks anything up: that a
-// portfolio is the caller's own is what the store's queries say, which all carry the owner; this package says what may be asked at
-// all, and of whose things.
+// It owns the policies, one file for each topic in policies, one function over them, and the words for what owners give others. It
+// never looks anything up: that a portfolio is the caller's own, or was given to them, is what the store's queries say, which all carry
+// the owner; this package says what may be asked at all, and of whose things.
 package access
 
 import (
@@ -32,7 +32,8 @@ const (
 	ChangeAccount    Action = "account.change" // password, sessions, second factor, API tokens
 	ListPortfolios   Action = "portfolio.list"
 	CreatePortfolio  Action = "portfolio.create"
-	ReadPortfolio    Action = "portfolio.read" // with all that is worked out from it, and its stream
+	ReadPercentages  Action = "portfolio.percentages" // of a portfolio: how it is spread and how it did, without amounts
+	ReadPortfolio    Action = "portfolio.read"        // with all that is worked out from it, and its stream
 	ChangePortfolio  Action = "portfolio.change"
 	WriteActivities  Action = "activity.write"
 	ReadInstruments  Action = "instrument.read"
@@ -64,6 +65,11 @@ const (
 	OpenLink          Action = "link.open"
 	ReadByLink        Action = "link.read"
 	ReadAmountsByLink Action = "link.read_amounts"
+
+	ManageGrants   Action = "grant.manage"  // who else may see and change a portfolio
+	EntrustGrants  Action = "grant.entrust" // the same for those who may manage it too
+	AcceptGrant    Action = "grant.accept"
+	LeavePortfolio Action = "portfolio.leave" // give back what one was given
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.
@@ -77,9 +83,11 @@ type Subject struct {
 // SignedIn says whether it is known who asks.
 func (s Subject) SignedIn() bool { return s.Owner != "" }
 
-// Resource is what is asked for. Owner is whose it is, empty for what is everybody's or nobody's.
+// Resource is what is asked for. Owner is whose it is, empty for what is everybody's or nobody's; Granted is what its owner gave the
+// subject of it, as of now.
 type Resource struct {
-	Owner ledger.OwnerID
+	Owner   ledger.OwnerID
+	Granted Level
 }
 
 // Decision is the answer.
@@ -108,7 +116,10 @@ func (r Resource) levelFor(subject Subject) Level {
 	if r.Owner == subject.Owner {
 		return LevelOwn
 	}
-	return LevelNone
+	if !slices.Contains(Given(), r.Granted) {
+		return LevelNone
+	}
+	return r.Granted
 }
 
 // Known says whether a policy allows an action to anybody.

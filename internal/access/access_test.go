@@ -10,20 +10,21 @@ import (
 // with nobody's things. A change of a rule has to be made in both.
 func TestMayAgreesWithTheMatrix(t *testing.T) {
 	open := []Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation, OpenLink, Recover, ConfirmEmail}
-	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPortfolio, ChangePortfolio, WriteActivities, ManageLinks, ReadOwnAudit, EraseSelf}
+	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPercentages, ReadPortfolio, ChangePortfolio, WriteActivities,
+		ManageLinks, ManageGrants, EntrustGrants, ReadOwnAudit, EraseSelf}
 	matrix := map[identity.Role]struct{ own, foreign []Action }{
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {
 			own:     mine,
-			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
+			foreign: []Action{SignOut, StepUp, ReadSelf, AcceptGrant, ReadInstruments, CreateInstrument, RefreshInstrument},
 		},
 		identity.RoleAdviser: {
 			own:     mine,
-			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument},
+			foreign: []Action{SignOut, StepUp, ReadSelf, AcceptGrant, ReadInstruments, CreateInstrument, RefreshInstrument},
 		},
 		identity.RoleAuditor: {
 			own:     mine,
-			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, RefreshInstrument, ReadAudit, ExportAudit},
+			foreign: []Action{SignOut, StepUp, ReadSelf, AcceptGrant, ReadInstruments, RefreshInstrument, ReadAudit, ExportAudit},
 		},
 		identity.RoleAdmin: {
 			own: mine,
@@ -45,6 +46,47 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 			for _, owner := range []Resource{{Owner: "somebody else"}, {}} {
 				if got := May(subject, action, owner).Allowed; got != foreign[action] {
 					t.Errorf("%q may %s of %q: %v, want %v", role, action, owner.Owner, got, foreign[action])
+				}
+			}
+		}
+	}
+}
+
+// What an owner gave somebody lets them do that much, whatever their role, and not a thing more; with what was given to nobody, or is no
+// level, they are as strangers.
+func TestLevelsHoldWhatIsBelowThem(t *testing.T) {
+	rising := []struct {
+		level Level
+		adds  []Action
+	}{
+		{LevelPercentages, []Action{ReadPercentages, LeavePortfolio}},
+		{LevelView, []Action{ReadPortfolio}},
+		{LevelEdit, []Action{WriteActivities}},
+		{LevelManage, []Action{ChangePortfolio, ManageGrants}},
+	}
+	for _, role := range roles {
+		subject := Subject{Owner: "me", Role: role}
+		may := map[Action]bool{}
+		for _, action := range Actions() {
+			may[action] = May(subject, action, Resource{Owner: "other"}).Allowed
+		}
+		for _, step := range rising {
+			for _, action := range step.adds {
+				if may[action] {
+					t.Errorf("%s may %s before it was given", role, action)
+				}
+				may[action] = true
+			}
+			for _, action := range Actions() {
+				if got := May(subject, action, Resource{Owner: "other", Granted: step.level}).Allowed; got != may[action] {
+					t.Errorf("%s given %s may %s: %v, want %v", role, step.level, action, got, may[action])
+				}
+			}
+		}
+		for _, action := range Actions() {
+			for _, level := range []Level{LevelOwn, "owner", "View"} {
+				if got, stranger := May(subject, action, Resource{Owner: "other", Granted: level}), May(subject, action, Resource{Owner: "other"}); got != stranger {
+					t.Errorf("%s given %q may %s: %+v", role, level, action, got)
 				}
 			}
 		}
@@ -73,7 +115,7 @@ func TestMaySaysWhoShouldSignIn(t *testing.T) {
 // A token never may more than its owner in a browser, and only what its scopes name.
 func TestTokensAreBoundedByRoleAndScope(t *testing.T) {
 	all := []identity.Scopes{identity.ScopeRead, identity.ScopeWrite, identity.ScopeAdmin, identity.ScopeRead | identity.ScopeWrite, identity.ScopeRead | identity.ScopeWrite | identity.ScopeAdmin}
-	read := []Action{ReadSelf, ListPortfolios, ReadPortfolio, ReadInstruments}
+	read := []Action{ReadSelf, ListPortfolios, ReadPercentages, ReadPortfolio, ReadInstruments}
 	write := []Action{CreatePortfolio, ChangePortfolio, WriteActivities, CreateInstrument, RefreshInstrument}
 	admin := []Action{KeepInstruments, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine, ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadMail}
 	needed := map[Action]identity.Scopes{}
@@ -113,7 +155,8 @@ func TestEnrollingComesFirst(t *testing.T) {
 			continue // nobody's by their role
 		}
 		d := May(Subject{Owner: "me", Role: identity.RoleAdmin, MustEnrol: true}, action, Resource{Owner: "me"})
-		if d.Allowed != may[action] || d.Enrol == d.Allowed {
+		later := May(Subject{Owner: "me", Role: identity.RoleAdmin}, action, Resource{Owner: "me"}).Allowed
+		if d.Allowed != may[action] || d.Enrol != (later && !d.Allowed) {
 			t.Errorf("%s: %+v", action, d)
 		}
 	}

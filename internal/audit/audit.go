@@ -93,6 +93,12 @@ const (
 	AuditExported      Action = "audit.export"
 	RestoreAccepted    Action = "audit.accept"       // an older database goes on
 	Baseline           Action = "portfolio.baseline" // how a portfolio was when the tree began
+	GrantOffered       Action = "grant.offer"
+	GrantAccepted      Action = "grant.accept"
+	GrantChanged       Action = "grant.change"
+	GrantTakenBack     Action = "grant.take_back"
+	GrantGivenBack     Action = "grant.give_back"  // by who had it; the object is the portfolio
+	PortfolioViewed    Action = "portfolio.viewed" // by somebody it doesn't belong to
 )
 
 // actions is the vocabulary, as filters offer it.
@@ -107,6 +113,7 @@ var actions = [...]Action{
 	LinkCreated, LinkRevoked, LinkOpened,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,
 	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
+	GrantOffered, GrantAccepted, GrantChanged, GrantTakenBack, GrantGivenBack, PortfolioViewed,
 }
 
 // Actions is every action that is recorded.

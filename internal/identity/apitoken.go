@@ -51,7 +51,7 @@ func (s *Service) CreateToken(ctx context.Context, session Session, n NewToken, 
 	case !n.ExpiresAt.After(now) || n.ExpiresAt.After(now.Add(TokenAgeMax)):
 		return IssuedToken{}, fault.At("expires_at", "The token has to end within %d days from now.", int(TokenAgeMax.Hours())/24)
 	}
-	secret, hash, err := newSecret(s.random)
+	secret, hash, err := NewSecret(s.random)
 	if err != nil {
 		return IssuedToken{}, err
 	}
@@ -172,7 +172,7 @@ func (s *Service) tokenAndSequence(ctx context.Context, token string, portfolio 
 	}
 	sequence, err := s.store.Sequence(ctx, session.Owner, portfolio)
 	if fault.Is(err, fault.NotFound) {
-		return Session{}, 0, errNoPortfolio()
+		return session, 0, errNoPortfolio()
 	}
 	if err != nil {
 		return Session{}, 0, fmt.Errorf("read sequence: %w", err)

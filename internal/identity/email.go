@@ -41,7 +41,7 @@ func (s *Service) AskEmail(ctx context.Context, session Session, email string, f
 	if wait > 0 {
 		return tooOften(wait)
 	}
-	secret, hash, err := newSecret(s.random)
+	secret, hash, err := NewSecret(s.random)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (s *Service) noRecovery(ctx context.Context, owner ledger.OwnerID, why faul
 
 // makeRecovery makes a link and gives its path. Address is where it is mailed to; empty where an operator hands it over.
 func (s *Service) makeRecovery(ctx context.Context, user User, address string, from Request) (path string, err error) {
-	secret, hash, err := newSecret(s.random)
+	secret, hash, err := NewSecret(s.random)
 	if err != nil {
 		return "", err
 	}

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"log/slog"
@@ -204,7 +203,7 @@ func (s *Service) check(ctx context.Context, email, password string) (user User,
 
 // open makes a session for a user who has proved to be that user.
 func (s *Service) open(ctx context.Context, user User, proof proof, from Request) (SignedIn, error) {
-	secret, hash, err := newSecret(s.random)
+	secret, hash, err := NewSecret(s.random)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -312,7 +311,7 @@ func (s *Service) Invite(ctx context.Context, actor ledger.OwnerID, n NewUser, f
 	if err != nil {
 		return IssuedInvitation{}, err
 	}
-	token, hash, err := newSecret(s.random)
+	token, hash, err := NewSecret(s.random)
 	if err != nil {
 		return IssuedInvitation{}, err
 	}
@@ -350,7 +349,7 @@ func (s *Service) Accept(ctx context.Context, token, name, password string, from
 	if len(token) > invitationPathMax {
 		return SignedIn{}, errInvitation()
 	}
-	invitation := TokenHash(sha256.Sum256([]byte(token)))
+	invitation := TokenHash(HashOf(token))
 	invited, err := s.store.InvitedUser(ctx, invitation, s.now())
 	if fault.Is(err, fault.NotFound) {
 		return SignedIn{}, errInvitation()

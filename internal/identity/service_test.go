@@ -130,7 +130,7 @@ func TestUnknownUsersTakeAsLong(t *testing.T) {
 
 func TestSessionsEndByAgeAndByIdleness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		secret, hash, err := newSecret(rand.Reader)
+		secret, hash, err := NewSecret(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -116,7 +116,7 @@ func (s *Service) StepUp(ctx context.Context, session Session, password string, 
 
 // step gives a session a new secret, for somebody who has shown again who they are.
 func (s *Service) step(ctx context.Context, user User, session Session, proof proof, from Request) (SignedIn, error) {
-	secret, hash, err := newSecret(s.random)
+	secret, hash, err := NewSecret(s.random)
 	if err != nil {
 		return SignedIn{}, err
 	}

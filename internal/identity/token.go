@@ -28,15 +28,18 @@ func NewID(random io.Reader) (string, error) {
 	return idEncoding.EncodeToString(raw[:]), nil
 }
 
-// newSecret draws a secret and its hash; the hash is stored, the secret given away.
-func newSecret(random io.Reader) (string, TokenHash, error) {
+// NewSecret draws a secret and its hash; the hash is stored, the secret given away.
+func NewSecret(random io.Reader) (string, TokenHash, error) {
 	var raw [secretBytes]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return "", TokenHash{}, fmt.Errorf("draw secret: %w", err)
 	}
 	secret := base64.RawURLEncoding.EncodeToString(raw[:])
-	return secret, sha256.Sum256([]byte(secret)), nil
+	return secret, HashOf(secret), nil
 }
+
+// HashOf is what is stored of a secret.
+func HashOf(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
 
 // sessionToken is what the cookie holds: the owner, so that one row is looked at, and the secret.
 func sessionToken(owner ledger.OwnerID, secret string) string { return string(owner) + "." + secret }
@@ -50,5 +53,5 @@ func parseSessionToken(token string) (owner ledger.OwnerID, hash TokenHash, ok b
 	if !found || left == "" || len(secret) != base64.RawURLEncoding.EncodedLen(secretBytes) {
 		return "", TokenHash{}, false
 	}
-	return ledger.OwnerID(left), sha256.Sum256([]byte(secret)), true
+	return ledger.OwnerID(left), HashOf(secret), true
 }

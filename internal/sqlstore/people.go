@@ -33,6 +33,10 @@ const (
 	sqlEraseDeliveries  = `DELETE FROM deliveries WHERE owner = $1`
 	sqlEraseSubjects    = `DELETE FROM subjects WHERE owner = $1`
 	sqlEraseLinks       = `DELETE FROM linked_sign_ins WHERE owner = $1`
+	sqlEraseGrants      = `DELETE FROM grants WHERE owner = $1`
+	sqlEraseGrantLinks  = `DELETE FROM grant_links WHERE owner = $1`
+	sqlEraseShares      = `DELETE FROM shared_portfolios WHERE owner = $1`
+	sqlEraseLooks       = `DELETE FROM looks WHERE owner = $1`
 )
 
 // erasures empty every personal table of one owner, after users, emails and portfolios. Audit rows stay: what is personal in them can't
@@ -41,6 +45,7 @@ var erasures = [...]string{
 	sqlEraseKeys, sqlEraseInvitations, sqlDropSessions, sqlEraseAnswers, sqlDropFactor, sqlDropCodes, sqlDropPasskeys, sqlDropTokens,
 	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices, sqlEraseDeliveries,
 	sqlEraseSubjects, sqlEraseLinks, sqlDropMailedLinks, sqlErasePublicLinks, sqlEraseOpenings,
+	sqlEraseGrants, sqlEraseGrantLinks, sqlEraseShares, sqlEraseLooks,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.
@@ -132,6 +137,9 @@ func (s *Store) EraseUser(ctx context.Context, owner ledger.OwnerID, w Write) er
 			}
 		}
 		if err := s.erasePortfolios(ctx, q, owner); err != nil {
+			return err
+		}
+		if err := s.eraseShared(ctx, q, owner, w); err != nil {
 			return err
 		}
 		if _, err := q.exec(ctx, sqlEraseEmail, s.emailIndex(u.Email), string(owner)); err != nil {

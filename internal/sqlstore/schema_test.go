@@ -16,7 +16,7 @@ import (
 )
 
 // Tables that name an owner and are not personal: they lead from a hash to an owner and hold nothing else.
-var directoryTables = []string{"emails", "invitations", "subjects"}
+var directoryTables = []string{"emails", "invitations", "subjects", "grant_links"}
 
 // publicTables name no owner.
 var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",
@@ -172,7 +172,7 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners",
 		"sqlSweepAdministrators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
 		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
-		"sqlSweepPublicLinks", "sqlSweepOpenings"}
+		"sqlSweepPublicLinks", "sqlSweepOpenings", "sqlSweepLooks"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {

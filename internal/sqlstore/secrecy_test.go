@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"folioscope/internal/access"
 	"folioscope/internal/audit"
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
@@ -28,11 +29,14 @@ var planted = []string{
 	"Invitee Plantedname", "Planted Corrected Note", "Planted Void Note", "Planted Renamed Account", "Planted Renamed Portfolio", "123123.456456", "$argon2id$acceptedplanted", "Planted Seeded Note",
 	"Planted Own Name", "PLANTEDSYMBOL", "Planted Own Group", "Planted Own Sector", "Planted Own Note", "424242.131313", "575757.242424", "Planted Own Renamed",
 	plantedIgnored, plantedAccepted,
-	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew,
+	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew, plantedOffer,
 }
 
 // The names of proposals say what somebody holds.
 const plantedIgnored, plantedAccepted = "planted-proposal-ignored", "planted-proposal-accepted"
+
+// Whom they share with is theirs alone.
+const plantedOffer = "offered@planted.example"
 
 // How somebody signs in is theirs too.
 const (
@@ -89,6 +93,8 @@ func (b *bench) plant() {
 	b.ok(b.AddPasskey(ctx, identity.AddPasskey{Passkey: passkey, Answered: identity.Answered{EndsAt: testStart}}, entry("u1", audit.PasskeyAdded)))
 	b.ok(b.RenamePasskey(ctx, "u1", passkey.ID, plantedPasskeyAnew, entry("u1", audit.PasskeyRenamed)))
 	b.ok(b.CreateToken(ctx, identity.Token{Owner: "u1", Hash: identity.TokenHash{2}, Name: plantedToken, Scopes: identity.ScopeRead, CreatedAt: testStart, ExpiresAt: testStart}, entry("u1", audit.TokenCreated)))
+	offer := access.Grant{Owner: "u1", Portfolio: "p1", ID: "g1", Level: access.LevelView, Email: plantedOffer, CreatedAt: testStart, OfferedTill: testStart.Add(access.OfferAgeMax)}
+	b.ok(b.OfferGrant(ctx, offer, identity.TokenHash{3}, entry("u1", audit.GrantOffered)))
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
 	b.ok(b.Seed(ctx, seeded))

@@ -73,6 +73,12 @@ const words: Record<string, string> = {
   'access.refusals': 'Many refusals',
   'audit.read': 'Audit log read',
   'audit.export': 'Audit log exported',
+  'grant.offer': 'Access offered',
+  'grant.accept': 'Access accepted',
+  'grant.change': 'Access changed',
+  'grant.take_back': 'Access taken back',
+  'grant.give_back': 'Access given back',
+  'portfolio.viewed': 'Portfolio looked at',
   'audit.accept': 'Older database accepted',
 };
 
