@@ -28,7 +28,7 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 		},
 		identity.RoleAdmin: {
 			own: mine,
-			foreign: []Action{SignOut, StepUp, ReadSelf, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
+			foreign: []Action{SignOut, StepUp, ReadSelf, AcceptGrant, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
 				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit, ChangeUser, SignOutUser, EraseUser, ReadMail},
 		},
 		"root": {},

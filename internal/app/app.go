@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"folioscope/internal/access"
 	"folioscope/internal/audit"
 	"folioscope/internal/config"
 	"folioscope/internal/event"
@@ -217,6 +218,9 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 				return n.store.DeletePublicLinksBefore(ctx, now.Add(-linksKeptFor))
 			}},
 			{Name: "openings", Do: n.store.PruneOpenings},
+			{Name: "looks", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeleteLooksBefore(ctx, now.Add(-access.LookInterval))
+			}},
 			{Name: "mail", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteDeliveriesBefore(ctx, now.Add(-mailKeptFor))
 			}},

@@ -37,8 +37,13 @@ const (
 
 func signIn(t testing.TB, url string) *person {
 	t.Helper()
+	return signInAs(t, url, personEmail)
+}
+
+func signInAs(t testing.TB, url, email string) *person {
+	t.Helper()
 	p := &person{t: t, url: url}
-	p.must("POST", "/api/v1/session", map[string]string{"email": personEmail, "password": personPassword}, nil)
+	p.must("POST", "/api/v1/session", map[string]string{"email": email, "password": personPassword}, nil)
 	return p
 }
 

@@ -150,24 +150,29 @@ func TestRevocationIsFeltOnEveryNode(t *testing.T) {
 		there.must("GET", path, nil, nil)
 		here, elsewhere := victim.opened(path), there.opened(path)
 		revoke()
-		began := time.Now()
-		ended := map[string]time.Duration{}
-		for where, stream := range map[string]<-chan time.Time{"its own node's stream": here, "the other node's stream": elsewhere} {
-			select {
-			case at := <-stream:
-				ended[where] = max(0, at.Sub(began))
-			case <-time.After(10 * revokedMax):
-				t.Fatalf("%s: %s goes on", c.name, where)
-			}
-		}
-		ended["requests"] = there.refusedAfter(path, began)
-		for where, after := range ended {
-			if after > revokedMax {
-				t.Errorf("%s: %s lasted %s", c.name, where, after.Round(time.Millisecond))
-			}
-		}
-		t.Logf("%s: dead after %v", c.name, ended)
+		there.dead(c.name, path, http.StatusUnauthorized, time.Now(), here, elsewhere)
 	}
+}
+
+// dead checks that streams on two nodes end within revokedMax of a time, and that requests are refused from then on.
+func (p *person) dead(what, path string, refusal int, began time.Time, here, elsewhere <-chan time.Time) {
+	p.t.Helper()
+	ended := map[string]time.Duration{}
+	for where, stream := range map[string]<-chan time.Time{"its own node's stream": here, "the other node's stream": elsewhere} {
+		select {
+		case at := <-stream:
+			ended[where] = max(0, at.Sub(began))
+		case <-time.After(10 * revokedMax):
+			p.t.Fatalf("%s: %s goes on", what, where)
+		}
+	}
+	ended["requests"] = p.refusedAfter(path, refusal, began)
+	for where, after := range ended {
+		if after > revokedMax {
+			p.t.Errorf("%s: %s lasted %s", what, where, after.Round(time.Millisecond))
+		}
+	}
+	p.t.Logf("%s: dead after %v", what, ended)
 }
 
 // beside does what a command does on the machine of a node.
@@ -204,12 +209,12 @@ func (p *person) opened(path string) (ended <-chan time.Time) {
 	return over
 }
 
-// refusedAfter asks until it is refused and gives when the last request was sent that got through.
-func (p *person) refusedAfter(path string, began time.Time) (last time.Duration) {
+// refusedAfter asks until it is refused with a status and gives when the last request was sent that got through.
+func (p *person) refusedAfter(path string, refusal int, began time.Time) (last time.Duration) {
 	p.t.Helper()
 	for last < 10*revokedMax {
 		sent := time.Since(began)
-		if status, _ := p.ask("GET", path, nil); status == http.StatusUnauthorized {
+		if status, _ := p.ask("GET", path, nil); status == refusal {
 			return last
 		}
 		last = sent

@@ -70,7 +70,8 @@ type OwnRecord struct {
 	Action string    `json:"action"`
 	By     string    `json:"by" enum:"you,other,service,unknown" doc:"unknown: somebody who was not signed in"`
 	Result string    `json:"result" doc:"ok, or the kind of refusal"`
-	Place  *string   `json:"place" doc:"The address that it came from"`
+	Name   *string   `json:"name" doc:"Of who did it, where by is other"`
+	Place  *string   `json:"place" doc:"The address that it came from; of what others did with something that was shared, how"`
 	Object *string   `json:"object"`
 }
 
@@ -286,10 +287,16 @@ func (s *Server) listOwnAudit(ctx context.Context, in *listOwnAuditInput) (*answ
 		return nil, err
 	}
 	out := OwnRecords{Items: make([]OwnRecord, 0, len(rows))}
+	names := make(map[ledger.OwnerID]*string)
 	for i := range rows[:min(len(rows), in.Limit)] {
 		r := &rows[i]
+		if _, known := names[r.Actor]; !known && r.Actor != c.owner() {
+			if names[r.Actor], err = s.nameOf(ctx, r.Actor); err != nil {
+				return nil, err
+			}
+		}
 		out.Items = append(out.Items, OwnRecord{
-			Number: r.Number, At: r.At.UTC(), Action: string(r.Action), By: actorOf(r, c.owner()), Result: r.Result, Place: given(r.Detail), Object: given(r.Object),
+			Number: r.Number, At: r.At.UTC(), Action: string(r.Action), By: actorOf(r, c.owner()), Name: names[r.Actor], Result: r.Result, Place: given(r.Detail), Object: given(r.Object),
 		})
 	}
 	if len(rows) > in.Limit {

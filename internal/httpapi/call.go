@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,8 +24,9 @@ type call struct {
 	cookie   string // the session cookie's value, believed or not
 	ticket   string // what the browser keeps of a sign-in at another service
 	session  identity.Session
-	sequence int64    // of the portfolio named in the path
-	once     *onceKey // nil where there is no Idempotency-Key
+	share    access.Share // how the portfolio named in the path is the caller's to see, where it isn't their own
+	sequence int64        // of that portfolio
+	once     *onceKey     // nil where there is no Idempotency-Key
 }
 
 // onceKey is an Idempotency-Key with what was asked under it.
@@ -44,21 +46,45 @@ func callOf(ctx context.Context) *call {
 	return noCall
 }
 
-func (c *call) owner() ledger.OwnerID { return c.session.Owner }
-func (c *call) subject() access.Subject {
-	return access.Subject{Owner: c.session.Owner, Role: c.session.Role, Scopes: c.session.Scopes, MustEnrol: c.session.MustEnrol}
+// user is who asks.
+func (c *call) user() ledger.OwnerID { return c.session.Owner }
+
+// owner is whose things the request is about: the caller's own, or those of the holder of a portfolio that they were given.
+func (c *call) owner() ledger.OwnerID { return cmp.Or(c.share.Holder, c.session.Owner) }
+
+func (c *call) resource() access.Resource {
+	return access.Resource{Owner: c.owner(), Granted: c.share.Level}
 }
+
+func (c *call) subject() access.Subject { return subjectOf(c.session) }
+
+func subjectOf(session identity.Session) access.Subject {
+	return access.Subject{Owner: session.Owner, Role: session.Role, Scopes: session.Scopes, MustEnrol: session.MustEnrol}
+}
+
 func (c *call) from() identity.Request {
 	return identity.Request{ID: c.id, Address: c.address, Agent: c.agent}
 }
 
-// entry is the audit row of what the caller does to their own things.
+// entry is the audit row of what the caller does to the things that the request is about. Owners are told from where they themselves
+// came, and of others how.
 func (c *call) entry(action audit.Action, object string) audit.Entry {
-	entry := audit.Entry{Actor: c.owner(), Owner: c.owner(), Action: action, Object: object, RequestID: c.id, Result: "ok", Detail: c.address}
+	entry := audit.Entry{Actor: c.user(), Owner: c.owner(), Action: action, Object: object, RequestID: c.id, Result: "ok", Detail: c.address}
+	if c.share.Holder != "" {
+		entry.Detail = c.how(c.share)
+	}
 	if c.session.Owner != "" {
 		entry.Session = audit.SessionName(c.session.Hash)
 	}
 	return entry
+}
+
+// how is by what right and with what somebody reached a portfolio that isn't theirs.
+func (c *call) how(share access.Share) string {
+	if c.session.Scopes != 0 {
+		return string(share.Level) + ", by an API token"
+	}
+	return string(share.Level) + ", in a browser"
 }
 
 // write is what goes into the store with something new; answer is what the request will be answered with, for when it is repeated.

@@ -35,13 +35,7 @@ func TestHeadersOfEveryRoute(t *testing.T) {
 	var out strings.Builder
 	for _, rt := range append(slices.Clone(h.server.routes), &route{method: "GET", path: "/"}, &route{method: "GET", path: "/assets/app-1a2b3c.js"}, &route{method: "GET", path: "/assets/none.js"},
 		&route{method: "GET", path: "/holdings"}, &route{method: "GET", path: "/api/none"}, &route{method: "GET", path: "/a//b"}) {
-		path := strings.NewReplacer("{id}", "portfolio-root", "{account}", "account-root", "{proposal}", "proposal-x", "{activity}", "x", "{instrument}", "world-etf", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123").Replace(rt.path)
-		if strings.HasPrefix(rt.path, "/api/v1/instruments/") {
-			path = strings.ReplaceAll(rt.path, "{id}", "world-etf")
-		}
-		if rt.endless {
-			path += "?portfolio=portfolio-root"
-		}
+		path := rt.at(places{portfolio: "portfolio-root", account: "account-root"})
 		if rt.method == http.MethodDelete && path == "/api/v1/session" {
 			continue // last
 		}

@@ -226,34 +226,36 @@ var houseInstruments = []market.Instrument{
 }
 
 func (h *house) furnish() {
-	hash, err := houseHash()
-	must(h.t, err)
 	must(h.t, h.store.PutInstruments(h.t.Context(), houseInstruments))
 	for name, role := range map[string]identity.Role{
 		"ann": identity.RoleUser, "bob": identity.RoleUser, "advia": identity.RoleAdviser, "audrey": identity.RoleAuditor, "root": identity.RoleAdmin, "gone": identity.RoleUser,
 	} {
-		p := &person{id: ledger.OwnerID("owner-" + name), email: name + "@example.com", portfolio: "portfolio-" + name, account: "account-" + name}
-		status := identity.Active
-		user := identity.User{ID: p.id, Email: p.email, Name: strings.ToUpper(name[:1]) + name[1:] + " Surname", Role: role, Status: status, PasswordHash: hash, CreatedAt: h.clock.Now(), ConfirmedAt: h.clock.Now()}
-		if name == "gone" {
-			user.Status = identity.Suspended
-		}
-		entry := func(action audit.Action) audit.Write {
-			return audit.Write{Audit: audit.Entry{Actor: p.id, Owner: p.id, Action: action, Result: "ok"}}
-		}
-		must(h.t, h.store.CreateUser(h.t.Context(), user, entry(audit.UserCreated)))
-		must(h.t, h.store.CreatePortfolio(h.t.Context(), ledger.Portfolio{
-			ID: ledger.PortfolioID(p.portfolio), Owner: p.id, Name: "Secret of " + name, BaseCurrency: "EUR", LotMethod: ledger.FIFO, CreatedAt: h.clock.Now(),
-		}, entry(audit.PortfolioCreated)))
-		_, err := h.store.CreateAccount(h.t.Context(), p.id, ledger.PortfolioID(p.portfolio), ledger.Account{ID: ledger.AccountID(p.account), Name: "Depot", Currency: "EUR"}, entry(audit.AccountCreated))
-		must(h.t, err)
-		h.people[name] = p
-		if name == "gone" {
-			p.cookie = h.sessionOf(p.id)
-			continue
-		}
-		p.cookie = h.sessionOf(p.id)
+		h.moveIn(name, role)
 	}
+	_, err := h.store.ChangeUser(h.t.Context(), "owner-gone", identity.ChangeUser{Status: identity.Suspended}, nil)
+	must(h.t, err)
+	h.sessionOf("owner-gone")
+}
+
+// moveIn adds somebody with a portfolio and a session.
+func (h *house) moveIn(name string, role identity.Role) {
+	h.t.Helper()
+	hash, err := houseHash()
+	must(h.t, err)
+	p := &person{id: ledger.OwnerID("owner-" + name), email: name + "@example.com", portfolio: "portfolio-" + name, account: "account-" + name}
+	entry := func(action audit.Action) audit.Write {
+		return audit.Write{Audit: audit.Entry{Actor: p.id, Owner: p.id, Action: action, Result: "ok"}}
+	}
+	must(h.t, h.store.CreateUser(h.t.Context(), identity.User{
+		ID: p.id, Email: p.email, Name: strings.ToUpper(name[:1]) + name[1:] + " Surname", Role: role, Status: identity.Active, PasswordHash: hash, CreatedAt: h.clock.Now(), ConfirmedAt: h.clock.Now(),
+	}, entry(audit.UserCreated)))
+	must(h.t, h.store.CreatePortfolio(h.t.Context(), ledger.Portfolio{
+		ID: ledger.PortfolioID(p.portfolio), Owner: p.id, Name: "Secret of " + name, BaseCurrency: "EUR", LotMethod: ledger.FIFO, CreatedAt: h.clock.Now(),
+	}, entry(audit.PortfolioCreated)))
+	_, err = h.store.CreateAccount(h.t.Context(), p.id, ledger.PortfolioID(p.portfolio), ledger.Account{ID: ledger.AccountID(p.account), Name: "Depot", Currency: "EUR"}, entry(audit.AccountCreated))
+	must(h.t, err)
+	h.people[name] = p
+	p.cookie = h.sessionOf(p.id)
 }
 
 // sessionOf opens a session without a password, as signing in does.

@@ -168,7 +168,7 @@ func (s *Server) allowNewInstrument(c *call) error {
 	if c.session.Role == identity.RoleAdmin {
 		return nil
 	}
-	wait, ok := s.newInstruments.allow(string(c.owner()), s.now())
+	wait, ok := s.newInstruments.allow(string(c.user()), s.now())
 	if ok {
 		return nil
 	}

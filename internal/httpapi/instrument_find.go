@@ -78,7 +78,7 @@ func (s *Server) searchInstruments(ctx context.Context, in *searchInstrumentsInp
 	if text == "" {
 		return nil, fault.At("q", "Type a name, a symbol or an ISIN.")
 	}
-	if wait, ok := s.searches.allow(string(callOf(ctx).owner()), s.now()); !ok {
+	if wait, ok := s.searches.allow(string(callOf(ctx).user()), s.now()); !ok {
 		p := newProblem(fault.Limited, "These are many searches. Wait a few seconds.")
 		p.retryAfter = wait
 		return nil, p

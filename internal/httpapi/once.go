@@ -75,7 +75,7 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, c *call, body []by
 		s.fail(w, r, fault.At(onceHeader, "This request needs the header %s of 1 to %d printable characters: the same key never creates twice.", onceHeader, onceKeyMax))
 		return
 	}
-	flight := inFlightKey{c.owner(), key}
+	flight := inFlightKey{c.user(), key}
 	if !s.flights.enter(flight) {
 		p := newProblem(fault.Conflict, "The same request is being worked on. Ask again in a moment.")
 		p.retryAfter = onceRetryAfter
@@ -84,7 +84,7 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, c *call, body []by
 	}
 	defer s.flights.leave(flight)
 	c.once = &onceKey{key: key, bodyHash: requestHash(r, body)}
-	stored, err := s.store.Answer(r.Context(), c.owner(), key)
+	stored, err := s.store.Answer(r.Context(), c.user(), key)
 	switch {
 	case err != nil:
 		s.fail(w, r, fmt.Errorf("look up idempotency key: %w", err))

@@ -69,7 +69,7 @@ type changeAccountInput struct {
 
 func (s *Server) addPortfolioRoutes() {
 	const tag = "Portfolios"
-	typed(s, route{method: "GET", path: "/api/v1/portfolios", action: access.ListPortfolios, tag: tag, summary: "One's own portfolios"}, http.StatusOK, s.listPortfolios)
+	typed(s, route{method: "GET", path: "/api/v1/portfolios", action: access.ListPortfolios, tag: tag, summary: "One's own portfolios, and those that others shared"}, http.StatusOK, s.listPortfolios)
 	typed(s, route{method: "POST", path: "/api/v1/portfolios", action: access.CreatePortfolio, creates: true, tag: tag, summary: "Create a portfolio"}, http.StatusCreated, s.createPortfolio)
 	document := huma.Operation{
 		Description: "What the portfolio is worth now and why it moved. The ETag changes with the portfolio, with prices and with the minute.",
@@ -90,7 +90,7 @@ func (s *Server) addPortfolioRoutes() {
 }
 
 func (s *Server) listPortfolios(ctx context.Context, _ *none) (*answer[Portfolios], error) {
-	all, err := s.store.Portfolios(ctx, callOf(ctx).owner())
+	all, err := s.store.Portfolios(ctx, callOf(ctx).user())
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,11 @@ func (s *Server) listPortfolios(ctx context.Context, _ *none) (*answer[Portfolio
 	for _, p := range all {
 		out.Items = append(out.Items, portfolioOf(p))
 	}
+	shared, err := s.sharedPortfolios(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Items = append(out.Items, shared...)
 	return &answer[Portfolios]{out}, nil
 }
 
@@ -164,7 +169,11 @@ func (s *Server) changePortfolio(ctx context.Context, in *changePortfolioInput) 
 			return nil, err
 		}
 		s.journal.Announce(ctx, c.owner(), p.ID, p.Sequence)
-		return &answer[Portfolio]{portfolioOf(p)}, nil
+		out, err := s.reached(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		return &answer[Portfolio]{out}, nil
 	}
 }
 

@@ -97,7 +97,12 @@ func (s *Server) refuse(req *http.Request, c *call, err error) {
 	if object == "" {
 		object = shortened(req.Method)
 	}
+	s.recordLater(c, err, object)
+}
+
+// recordLater records that a caller was refused something.
+func (s *Server) recordLater(c *call, err error, object string) {
 	entry := c.entry(audit.Refused, object)
-	entry.Result = string(kind)
+	entry.Result = string(fault.KindOf(err))
 	s.refused.add(entry)
 }

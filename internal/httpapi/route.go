@@ -41,7 +41,7 @@ type route struct {
 
 func (r *route) pattern() string { return r.method + " " + r.path }
 
-// ofPortfolio says whether the path names a portfolio, whose owner the caller has to be.
+// ofPortfolio says whether the path names a portfolio, which has to be the caller's own or shared with them.
 func (r *route) ofPortfolio() bool { return strings.HasPrefix(r.path, portfolioPrefix) }
 
 func (r *route) onceOptional(req *http.Request) bool {
@@ -122,23 +122,25 @@ func (s *Server) admit(req *http.Request, c *call, r *route) error {
 		if err := s.authenticate(req, c, r); err != nil {
 			return err
 		}
-		if wait, ok := s.perUser.allow(string(c.owner()), s.now()); !ok {
+		if wait, ok := s.perUser.allow(string(c.user()), s.now()); !ok {
 			return limitedProblem(wait)
 		}
 	}
-	// Whose it is: every query below carries the caller as owner, so what they reach is their own or isn't found.
-	decision := access.May(c.subject(), r.action, access.Resource{Owner: c.owner()})
+	// Whose it is: every query below carries this owner, who is the caller but for a portfolio that was shared with them.
+	decision := access.May(c.subject(), r.action, c.resource())
 	switch {
 	case decision.Allowed && r.stepUp && !identity.Stepped(c.session, s.now()):
 		return s.stepUpProblem(req.Context(), c.session)
 	case decision.Allowed:
-		return nil
+		return s.look(req.Context(), c, c.share)
 	case decision.SignIn:
 		return fault.New(fault.Unauthenticated, "Sign in first.")
 	case decision.Enrol:
 		return enrolProblem()
 	case c.session.Scopes != 0:
 		return fault.New(fault.Denied, "This API token may not do this.")
+	case c.share.Level != access.LevelNone:
+		return errBeyondShare()
 	}
 	return fault.New(fault.Denied, "You may not do this.")
 }
@@ -185,6 +187,10 @@ func (s *Server) authenticate(req *http.Request, c *call, r *route) error {
 	c.token = token
 	if r.ofPortfolio() {
 		c.session, c.sequence, err = s.sessionAndSequence(req.Context(), c.token, portfolioID(req))
+		if fault.Is(err, fault.NotFound) && c.session.Owner != "" {
+			c.share, err = s.store.Share(req.Context(), access.ShareKey{Grantee: c.user(), Portfolio: portfolioID(req)}, s.now())
+			c.sequence = c.share.Sequence
+		}
 	} else {
 		c.session, err = s.identity.Session(req.Context(), c.token)
 	}

@@ -38,11 +38,14 @@ type Portfolio struct {
 	Name         string `json:"name"`
 	BaseCurrency string `json:"base_currency"`
 	Sequence     int64  `json:"sequence" doc:"Grows by 1 with every change"`
-	Role         string `json:"role" enum:"owner"`
+	Role         string `json:"role" enum:"owner,percentages,view,edit,manage" doc:"What the caller is to it: its owner, or what its owner gave them"`
 	LotMethod    string `json:"lot_method" enum:"fifo,lifo,hifo,average,specific"`
 	LotScope     string `json:"lot_scope" enum:"account,portfolio" doc:"Whose lots a disposal takes: those of its own account, or of all"`
 	AllowShort   bool   `json:"allow_short"`
 	Closed       bool   `json:"closed"`
+
+	OwnerName *string    `json:"owner_name" doc:"Of a portfolio that was shared; null for one's own"`
+	ExpiresAt *time.Time `json:"expires_at" doc:"When what was shared ends; null: never, or one's own"`
 }
 
 func portfolioOf(p ledger.Portfolio) Portfolio {

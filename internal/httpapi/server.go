@@ -94,6 +94,7 @@ type Server struct {
 	flights        inFlight
 	sessions       *sessionCache
 	refused        *refusals
+	looks          *looks
 	draining       atomic.Bool
 }
 
@@ -112,6 +113,7 @@ func New(o Options) (*Server, error) {
 		streams:        newGauge(limits.StreamsUser, limits.StreamsNode),
 		open:           newOpenStreams(),
 		refused:        newRefusals(),
+		looks:          newLooks(),
 		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
 		explaining:     newRoom(explainingMax, explainingWaitingMax),
 		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
@@ -143,6 +145,8 @@ func (s *Server) addRoutes() {
 	s.addPasskeyRoutes()
 	s.addTokenRoutes()
 	s.addPortfolioRoutes()
+	s.addGrantRoutes()
+	s.addPercentageRoutes()
 	s.addActivityRoutes()
 	s.addProposalRoutes()
 	s.addImportRoutes()

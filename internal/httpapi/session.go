@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"folioscope/internal/access"
-	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
 )
@@ -149,13 +148,10 @@ func (s *Server) sessionAndSequence(ctx context.Context, token string, portfolio
 	now := s.now()
 	if session, ok := s.sessions.get(token, now); ok && s.options.Sequence != nil {
 		sequence, err := s.options.Sequence(ctx, session.Owner, portfolio)
-		if fault.Is(err, fault.NotFound) {
-			err = fault.New(fault.NotFound, "There is no such portfolio.")
-		}
 		return session, sequence, err
 	}
 	session, sequence, err := s.identity.SessionAndSequence(ctx, token, portfolio)
-	if err == nil {
+	if session.Owner != "" {
 		s.sessions.put(token, session, now)
 	}
 	return session, sequence, err

@@ -41,7 +41,7 @@ func (s *Server) addStreamRoute() {
 
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	c := callOf(r.Context())
-	portfolios, err := s.watched(r)
+	portfolios, shares, err := s.watched(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -50,11 +50,11 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fault.New(fault.Unavailable, "This node is stopping. Connect again."))
 		return
 	}
-	if !s.streams.enter(string(c.owner())) {
+	if !s.streams.enter(string(c.user())) {
 		s.fail(w, r, limitedProblem(streamRetryAfter))
 		return
 	}
-	defer s.streams.leave(string(c.owner()))
+	defer s.streams.leave(string(c.user()))
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
 		last = r.URL.Query().Get("after")
@@ -64,9 +64,9 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer s.open.add(c.session, cancel)()
+	defer s.open.add(openStream{c.session, shares, cancel})()
 	err = s.live.Stream(w, r.WithContext(ctx), live.StreamRequest{
-		Owner: c.owner(), Portfolios: portfolios, After: last,
+		Viewer: c.user(), Portfolios: portfolios, After: last,
 		Alive: func(ctx context.Context) error {
 			_, err := s.identity.Session(ctx, c.token)
 			return err
@@ -77,24 +77,44 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// watched is the portfolios of a stream, each of which has to be the caller's.
-func (s *Server) watched(r *http.Request) ([]ledger.PortfolioID, error) {
+// watched is the portfolios of a stream, each of which has to be the caller's or shared with them, and what was shared of them.
+func (s *Server) watched(r *http.Request) (portfolios []live.Key, shares []access.Share, err error) {
 	c := callOf(r.Context())
 	names := strings.Split(r.URL.Query().Get("portfolio"), ",")
 	if len(names) > streamPortfoliosMax {
-		return nil, fault.At("portfolio", "At most %d portfolios go into one stream.", streamPortfoliosMax)
+		return nil, nil, fault.At("portfolio", "At most %d portfolios go into one stream.", streamPortfoliosMax)
 	}
-	portfolios := make([]ledger.PortfolioID, 0, len(names))
 	for _, name := range names {
 		if name == "" {
-			return nil, fault.At("portfolio", "The ids of portfolios are needed, separated by commas.")
+			return nil, nil, fault.At("portfolio", "The ids of portfolios are needed, separated by commas.")
 		}
-		if _, err := s.store.Portfolio(r.Context(), c.owner(), ledger.PortfolioID(name)); err != nil {
-			return nil, err
+		id := ledger.PortfolioID(name)
+		_, err := s.store.Portfolio(r.Context(), c.user(), id)
+		if err == nil {
+			portfolios = append(portfolios, live.Key{Owner: c.user(), Portfolio: id})
+			continue
 		}
-		portfolios = append(portfolios, ledger.PortfolioID(name))
+		if !fault.Is(err, fault.NotFound) {
+			return nil, nil, err
+		}
+		share, err := s.store.Share(r.Context(), access.ShareKey{Grantee: c.user(), Portfolio: id}, s.now())
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !readable(c.session, share):
+			return nil, nil, errBeyondShare()
+		}
+		if err := s.look(r.Context(), c, share); err != nil {
+			return nil, nil, err
+		}
+		portfolios, shares = append(portfolios, live.Key{Owner: share.Holder, Portfolio: id}), append(shares, share)
 	}
-	return portfolios, nil
+	return portfolios, shares, nil
+}
+
+// readable says whether a share lets whoever has it see what a stream shows.
+func readable(session identity.Session, share access.Share) bool {
+	return access.May(subjectOf(session), access.ReadPortfolio, access.Resource{Owner: share.Holder, Granted: share.Level}).Allowed
 }
 
 // openStreams are the streams of this node, so that a node that stops can send them elsewhere.
@@ -107,18 +127,19 @@ type openStreams struct {
 
 type openStream struct {
 	session identity.Session
+	shares  []access.Share // of what it shows that isn't its viewer's own
 	end     func()
 }
 
 func newOpenStreams() *openStreams { return &openStreams{all: map[int]openStream{}} }
 
 // add notes a stream; the function it gives forgets it.
-func (o *openStreams) add(session identity.Session, end func()) (forget func()) {
+func (o *openStreams) add(one openStream) (forget func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.last++
 	id := o.last
-	o.all[id] = openStream{session, end}
+	o.all[id] = one
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()

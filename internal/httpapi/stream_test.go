@@ -21,13 +21,13 @@ func TestStreamBoundsAreThoseOfLive(t *testing.T) {
 	kinds := map[int]fault.Kind{streamPortfoliosMax: fault.NotFound, streamPortfoliosMax + 1: fault.Invalid}
 	for n, want := range kinds {
 		var names []string
-		var ids []ledger.PortfolioID
+		var keys []live.Key
 		for i := range n {
 			names = append(names, "p"+strconv.Itoa(i))
-			ids = append(ids, ledger.PortfolioID(names[i]))
+			keys = append(keys, live.Key{Owner: "owner-ann", Portfolio: ledger.PortfolioID(names[i])})
 		}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-		err := h.server.live.Stream(httptest.NewRecorder(), r, live.StreamRequest{Owner: "owner-ann", Portfolios: ids})
+		err := h.server.live.Stream(httptest.NewRecorder(), r, live.StreamRequest{Viewer: "owner-ann", Portfolios: keys})
 		if fault.KindOf(err) != want {
 			t.Errorf("live, %d portfolios: %v, want %s", n, err, want)
 		}

@@ -63,7 +63,7 @@ func (s *Service) CreatePublicLink(ctx context.Context, owner ledger.OwnerID, n 
 	if !n.ExpiresAt.After(now) || n.ExpiresAt.After(now.Add(PublicLinkAgeMax)) {
 		return IssuedPublicLink{}, fault.At("expires_at", "A public link ends within a year.")
 	}
-	secret, hash, err := newSecret(s.random)
+	secret, hash, err := NewSecret(s.random)
 	if err != nil {
 		return IssuedPublicLink{}, err
 	}

@@ -53,7 +53,7 @@ func newBenchWorld(b *testing.B, handler http.Handler, portfolios int, written f
 	if handler == nil {
 		handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			id := r.URL.Query().Get("p")
-			if err := w.hub.Stream(rw, r, StreamRequest{Owner: ledger.OwnerID("u" + id), Portfolios: []ledger.PortfolioID{ledger.PortfolioID("p" + id)}}); err != nil {
+			if err := w.hub.Stream(rw, r, StreamRequest{Viewer: ledger.OwnerID("u" + id), Portfolios: []Key{{ledger.OwnerID("u" + id), ledger.PortfolioID("p" + id)}}}); err != nil {
 				http.Error(rw, err.Error(), http.StatusInternalServerError)
 			}
 		})

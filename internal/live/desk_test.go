@@ -80,7 +80,7 @@ func TestPanicOfOneResponse(t *testing.T) {
 		b := &breaking{browser: &browser{world: w, done: make(chan struct{}), header: map[string][]string{}, state: map[string]map[string]any{}}}
 		go func() {
 			defer close(b.done)
-			if err := w.hub.Stream(b, httptest.NewRequest("GET", "/api/v1/stream", nil).WithContext(context.Background()), StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{"p"}}); err != nil {
+			if err := w.hub.Stream(b, httptest.NewRequest("GET", "/api/v1/stream", nil).WithContext(context.Background()), StreamRequest{Viewer: "u", Portfolios: []Key{{"u", "p"}}}); err != nil {
 				t.Error(err)
 			}
 		}()

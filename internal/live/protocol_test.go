@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"folioscope/internal/ledger"
 )
 
 // Workers write to whatever response there is: in plain, over TLS, and in a stream of HTTP/2.
@@ -25,7 +23,7 @@ func TestStreamOverEveryProtocol(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if err := w.hub.Stream(rw, r, StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{"p"}}); err != nil {
+			if err := w.hub.Stream(rw, r, StreamRequest{Viewer: "u", Portfolios: []Key{{"u", "p"}}}); err != nil {
 				t.Error(err)
 			}
 		}))
@@ -92,7 +90,7 @@ func TestWhoTalksIsLetGo(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if err := w.hub.Stream(rw, r, StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{"p"}}); err != nil {
+		if err := w.hub.Stream(rw, r, StreamRequest{Viewer: "u", Portfolios: []Key{{"u", "p"}}}); err != nil {
 			t.Error(err)
 		}
 	}))

@@ -30,10 +30,10 @@ const (
 	idPartBytesMax      = 64              // of an event id, for each portfolio
 )
 
-// StreamRequest is who wants to see what.
+// StreamRequest is who wants to see what. That they may, whoever calls has made sure.
 type StreamRequest struct {
-	Owner      ledger.OwnerID
-	Portfolios []ledger.PortfolioID
+	Viewer     ledger.OwnerID
+	Portfolios []Key
 	After      string // id of the last event that the client got, of Last-Event-ID or ?after; anything unusable is as if empty
 	// Alive is called every five minutes of the stream, since an open stream counts as use of a session;
 	// where it gives fault.Unauthenticated, fault.Denied or fault.NotFound, the stream ends. It may be nil.
@@ -67,7 +67,7 @@ func (v *viewer) revoke() {
 }
 
 // Stream writes the events of portfolios until the client leaves, the server has it come back, or its session ends. An error
-// means that nothing was written: fault.NotFound where a portfolio is not the owner's, fault.Limited over the bounds,
+// means that nothing was written: fault.NotFound where an owner has no such portfolio, fault.Limited over the bounds,
 // fault.Unavailable while prices are not loaded.
 func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamRequest) error {
 	ctx := r.Context()
@@ -76,7 +76,7 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 		return err
 	}
 	v := &viewer{
-		owner: request.Owner, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		owner: request.Viewer, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		out:  output{w: w, control: http.NewResponseController(w), now: h.now},
 		seen: parseID(request.After, len(request.Portfolios)),
 	}
@@ -84,8 +84,8 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 		return err
 	}
 	defer h.exit(v)
-	for i, id := range request.Portfolios {
-		s, err := h.watch(Key{request.Owner, id}, held[i], v, v.seen[i])
+	for i, key := range request.Portfolios {
+		s, err := h.watch(key, held[i], v, v.seen[i])
 		if err != nil {
 			return err
 		}
@@ -99,19 +99,17 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 	return nil
 }
 
-// admit checks a request and loads what it asks for: who asks for somebody else's portfolio learns that there is none.
+// admit checks a request and loads what it asks for: who asks for a portfolio under another owner learns that there is none.
 func (h *Hub) admit(ctx context.Context, request *StreamRequest) ([]*journal.Held, error) {
 	if n := len(request.Portfolios); n == 0 || n > streamPortfoliosMax {
 		return nil, fault.At("portfolio", "name 1 to %d portfolios", streamPortfoliosMax)
 	}
 	keys := make([]Key, 0, len(request.Portfolios))
-	for _, id := range request.Portfolios {
-		if k := (Key{request.Owner, id}); !slices.Contains(keys, k) {
-			keys = append(keys, k)
+	for _, k := range request.Portfolios {
+		if slices.Contains(keys, k) {
+			return nil, fault.At("portfolio", "a portfolio is named twice")
 		}
-	}
-	if len(keys) < len(request.Portfolios) {
-		return nil, fault.At("portfolio", "a portfolio is named twice")
+		keys = append(keys, k)
 	}
 	sequences, err := h.store.Sequences(ctx, keys)
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"folioscope/internal/event"
 	"folioscope/internal/fault"
-	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 )
 
@@ -488,7 +487,7 @@ func TestSessionEnds(t *testing.T) {
 		synctest.Wait()
 		asked := 0
 		b := &browser{world: w, done: make(chan struct{}), header: map[string][]string{}, state: map[string]map[string]any{}}
-		request := StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{k.Portfolio}, Alive: func(context.Context) error {
+		request := StreamRequest{Viewer: "u", Portfolios: []Key{{"u", k.Portfolio}}, Alive: func(context.Context) error {
 			asked++
 			switch asked {
 			case 2:
@@ -515,7 +514,7 @@ func TestLostRevocation(t *testing.T) {
 		synctest.Wait()
 		var ended atomic.Bool
 		b := &browser{world: w, done: make(chan struct{}), header: map[string][]string{}, state: map[string]map[string]any{}}
-		request := StreamRequest{Owner: "u", Portfolios: []ledger.PortfolioID{"p"}, Alive: func(context.Context) error {
+		request := StreamRequest{Viewer: "u", Portfolios: []Key{{"u", "p"}}, Alive: func(context.Context) error {
 			if ended.Load() {
 				return fault.New(fault.Unauthenticated, "signed out")
 			}

@@ -299,9 +299,9 @@ func (w *world) browse(owner, after string, portfolios ...string) *browser {
 }
 
 func (b *browser) open(ctx context.Context, owner string, portfolios ...string) *browser {
-	request := StreamRequest{Owner: ledger.OwnerID(owner), After: b.lastID}
+	request := StreamRequest{Viewer: ledger.OwnerID(owner), After: b.lastID}
 	for _, p := range portfolios {
-		request.Portfolios = append(request.Portfolios, ledger.PortfolioID(p))
+		request.Portfolios = append(request.Portfolios, Key{ledger.OwnerID(owner), ledger.PortfolioID(p)})
 	}
 	go func() {
 		defer close(b.done)

@@ -334,6 +334,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/grants/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept what was offered, once */
+        post: operations["post-grants-accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instruments": {
         parameters: {
             query?: never;
@@ -809,7 +826,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's own portfolios */
+        /** One's own portfolios, and those that others shared */
         get: operations["get-portfolios"];
         put?: never;
         /** Create a portfolio */
@@ -997,6 +1014,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who else may see the portfolio, and what is offered */
+        get: operations["get-portfolios-id-grants"];
+        put?: never;
+        /** Offer the portfolio to somebody; the link is shown once */
+        post: operations["post-portfolios-id-grants"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/grants/{grant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take it back, at once */
+        delete: operations["delete-portfolios-id-grants-grant"];
+        options?: never;
+        head?: never;
+        /** Change what somebody may see and do, and until when */
+        patch: operations["patch-portfolios-id-grants-grant"];
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/history": {
         parameters: {
             query?: never;
@@ -1173,6 +1226,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolios/{id}/percentages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A portfolio without amounts: how it is spread and how it did */
+        get: operations["get-portfolios-id-percentages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolios/{id}/performance": {
         parameters: {
             query?: never;
@@ -1326,6 +1396,23 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Give back what one was given of a portfolio */
+        delete: operations["delete-portfolios-id-share"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1561,6 +1648,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptGrantInputBody: {
+            /** @description The last part of the link */
+            token: string;
+        };
         AcceptInputBody: {
             name?: string;
             password: string;
@@ -1572,6 +1663,13 @@ export interface components {
         };
         AcceptProposalsInputBody: {
             ids: string[];
+        };
+        AcceptedGrant: {
+            /** Format: date-time */
+            expires_at: string | null;
+            portfolio_id: string;
+            /** @enum {string} */
+            role: "percentages" | "view" | "edit" | "manage";
         };
         Account: {
             closed: boolean;
@@ -1828,6 +1926,14 @@ export interface components {
         ChangeAccountInputBody: {
             closed?: boolean;
             name?: string;
+        };
+        ChangeGrantInputBody: {
+            /** Format: date-time */
+            expires_at?: string;
+            /** @enum {string} */
+            level?: "percentages" | "view" | "edit" | "manage";
+            /** @description It stays until it is taken back */
+            never_expires?: boolean;
         };
         ChangeInstrumentInputBody: {
             /** @enum {string} */
@@ -2204,6 +2310,37 @@ export interface components {
             items: components["schemas"]["FoundInstrument"][];
             /** @description Sources that didn't answer, or are left alone for now */
             silent: string[];
+        };
+        Grant: {
+            /** Format: date-time */
+            accepted_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description For whom it is meant; null: for whoever has the link */
+            email: string | null;
+            /**
+             * Format: date-time
+             * @description null: it stays until it is taken back
+             */
+            expires_at: string | null;
+            id: string;
+            /** @enum {string} */
+            level: "percentages" | "view" | "edit" | "manage";
+            /** @description Who accepted it; null until then */
+            name: string | null;
+            /**
+             * Format: date-time
+             * @description How long the link can be used
+             */
+            offered_until: string;
+            /**
+             * @description expired: it is over, or the link was not used in time
+             * @enum {string}
+             */
+            state: "offered" | "accepted" | "expired";
+        };
+        Grants: {
+            items: components["schemas"]["Grant"][];
         };
         HeldBack: {
             amount: string;
@@ -2641,6 +2778,36 @@ export interface components {
             name: string;
             symbol: string;
         };
+        NewGrant: {
+            /** Format: date-time */
+            accepted_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description For whom it is meant; null: for whoever has the link */
+            email: string | null;
+            /**
+             * Format: date-time
+             * @description null: it stays until it is taken back
+             */
+            expires_at: string | null;
+            id: string;
+            /** @enum {string} */
+            level: "percentages" | "view" | "edit" | "manage";
+            /** @description Who accepted it; null until then */
+            name: string | null;
+            /**
+             * Format: date-time
+             * @description How long the link can be used
+             */
+            offered_until: string;
+            /**
+             * @description expired: it is over, or the link was not used in time
+             * @enum {string}
+             */
+            state: "offered" | "accepted" | "expired";
+            /** @description Shown once; whoever is signed in may accept it there */
+            url: string;
+        };
         NewPasskey: {
             /** Format: date-time */
             created_at: string;
@@ -2730,6 +2897,17 @@ export interface components {
              */
             until: string | null;
         };
+        OfferGrantInputBody: {
+            /** @description Who alone may accept; left out: whoever has the link */
+            email?: string;
+            /**
+             * Format: date-time
+             * @description Left out: it stays until it is taken back
+             */
+            expires_at?: string;
+            /** @enum {string} */
+            level: "percentages" | "view" | "edit" | "manage";
+        };
         OutcomeCount: {
             /** Format: int64 */
             calls: number;
@@ -2773,10 +2951,12 @@ export interface components {
              * @enum {string}
              */
             by: "you" | "other" | "service" | "unknown";
+            /** @description Of who did it, where by is other */
+            name: string | null;
             /** Format: int64 */
             number: number;
             object: string | null;
-            /** @description The address that it came from */
+            /** @description The address that it came from; of what others did with something that was shared, how */
             place: string | null;
             /** @description ok, or the kind of refusal */
             result: string;
@@ -2827,6 +3007,62 @@ export interface components {
             password: string;
             totp?: string;
         };
+        PercentAllocation: {
+            /** @enum {string} */
+            by: "asset_class" | "sector" | "country" | "currency";
+            items: components["schemas"]["PercentShare"][];
+        };
+        PercentHolding: {
+            asset_class: string;
+            /** @description Of the price, in its own currency */
+            day_change_percent: string | null;
+            instrument_id: string;
+            name: string;
+            /** @enum {string} */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+            symbol: string;
+            /** @description A fraction; null where it has no price */
+            weight: string | null;
+        };
+        PercentPoint: {
+            date: string;
+            drawdown: string | null;
+            /** @description Since the start of the period */
+            twr: string | null;
+        };
+        PercentReturns: {
+            max_drawdown: string | null;
+            twr: string | null;
+            twr_annualised: string | null;
+            volatility: string | null;
+            xirr: string | null;
+            /** @enum {string} */
+            xirr_status: "ok" | "several" | "none" | "not_meaningful";
+        };
+        PercentShare: {
+            key: string;
+            label: string;
+            /** @description A fraction */
+            share: string;
+        };
+        Percentages: {
+            allocations: components["schemas"]["PercentAllocation"][];
+            /** Format: date-time */
+            as_of: string;
+            base_currency: string;
+            day_change_percent: string | null;
+            holdings: components["schemas"]["PercentHolding"][];
+            id: string;
+            name: string;
+            period: components["schemas"]["FigureDays"];
+            returns: components["schemas"]["PercentReturns"];
+            series: components["schemas"]["PercentPoint"][];
+            simulated: boolean;
+            /** @description Of the value */
+            stale_share: string;
+            /** @enum {string} */
+            state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
+        };
         Performance: {
             disposals: components["schemas"]["Disposal"][];
             identity: components["schemas"]["ProfitIdentity"];
@@ -2874,6 +3110,11 @@ export interface components {
             allow_short: boolean;
             base_currency: string;
             closed: boolean;
+            /**
+             * Format: date-time
+             * @description When what was shared ends; null: never, or one's own
+             */
+            expires_at: string | null;
             id: string;
             /** @enum {string} */
             lot_method: "fifo" | "lifo" | "hifo" | "average" | "specific";
@@ -2883,8 +3124,13 @@ export interface components {
              */
             lot_scope: "account" | "portfolio";
             name: string;
-            /** @enum {string} */
-            role: "owner";
+            /** @description Of a portfolio that was shared; null for one's own */
+            owner_name: string | null;
+            /**
+             * @description What the caller is to it: its owner, or what its owner gave them
+             * @enum {string}
+             */
+            role: "owner" | "percentages" | "view" | "edit" | "manage";
             /**
              * Format: int64
              * @description Grows by 1 with every change
@@ -4358,6 +4604,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-grants-accept": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptGrantInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedGrant"];
+                };
             };
             /** @description Problem */
             default: {
@@ -6069,6 +6351,141 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grants"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-portfolios-id-grants": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferGrantInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewGrant"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-grants-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-portfolios-id-grants-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeGrantInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-history": {
         parameters: {
             query?: {
@@ -6538,6 +6955,42 @@ export interface operations {
             };
         };
     };
+    "get-portfolios-id-percentages": {
+        parameters: {
+            query?: {
+                /** @description YYYY-MM-DD; left out: the beginning */
+                from?: string;
+                /** @description YYYY-MM-DD; left out: today */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Percentages"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-portfolios-id-performance": {
         parameters: {
             query?: {
@@ -6929,6 +7382,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PeriodReturns"];
                 };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             default: {

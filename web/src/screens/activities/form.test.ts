@@ -15,6 +15,8 @@ const portfolio: PortfolioItem = {
   lot_scope: 'account',
   allow_short: false,
   closed: false,
+  owner_name: null,
+  expires_at: null,
 };
 
 const sent: { method: string; path: string; headers: Headers; body: unknown }[] = [];
