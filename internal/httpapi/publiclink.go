@@ -80,6 +80,7 @@ type PublicHolding struct {
 
 // PublicShare is a part of the whole.
 type PublicShare struct {
+	Key   string `json:"key"`
 	Label string `json:"label"`
 	Share string `json:"share" doc:"0 to 1, to four places"`
 }
@@ -184,7 +185,7 @@ func (s *Server) openPublicLink(ctx context.Context, in *publicInput) (*answer[P
 	out.Level, out.ExpiresAt = link.Level, link.ExpiresAt.UTC()
 	for _, g := range shares.Groups {
 		if share := coarse(g.Share.Pointer(), publicSharePlaces); share != nil {
-			out.Allocation = append(out.Allocation, PublicShare{Label: labelOf(figures.ByClass, g.Key, book), Share: *share})
+			out.Allocation = append(out.Allocation, PublicShare{Key: g.Key, Label: labelOf(figures.ByClass, g.Key, book), Share: *share})
 		}
 	}
 	return &answer[PublicPortfolio]{out}, nil

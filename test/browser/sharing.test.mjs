@@ -92,3 +92,103 @@ test('a public link shows what it says until it ends', async (t) => {
     assertNoConsoleErrors(page);
   });
 });
+
+test('what is shared with somebody goes as far as its level', async (t) => {
+  const demo = await startDemo(t, { args: ['--users', '20', '--seed', '1', '--tick', '2s'] });
+  const browser = await startBrowser(t);
+  const api = await apiClient(demo.url, user, password);
+  const [portfolio] = (await api('GET', '/api/v1/portfolios')).items;
+  const { name: ownerName } = await api('GET', '/api/v1/me');
+  const owner = await newPage(browser);
+  await signIn(owner, demo.url, user, password);
+  const guest = await newPage(browser);
+  let link = '';
+
+  await t.test('letting somebody in', async () => {
+    await owner.goto(demo.url + `/portfolios/${portfolio.id}/sharing`);
+    await owner.getByText('Nobody. Let in').waitFor();
+    await owner.getByRole('button', { name: 'Let somebody in' }).click();
+    await owner.getByLabel('Their e-mail').fill('user002@demo.test');
+    await screenshots(owner, 'sharing-offer', { check: sound, fullPage: true });
+    await owner.setViewportSize({ width: 1440, height: 900 });
+    await owner.getByRole('button', { name: 'Make the link' }).click();
+    link = await owner.getByLabel('The new link to accept').inputValue();
+    assert.match(link, /\/share\/\S+$/);
+    await owner.getByText('offered, the link holds').waitFor();
+    await screenshots(owner, 'sharing-offered', { check: sound, fullPage: true });
+    assertNoConsoleErrors(owner);
+  });
+
+  await t.test('it is accepted after signing in, by whom it is for', async () => {
+    const stranger = await newPage(browser);
+    await signIn(stranger, demo.url, 'user003@demo.test', password);
+    await stranger.goto(link);
+    await stranger.getByRole('button', { name: 'Accept' }).click();
+    await stranger.getByText('This link can’t be used').waitFor();
+    await stranger.context().close();
+
+    await guest.goto(link);
+    await guest.getByLabel(/e-?mail/i).fill('user002@demo.test');
+    await guest.getByLabel(/^password/i).fill(password);
+    await guest.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await guest.getByRole('button', { name: 'Accept' }).waitFor();
+    await screenshots(guest, 'sharing-accept', { check: sound });
+    await guest.setViewportSize({ width: 1440, height: 900 });
+    await guest.getByRole('button', { name: 'Accept' }).click();
+    await guest.locator('p.big').filter({ hasText: /\d/ }).waitFor();
+    await guest.getByText(`of ${ownerName}`).first().waitFor();
+    assertNoConsoleErrors(guest);
+  });
+
+  await t.test('who may look is offered no change', async () => {
+    for (const path of ['/holdings', '/activities', '/portfolios']) {
+      await guest.goto(demo.url + path);
+      await guest.locator('h1').first().waitFor();
+      await guest.locator('.skeleton').first().waitFor({ state: 'detached' });
+      await guest.getByText(`of ${ownerName}`).first().waitFor();
+      if (path !== '/portfolios') {
+        assert.equal(await guest.getByText(/^Add activity$/).count(), 0, path);
+        assert.equal(await guest.getByRole('button', { name: /^Correct/ }).count(), 0, path);
+      }
+      assert.equal(await guest.getByRole('navigation', { name: 'Main' }).first().getByText('Import').count(), 0, path);
+    }
+    await guest.getByRole('heading', { name: 'Shared with you' }).waitFor();
+    await guest.getByRole('heading', { name: ownerName }).waitFor();
+    await screenshots(guest, 'sharing-portfolios', { check: sound, fullPage: true });
+    await guest.setViewportSize({ width: 1440, height: 900 });
+    assertNoConsoleErrors(guest);
+  });
+
+  await t.test('percentages show no amount', async () => {
+    await owner.reload();
+    await owner.getByLabel(/^What .* may do$/).selectOption({ label: 'Percentages only' });
+    await owner.getByText('Percentages only; until it is taken back').waitFor();
+    await guest.goto(demo.url + '/');
+    await guest.getByText('amounts are not shared with you').waitFor();
+    await guest.getByRole('heading', { name: 'Holdings' }).waitFor();
+    assert.doesNotMatch(await guest.locator('main').innerText(), /[€$£¥]/);
+    await screenshots(guest, 'sharing-percentages', { check: sound, fullPage: true });
+    await guest.setViewportSize({ width: 1440, height: 900 });
+    await guest.goto(demo.url + '/holdings');
+    await guest.getByText('amounts are not shared with you').waitFor();
+    assertNoConsoleErrors(guest);
+  });
+
+  await t.test('the owner sees who looked', async () => {
+    await owner.goto(demo.url + '/my-log');
+    await owner.getByText('Portfolio looked at').first().waitFor();
+    const guestName = (await (await apiClient(demo.url, 'user002@demo.test', password))('GET', '/api/v1/me')).name;
+    await owner.getByText(guestName).first().waitFor();
+    assertNoConsoleErrors(owner);
+  });
+
+  await t.test('taken back, it is gone', async () => {
+    await owner.goto(demo.url + `/portfolios/${portfolio.id}/sharing`);
+    await owner.getByRole('button', { name: /^Take back/ }).click();
+    await owner.getByText('Nobody. Let in').waitFor();
+    await guest.goto(demo.url + '/portfolios');
+    await guest.getByRole('heading', { name: 'Portfolios', exact: true }).waitFor();
+    await guest.getByRole('heading', { name: 'Shared with you' }).waitFor({ state: 'detached' });
+    assertNoConsoleErrors(guest);
+  });
+});

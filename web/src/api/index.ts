@@ -666,3 +666,45 @@ export const links = {
   open: (token: string, signal?: AbortSignal) =>
     result(client.GET('/api/v1/public/{token}', { params: { path: { token } }, ...limits(signal) }), false),
 };
+
+export const grants = {
+  list: (id: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/portfolios/{id}/grants', { params: { path: { id } }, ...limits(signal) })),
+  offer: (id: string, body: { level: t.GrantLevel; email?: string; expires_at?: string }, key: string) =>
+    result(
+      client.POST('/api/v1/portfolios/{id}/grants', {
+        params: { path: { id }, header: once(key) },
+        body,
+        ...limits(),
+      }),
+    ),
+  change: (id: string, grant: string, body: { level: t.GrantLevel }) =>
+    result(
+      client.PATCH('/api/v1/portfolios/{id}/grants/{grant}', {
+        params: { path: { id, grant } },
+        body,
+        ...limits(),
+      }),
+    ),
+  takeBack: (id: string, grant: string): Promise<unknown> =>
+    result(
+      client.DELETE('/api/v1/portfolios/{id}/grants/{grant}', {
+        params: { path: { id, grant } },
+        ...limits(),
+      }),
+    ),
+  accept: (token: string, key: string) =>
+    result(
+      client.POST('/api/v1/grants/accept', { params: { header: once(key) }, body: { token }, ...limits() }),
+    ),
+  /** Gives back what one was given. */
+  leave: (id: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/portfolios/{id}/share', { params: { path: { id } }, ...limits() })),
+  percentages: (id: string, query: Period, signal?: AbortSignal) =>
+    result(
+      client.GET('/api/v1/portfolios/{id}/percentages', {
+        params: { path: { id }, query },
+        ...limits(signal),
+      }),
+    ),
+};

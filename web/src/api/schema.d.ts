@@ -3434,6 +3434,7 @@ export interface components {
             value: string | null;
         };
         PublicShare: {
+            key: string;
             label: string;
             /** @description 0 to 1, to four places */
             share: string;

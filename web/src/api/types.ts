@@ -153,3 +153,10 @@ export type PublicLink = Schemas['PublicLink'];
 export type NewPublicLink = Schemas['NewPublicLink'];
 /** What a public link shows; amounts are null unless its level is `view`. */
 export type PublicPortfolio = Schemas['PublicPortfolio'];
+
+/** What somebody was given of a portfolio, or is offered. */
+export type Grant = Schemas['Grant'];
+export type GrantLevel = Grant['level'];
+export type NewGrant = Schemas['NewGrant'];
+/** A portfolio without amounts. */
+export type Percentages = Schemas['Percentages'];

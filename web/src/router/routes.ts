@@ -95,6 +95,12 @@ export const routes: Route[] = [
     load: () => import('../screens/sharing/Sharing.svelte') as Loaded,
   },
   {
+    pattern: '/share/:token',
+    title: 'Shared with you',
+    section: 'portfolios',
+    load: () => import('../screens/sharing/AcceptGrant.svelte') as Loaded,
+  },
+  {
     pattern: '/public/:token',
     title: 'Shared portfolio',
     open: true,

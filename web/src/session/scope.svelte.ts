@@ -1,6 +1,8 @@
 /** Which portfolio is looked at: the list of those one may see and the chosen one, kept per browser. */
 import { accounts as accountApi, asFault, portfolios as api } from '../api';
 import type { Account, Fault, PortfolioItem } from '../api';
+import { reaches } from './levels';
+import type { Level } from './levels';
 
 const key = 'folioscope.portfolio';
 
@@ -40,6 +42,10 @@ export const scope = {
   get id(): string | null {
     return this.current?.id ?? null;
   },
+  /** Whether one may do that much with the portfolio looked at. */
+  may(level: Level): boolean {
+    return reaches(this.current?.role, level);
+  },
   /** Accounts of the current portfolio. */
   get accounts(): Account[] {
     return accounts;
@@ -64,7 +70,7 @@ export const scope = {
 
   async loadAccounts(): Promise<void> {
     const id = chosenId;
-    if (!id) {
+    if (!id || !this.may('view')) {
       accounts = [];
       return;
     }

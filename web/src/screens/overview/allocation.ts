@@ -1,5 +1,5 @@
 /** Allocation as it is drawn: seven colours at most, the seventh for what is put together as "Other". */
-import type { AllocationItem, Dimension } from '../../api';
+import type { Dimension } from '../../api';
 import { currencyName, decimal, wordLocale } from '../../format';
 
 export const partsMax = 7;
@@ -24,13 +24,16 @@ function regionName(code: string): string {
 export interface Part {
   key: string;
   label: string;
-  value: string;
+  /** Left out where no amounts are shown. */
+  value?: string;
   share: string;
   /** 1 to 7, the colour of this part. */
   colour: number;
 }
 
-export function allocationParts(items: AllocationItem[], by: Dimension): Part[] {
+type Item = Pick<Part, 'key' | 'label' | 'value' | 'share'>;
+
+export function allocationParts(items: Item[], by: Dimension): Part[] {
   const named = items.length > partsMax ? items.slice(0, partsMax - 1) : items;
   const rest = items.slice(named.length);
   const parts = named.map(({ key, label, value, share }, index) => ({
@@ -46,7 +49,7 @@ export function allocationParts(items: AllocationItem[], by: Dimension): Part[] 
     {
       key: 'other',
       label: `Other, ${rest.length} more`,
-      value: decimal.sum(rest.map((item) => item.value)),
+      value: decimal.sum(rest.flatMap((item) => item.value ?? [])),
       share: decimal.sum(rest.map((item) => item.share)),
       colour: partsMax,
     },
