@@ -37,7 +37,7 @@ type PercentHolding struct {
 	Symbol           string  `json:"symbol"`
 	Name             string  `json:"name"`
 	AssetClass       string  `json:"asset_class"`
-	Weight           *string `json:"weight" doc:"A fraction; null where it has no price"`
+	Weight           *string `json:"weight" doc:"0 to 1, to four places; null where it has no price"`
 	DayChangePercent *string `json:"day_change_percent" doc:"Of the price, in its own currency"`
 	State            string  `json:"state" enum:"live,delayed,closed,nav,manual,fallback,stale,quarantined,none"`
 }
@@ -52,10 +52,10 @@ type PercentAllocation struct {
 type PercentShare struct {
 	Key   string `json:"key"`
 	Label string `json:"label"`
-	Share string `json:"share" doc:"A fraction"`
+	Share string `json:"share" doc:"0 to 1, to four places"`
 }
 
-// PercentReturns are the rates of the period, as fractions.
+// PercentReturns are the rates of the period, as fractions to four places.
 type PercentReturns struct {
 	TWR           *string `json:"twr"`
 	TWRAnnualised *string `json:"twr_annualised"`
@@ -86,8 +86,8 @@ func (s *Server) percentages(ctx context.Context, in *historyInput) (*answer[Per
 	}
 	d := now.Document
 	out := Percentages{
-		ID: string(d.ID), Name: d.Name, BaseCurrency: string(d.BaseCurrency), DayChangePercent: decimal(d.DayChangePercent),
-		State: string(d.State), StaleShare: d.StaleShare.String(), AsOf: time.Time(d.AsOf).UTC(), Simulated: d.Simulated,
+		ID: string(d.ID), Name: d.Name, BaseCurrency: string(d.BaseCurrency), DayChangePercent: coarse(d.DayChangePercent, coarsePercentPlaces),
+		State: string(d.State), StaleShare: *coarse(&d.StaleShare, coarseSharePlaces), AsOf: time.Time(d.AsOf).UTC(), Simulated: d.Simulated,
 		Holdings: []PercentHolding{}, Series: []PercentPoint{},
 	}
 	if err := out.spread(now, book); err != nil {
@@ -105,15 +105,17 @@ func (p *Percentages) spread(now live.Valued, book *ledger.Book) error {
 		}
 		one := PercentAllocation{By: string(by), Items: make([]PercentShare, 0, len(shares.Groups))}
 		for _, g := range shares.Groups {
-			one.Items = append(one.Items, PercentShare{Key: g.Key, Label: labelOf(by, g.Key, book), Share: shareOf(g.Share)})
+			if share := coarse(g.Share.Pointer(), coarseSharePlaces); share != nil {
+				one.Items = append(one.Items, PercentShare{Key: g.Key, Label: labelOf(by, g.Key, book), Share: *share})
+			}
 		}
 		p.Allocations = append(p.Allocations, one)
 	}
 	for i := range now.Document.Holdings {
 		h := &now.Document.Holdings[i]
 		p.Holdings = append(p.Holdings, PercentHolding{
-			InstrumentID: string(h.InstrumentID), Symbol: h.Symbol, Name: h.Name, AssetClass: string(h.AssetClass), Weight: decimal(h.Weight),
-			DayChangePercent: decimal(h.DayChangePercent), State: string(h.Price.State),
+			InstrumentID: string(h.InstrumentID), Symbol: h.Symbol, Name: h.Name, AssetClass: string(h.AssetClass), Weight: coarse(h.Weight, coarseSharePlaces),
+			DayChangePercent: coarse(h.DayChangePercent, coarsePercentPlaces), State: string(h.Price.State),
 		})
 	}
 	return nil
@@ -131,8 +133,8 @@ func (s *Server) addPast(ctx context.Context, out *Percentages, in *historyInput
 		return fmt.Errorf("work out performance: %w", err)
 	}
 	out.Returns = PercentReturns{
-		TWR: rateText(done.Returns.TWR), TWRAnnualised: rateText(done.Returns.TWRAnnualised), XIRR: rateText(done.Returns.XIRR.Rate), XIRRStatus: done.Returns.XIRR.Status,
-		Volatility: rateText(done.Risk.Volatility), MaxDrawdown: rateText(done.Risk.MaxDrawdown),
+		TWR: coarseRate(done.Returns.TWR), TWRAnnualised: coarseRate(done.Returns.TWRAnnualised), XIRR: coarseRate(done.Returns.XIRR.Rate), XIRRStatus: done.Returns.XIRR.Status,
+		Volatility: coarseRate(done.Risk.Volatility), MaxDrawdown: coarseRate(done.Risk.MaxDrawdown),
 	}
 	if len(book.Activities) == 0 {
 		return nil
@@ -143,7 +145,7 @@ func (s *Server) addPast(ctx context.Context, out *Percentages, in *historyInput
 	}
 	for i := range daily.Len() {
 		day := daily.Day(i)
-		out.Series = append(out.Series, PercentPoint{Date: day.Date.String(), TWR: float(day.TWR), Drawdown: float(day.Drawdown)})
+		out.Series = append(out.Series, PercentPoint{Date: day.Date.String(), TWR: coarseRate(day.TWR), Drawdown: coarseRate(day.Drawdown)})
 	}
 	return nil
 }

@@ -12,14 +12,6 @@ import (
 	"folioscope/internal/figures"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
-	"folioscope/internal/money"
-)
-
-// What is left of a share and of percents on a page that anybody may see. Exact shares would give quantities away: what two holdings are
-// worth to each other, divided by their prices, is a fraction of small whole numbers.
-const (
-	publicSharePlaces   = 4
-	publicPercentPlaces = 2
 )
 
 // publicLinks is what identity knows of public links.
@@ -184,7 +176,7 @@ func (s *Server) openPublicLink(ctx context.Context, in *publicInput) (*answer[P
 	out := publicOf(now.Document, access.MayByLink(level, access.ReadAmountsByLink).Allowed)
 	out.Level, out.ExpiresAt = link.Level, link.ExpiresAt.UTC()
 	for _, g := range shares.Groups {
-		if share := coarse(g.Share.Pointer(), publicSharePlaces); share != nil {
+		if share := coarse(g.Share.Pointer(), coarseSharePlaces); share != nil {
 			out.Allocation = append(out.Allocation, PublicShare{Key: g.Key, Label: labelOf(figures.ByClass, g.Key, book), Share: *share})
 		}
 	}
@@ -193,7 +185,7 @@ func (s *Server) openPublicLink(ctx context.Context, in *publicInput) (*answer[P
 
 func publicOf(d *event.Document, amounts bool) PublicPortfolio {
 	out := PublicPortfolio{
-		Name: d.Name, DayChangePercent: coarse(d.DayChangePercent, publicPercentPlaces), State: string(d.State), Simulated: d.Simulated,
+		Name: d.Name, DayChangePercent: coarse(d.DayChangePercent, coarsePercentPlaces), State: string(d.State), Simulated: d.Simulated,
 		Holdings: make([]PublicHolding, 0, len(d.Holdings)), Allocation: []PublicShare{},
 	}
 	if at := time.Time(d.AsOf); !at.IsZero() {
@@ -207,7 +199,7 @@ func publicOf(d *event.Document, amounts bool) PublicPortfolio {
 		h := &d.Holdings[i]
 		shown := PublicHolding{
 			Symbol: h.Symbol, Name: h.Name, AssetClass: string(h.AssetClass),
-			Weight: coarse(h.Weight, publicSharePlaces), DayChangePercent: coarse(h.DayChangePercent, publicPercentPlaces),
+			Weight: coarse(h.Weight, coarseSharePlaces), DayChangePercent: coarse(h.DayChangePercent, coarsePercentPlaces),
 		}
 		if amounts {
 			shown.Value = decimal(h.ValueBase)
@@ -215,13 +207,4 @@ func publicOf(d *event.Document, amounts bool) PublicPortfolio {
 		out.Holdings = append(out.Holdings, shown)
 	}
 	return out
-}
-
-// coarse is a figure to so many places.
-func coarse(x *money.Decimal, places int32) *string {
-	if x == nil {
-		return nil
-	}
-	text := x.Round(places).Reduced().String()
-	return &text
 }

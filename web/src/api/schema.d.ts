@@ -3021,7 +3021,7 @@ export interface components {
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
             symbol: string;
-            /** @description A fraction; null where it has no price */
+            /** @description 0 to 1, to four places; null where it has no price */
             weight: string | null;
         };
         PercentPoint: {
@@ -3042,7 +3042,7 @@ export interface components {
         PercentShare: {
             key: string;
             label: string;
-            /** @description A fraction */
+            /** @description 0 to 1, to four places */
             share: string;
         };
         Percentages: {
