@@ -2,6 +2,7 @@ package main
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestKeysAtVault(t *testing.T) {
 		t.Helper()
 		for _, line := range []string{"serve", "keys rotate", "keys init"} {
 			cmd := exec.Command(in.binary, strings.Fields(line)...)
-			cmd.Env = append(in.env, settings...)
+			cmd.Env = slices.Concat(in.env, settings)
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), keyservicetest.VaultToken) {
 				t.Errorf("%s: %v\n%s", line, err, out)

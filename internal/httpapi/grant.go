@@ -72,7 +72,7 @@ type offerGrantInput struct {
 	Body struct {
 		Email     string    `json:"email,omitempty" maxLength:"254" doc:"Who alone may accept; left out: whoever has the link"`
 		Level     string    `json:"level" enum:"percentages,view,edit,manage"`
-		ExpiresAt time.Time `json:"expires_at,omitempty" doc:"Left out: it stays until it is taken back"`
+		ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Left out: it stays until it is taken back"`
 	}
 }
 
@@ -86,7 +86,7 @@ type changeGrantInput struct {
 	GrantPath
 	Body struct {
 		Level        string    `json:"level,omitempty" enum:"percentages,view,edit,manage"`
-		ExpiresAt    time.Time `json:"expires_at,omitempty"`
+		ExpiresAt    time.Time `json:"expires_at,omitzero"`
 		NeverExpires bool      `json:"never_expires,omitempty" doc:"It stays until it is taken back"`
 	}
 }

@@ -81,7 +81,7 @@ type newPublicLinkInput struct {
 	PortfolioPath
 	Body struct {
 		Level     string    `json:"level" enum:"percentages,view"`
-		ExpiresAt time.Time `json:"expires_at,omitempty" doc:"Within a year; left out: in 30 days"`
+		ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Within a year; left out: in 30 days"`
 	}
 }
 

@@ -42,7 +42,7 @@ func TestAskingForRecoveryTellsNothing(t *testing.T) {
 	seen := map[string]string{}
 	for _, email := range []string{"ann@example.com", "nobody@example.com", "gone@example.com", "ANN@EXAMPLE.COM"} {
 		a := h.ask("", "POST", "/api/v1/recovery", `{"email":"`+email+`"}`).is(http.StatusAccepted)
-		a.Header().Del(requestIDHeader)
+		delete(a.Header(), requestIDHeader)
 		if a.Body.Len() != 0 {
 			t.Errorf("%s: %s", email, a.Body)
 		}

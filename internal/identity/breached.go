@@ -20,8 +20,8 @@ import (
 // Bounds of a list of breached passwords.
 const (
 	breachedLineMax    = 64       // bytes: 40 of the hash, a colon, the count, the line's end
-	breachedReadMax    = 64 << 20 // bytes that are read whole at the start; of larger lists places all over
-	breachedPlaces     = 4096     // of a larger list, looked at at the start
+	breachedReadMax    = 64 << 20 // bytes that are read whole at the start; of larger ones places all over
+	breachedPlaces     = 4096     // of a larger one that are looked at first
 	breachedHashLength = 2 * sha1.Size
 )
 

@@ -95,7 +95,7 @@ func TestCheckPassword(t *testing.T) {
 		"aaaaaaaaaaaaaaab":               false,
 		"someone@example.com":            false,
 		"Someone.2026!":                  false,
-		"example example":                false,
+		"example, example":               false,
 		"Anna-Schmidt-77":                false,
 		"annaschmidt 1977":               false,
 		"anna and the whale":             true,

@@ -349,7 +349,7 @@ func (s *Service) Accept(ctx context.Context, token, name, password string, from
 	if len(token) > invitationPathMax {
 		return SignedIn{}, errInvitation()
 	}
-	invitation := TokenHash(HashOf(token))
+	invitation := HashOf(token)
 	invited, err := s.store.InvitedUser(ctx, invitation, s.now())
 	if fault.Is(err, fault.NotFound) {
 		return SignedIn{}, errInvitation()

@@ -41,7 +41,8 @@ func StartEncrypted(t *testing.T, e Encryption) *Cluster {
 // encrypt writes what the server reads and gives the arguments that make it listen.
 func (c *Cluster) encrypt(e *Encryption, account runAs, data string) ([]string, error) {
 	const certFile, keyFile, caFile = "server.crt", "server.key", "ca.crt" // beside the data
-	access := fmt.Sprintf("local all all trust\nhostssl all %s 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 trust\n", e.Certified)
+	const anyone = "all"
+	access := fmt.Sprintf("local all %[1]s trust\nhostssl all %[2]s 127.0.0.1/32 cert\nhostssl all %[1]s 127.0.0.1/32 trust\n", anyone, e.Certified)
 	for name, text := range map[string][]byte{certFile: e.Cert, keyFile: e.Key, caFile: e.ClientCA, "pg_hba.conf": []byte(access)} {
 		if err := os.WriteFile(filepath.Join(data, name), text, 0o600); err != nil {
 			return nil, fmt.Errorf("write what TLS needs: %w", err)

@@ -34,10 +34,10 @@ func secrets(t *testing.T, text string) Secrets {
 func TestVector(t *testing.T) {
 	s, now, header := secrets(t, vectorSecret), time.Unix(vectorSeconds, 0), http.Header{}
 	s.Sign(header, vectorID, now, []byte(vectorBody))
-	if got := header.Get("webhook-signature"); got != vectorSignature {
+	if got := header.Get("Webhook-Signature"); got != vectorSignature {
 		t.Errorf("signature %s, want %s", got, vectorSignature)
 	}
-	if header.Get("webhook-id") != vectorID || header.Get("webhook-timestamp") != fmt.Sprint(vectorSeconds) {
+	if header.Get("Webhook-Id") != vectorID || header.Get("Webhook-Timestamp") != fmt.Sprint(vectorSeconds) {
 		t.Errorf("headers: %v", header)
 	}
 	if id, err := s.Verify(header, []byte(vectorBody), now); err != nil || id != vectorID {
@@ -62,22 +62,22 @@ func TestOnlyWhatWasSignedIsTaken(t *testing.T) {
 		"of the future":             {late: -toleranceMax - time.Second},
 		"another body":              {body: vectorBody + " "},
 		"next to no body":           {body: " "},
-		"another id":                {change: func(h http.Header) { h.Set("webhook-id", "msg_other") }},
-		"no id":                     {change: func(h http.Header) { h.Del("webhook-id") }},
-		"another time":              {change: func(h http.Header) { h.Set("webhook-timestamp", fmt.Sprint(vectorSeconds+1)) }},
-		"no time":                   {change: func(h http.Header) { h.Del("webhook-timestamp") }},
-		"a time that is none":       {change: func(h http.Header) { h.Set("webhook-timestamp", "now") }},
-		"no signature":              {change: func(h http.Header) { h.Del("webhook-signature") }},
+		"another id":                {change: func(h http.Header) { h.Set("Webhook-Id", "msg_other") }},
+		"no id":                     {change: func(h http.Header) { h.Del("Webhook-Id") }},
+		"another time":              {change: func(h http.Header) { h.Set("Webhook-Timestamp", fmt.Sprint(vectorSeconds+1)) }},
+		"no time":                   {change: func(h http.Header) { h.Del("Webhook-Timestamp") }},
+		"a time that is none":       {change: func(h http.Header) { h.Set("Webhook-Timestamp", "now") }},
+		"no signature":              {change: func(h http.Header) { h.Del("Webhook-Signature") }},
 		"another secret":            {known: other},
 		"a new secret and this one": {known: other + " " + vectorSecret, ok: true},
-		"a version of later":        {change: func(h http.Header) { h.Set("webhook-signature", strings.Replace(vectorSignature, "v1", "v2", 1)) }},
+		"a version of later":        {change: func(h http.Header) { h.Set("Webhook-Signature", strings.Replace(vectorSignature, "v1", "v2", 1)) }},
 		"several, one of them ours": {change: func(h http.Header) {
-			h.Set("webhook-signature", "v1a,xyz v1,AAAA v1,"+other[6:]+" "+vectorSignature)
+			h.Set("Webhook-Signature", "v1a,xyz v1,AAAA v1,"+other[6:]+" "+vectorSignature)
 		}, ok: true},
 		"more than anybody sends": {change: func(h http.Header) {
-			h.Set("webhook-signature", strings.Repeat("v1,AAAA ", signaturesMax)+vectorSignature)
+			h.Set("Webhook-Signature", strings.Repeat("v1,AAAA ", signaturesMax)+vectorSignature)
 		}},
-		"no base64": {change: func(h http.Header) { h.Set("webhook-signature", strings.TrimSuffix(vectorSignature, "=")) }},
+		"no base64": {change: func(h http.Header) { h.Set("Webhook-Signature", strings.TrimSuffix(vectorSignature, "=")) }},
 	} {
 		header := http.Header{}
 		secrets(t, vectorSecret).Sign(header, vectorID, now, []byte(vectorBody))

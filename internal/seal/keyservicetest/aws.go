@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 // The credentials that AWS takes, and the region of its key.
@@ -34,7 +34,7 @@ func AWS(t testing.TB) *Server {
 
 func (s *Server) aws(w http.ResponseWriter, r *http.Request) {
 	refuse := func(kind string) {
-		w.Header().Set("X-Amzn-RequestId", "1")
+		w.Header().Set("X-Amzn-Requestid", "1")
 		answer(w, http.StatusBadRequest, map[string]string{"__type": kind, "message": "of the test"})
 	}
 	body, err := io.ReadAll(r.Body)
