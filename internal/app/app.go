@@ -209,6 +209,9 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 			{Name: "sessions", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteSessionsBefore(ctx, now.Add(-sessionsKeptFor))
 			}},
+			{Name: "devices", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeleteDevicesBefore(ctx, now.Add(-identity.DeviceAgeMax))
+			}},
 			{Name: "tokens", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteTokensBefore(ctx, now.Add(-tokensKeptFor))
 			}},

@@ -24,6 +24,7 @@ const (
 	MailRecovered        MailKind = "recovered"
 	MailEmailChanged     MailKind = "email_changed" // to the address before
 	MailSignInLinked     MailKind = "sign_in_linked"
+	MailNewDevice        MailKind = "new_device"
 	MailCodesRefused     MailKind = "codes_refused" // several in a row
 	MailFactorAdded      MailKind = "factor_added"
 	MailFactorRemoved    MailKind = "factor_removed"

@@ -23,6 +23,7 @@ type call struct {
 	token    string // the session cookie's value, or an API token
 	cookie   string // the session cookie's value, believed or not
 	ticket   string // what the browser keeps of a sign-in at another service
+	device   string // what the browser is remembered by
 	session  identity.Session
 	share    access.Share // how the portfolio named in the path is the caller's to see, where it isn't their own
 	sequence int64        // of that portfolio
@@ -63,7 +64,7 @@ func subjectOf(session identity.Session) access.Subject {
 }
 
 func (c *call) from() identity.Request {
-	return identity.Request{ID: c.id, Address: c.address, Agent: c.agent}
+	return identity.Request{ID: c.id, Address: c.address, Agent: c.agent, Device: c.device}
 }
 
 // entry is the audit row of what the caller does to the things that the request is about. Owners are told from where they themselves

@@ -131,6 +131,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{id: rand.Text(), address: s.clientAddress(r), agent: r.UserAgent(), host: r.Host, route: noCall.route}
 		c.cookie, c.ticket = cookieValue(r, s.cookieName()), cookieValue(r, s.ticketCookieName())
+		c.device = cookieValue(r, s.deviceCookieName())
 		h := w.Header()
 		maps.Copy(h, fixedHeaders)
 		if s.options.Secure && !strings.HasPrefix(r.Host, "localhost") { // where other programs may speak plain HTTP

@@ -209,8 +209,9 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request) {
 		return
 	case arrival.SignedIn != nil:
 		s.sessions.forgetAll(arrival.SignedIn.User.ID) // a step-up made the old secret worthless
-		cookie := s.cookie(arrival.SignedIn.Token, identity.SessionAgeMax)
-		http.SetCookie(w, &cookie)
+		for _, cookie := range s.cookiesOf(*arrival.SignedIn) {
+			http.SetCookie(w, &cookie)
+		}
 	}
 	redirectTo(w, arrival.ReturnTo)
 }

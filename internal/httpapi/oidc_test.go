@@ -115,7 +115,7 @@ func TestSigningInAtAService(t *testing.T) {
 	a.do("GET", a.begin("/api/v1/oidc/acme"), "", "text/html").is(http.StatusSeeOther)
 	var me User
 	must(t, json.Unmarshal(a.do("GET", "/api/v1/me", "", "").is(http.StatusOK).Body.Bytes(), &me))
-	if me.Email != "ann@example.com" || a.cookies[secureTicketCookie] != "" {
+	if me.Email != "ann@example.com" || a.cookies[secureTicketCookie] != "" || a.cookies[secureCookie+"-device"] == "" {
 		t.Errorf("signed in as %+v, cookies %v", me, a.cookies)
 	}
 }

@@ -45,7 +45,10 @@ func TestPasskeyOverHTTP(t *testing.T) {
 		t.Fatalf("%+v", made)
 	}
 	answer := string(d.Get(h.options("", "/api/v1/session/passkey/options"), passkeytest.Lie{}))
-	h.keep("phone", h.ask("", "POST", "/api/v1/session/passkey", `{"credential":`+answer+`}`).is(http.StatusOK))
+	in := h.ask("", "POST", "/api/v1/session/passkey", `{"credential":`+answer+`}`).is(http.StatusOK)
+	if h.keep("phone", in); deviceOf(in) == nil {
+		t.Error("the browser is not remembered")
+	}
 	h.ask("", "POST", "/api/v1/session/passkey", `{"credential":`+answer+`}`).problem(http.StatusUnauthorized, "unauthenticated")
 	p := h.signIn("", "ann@example.com", "").problem(http.StatusUnauthorized, "unauthenticated")
 	if p.SecondFactor != "required" || p.Passkey == nil {

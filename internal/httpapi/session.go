@@ -25,6 +25,9 @@ func (s *Server) cookieName() string {
 	return plainCookie
 }
 
+// deviceCookieName is of what a browser is remembered by, long after its sessions.
+func (s *Server) deviceCookieName() string { return s.cookieName() + "-device" }
+
 func (s *Server) cookie(token string, maxAge time.Duration) http.Cookie {
 	seconds := int(maxAge.Seconds())
 	if token == "" {
@@ -63,7 +66,7 @@ type acceptInput struct {
 }
 
 type signedInOutput struct {
-	SetCookie http.Cookie `header:"Set-Cookie"`
+	SetCookie []http.Cookie `header:"Set-Cookie"`
 	Body      SignedIn
 }
 
@@ -122,7 +125,18 @@ func (s *Server) signedIn(in identity.SignedIn, err error) (*signedInOutput, err
 	if err != nil {
 		return nil, err
 	}
-	return &signedInOutput{SetCookie: s.cookie(in.Token, identity.SessionAgeMax), Body: SignedIn{User: signedInUser(in)}}, nil
+	return &signedInOutput{SetCookie: s.cookiesOf(in), Body: SignedIn{User: signedInUser(in)}}, nil
+}
+
+// cookiesOf are what the browser keeps of a sign-in: the session, and what the browser itself is remembered by.
+func (s *Server) cookiesOf(in identity.SignedIn) []http.Cookie {
+	cookies := []http.Cookie{s.cookie(in.Token, identity.SessionAgeMax)}
+	if in.Device != "" {
+		device := s.cookie(in.Device, identity.DeviceAgeMax)
+		device.Name = s.deviceCookieName()
+		cookies = append(cookies, device)
+	}
+	return cookies
 }
 
 func signedInUser(in identity.SignedIn) User {

@@ -36,7 +36,7 @@ type Store interface {
 	// InvitedUser is whom an invitation makes a user; fault.NotFound where it doesn't work any more.
 	InvitedUser(ctx context.Context, hash TokenHash, now time.Time) (User, error)
 	AcceptInvitation(ctx context.Context, hash TokenHash, name, passwordHash string, now time.Time, write audit.Write) (User, error)
-	OpenSession(ctx context.Context, session Session, code *Spend, write audit.Write) error
+	OpenSession(ctx context.Context, session Session, code *Spend, device *Device, write audit.Write) error
 	Sessions(ctx context.Context, owner ledger.OwnerID) ([]Session, error)
 	StepSession(ctx context.Context, old TokenHash, session Session, code *Spend, write audit.Write) error
 	DeleteOtherSessions(ctx context.Context, owner ledger.OwnerID, keep TokenHash, write audit.Write) error
@@ -115,6 +115,7 @@ type Request struct {
 	ID      string // correlates audit and log
 	Address string // of the client, as far as it is known; throttles, and is stored coarsely and sealed
 	Agent   string // what the client says it is; stored coarsely and sealed
+	Device  string // the secret that a browser is remembered by; empty: it has none
 }
 
 // SignedIn is a new session with the only copy of its token.
@@ -122,6 +123,7 @@ type SignedIn struct {
 	User    User
 	Session Session
 	Token   string // the cookie's value
+	Device  string // the value of the cookie that the browser is remembered by; empty where nobody signed in anew
 }
 
 // TooOften is the error of somebody who must wait.
@@ -207,18 +209,23 @@ func (s *Service) open(ctx context.Context, user User, proof proof, from Request
 	if err != nil {
 		return SignedIn{}, err
 	}
+	remembered, err := deviceSecret(s.random, from.Device)
+	if err != nil {
+		return SignedIn{}, err
+	}
 	now := s.now()
 	session := Session{
 		Owner: user.ID, Hash: hash, Role: user.Role, SecondFactor: proof.code != nil, CreatedAt: now, SeenAt: now, SteppedAt: now, Origin: originOf(from),
 		Service: proof.service, ServiceFactor: proof.vouched,
 	}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Session: audit.SessionName(hash), Action: audit.SignIn, Object: proof.how(), RequestID: from.ID, Result: "ok", Detail: from.Address}
-	if err := s.store.OpenSession(ctx, session, proof.code, audit.Write{Audit: entry}); err != nil {
+	device := Device{Hash: deviceHash(user.ID, remembered), Notice: s.mailTo(user, audit.MailNewDevice, session.Origin.words())}
+	if err := s.store.OpenSession(ctx, session, proof.code, &device, audit.Write{Audit: entry}); err != nil {
 		return SignedIn{}, s.spent(ctx, user.ID, proof, from, fmt.Errorf("create session: %w", err))
 	}
 	s.forgive(ctx, proof.attempt)
 	session.MustEnrol = s.mustEnrol(session)
-	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret)}, nil
+	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret), Device: remembered}, nil
 }
 
 // User is a user by id.

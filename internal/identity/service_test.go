@@ -47,7 +47,7 @@ func (f *fakeStore) SecondFactor(context.Context, ledger.OwnerID) (SecondFactor,
 	return SecondFactor{}, nil
 }
 
-func (f *fakeStore) OpenSession(_ context.Context, session Session, _ *Spend, write audit.Write) error {
+func (f *fakeStore) OpenSession(_ context.Context, session Session, _ *Spend, _ *Device, write audit.Write) error {
 	f.created, f.audits = append(f.created, session), append(f.audits, write.Audit)
 	return nil
 }

@@ -79,6 +79,11 @@ var letters = map[audit.MailKind]words{
 		body:    []string{"Since {when} your account can also be signed in to with {what}.", notYou},
 		link:    myAccount, path: accountWay,
 	},
+	audit.MailNewDevice: {
+		subject: "A sign-in from a new device",
+		body:    []string{"Somebody signed in to your account on {when} with a device or a browser that you haven't signed in with before: {what}.", "If it was you, there is nothing to do. " + notYou},
+		link:    myAccount, path: accountWay,
+	},
 	audit.MailCodesRefused: {
 		subject: "Wrong codes at your sign-in",
 		body:    []string{"Somebody gave several wrong codes for your second factor until {when}. They know your password: without it no code is asked for.", "If it wasn't you, sign in and change your password now."},

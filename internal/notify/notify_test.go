@@ -132,10 +132,16 @@ func TestEveryKindReadsWell(t *testing.T) {
 	}
 }
 
-func TestLetterToTheWord(t *testing.T) {
+func TestLettersToTheWord(t *testing.T) {
 	letter := Compose(audit.Mail{Kind: audit.MailTokenCreated, Name: "Anna", What: "Backup script"}, "id", "https://folio.example", testNow)
 	want := "Hello Anna,\n\nA program can now get at your account with an API token that was made on 2 March 2026 at 14:30 UTC: Backup script.\n\n" +
 		"If this wasn't you, end the token and change your password now.\n\nLook at your account:\nhttps://folio.example/account\n\nFolioscope at https://folio.example\n"
+	if letter.Text != want {
+		t.Errorf("got:\n%s\nwant:\n%s", letter.Text, want)
+	}
+	letter = Compose(audit.Mail{Kind: audit.MailNewDevice, Name: "Anna", What: "Firefox on Windows, from 203.0.113.x"}, "id", "https://folio.example", testNow)
+	want = "Hello Anna,\n\nSomebody signed in to your account on 2 March 2026 at 14:30 UTC with a device or a browser that you haven't signed in with before: Firefox on Windows, from 203.0.113.x.\n\n" +
+		"If it was you, there is nothing to do. If this wasn't you, sign in and change your password now.\n\nLook at your account:\nhttps://folio.example/account\n\nFolioscope at https://folio.example\n"
 	if letter.Text != want {
 		t.Errorf("got:\n%s\nwant:\n%s", letter.Text, want)
 	}

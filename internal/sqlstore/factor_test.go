@@ -170,7 +170,7 @@ func TestOneCodeCountsOnce(t *testing.T) {
 		for i := range tries {
 			wait.Go(func() {
 				session := identity.Session{Owner: "anna", Hash: identity.TokenHash{99, byte(i)}, CreatedAt: testStart, SeenAt: testStart, SteppedAt: testStart}
-				err := b.OpenSession(t.Context(), session, &identity.Spend{Counter: f.Counter + 1}, entry("anna", audit.SignIn))
+				err := b.OpenSession(t.Context(), session, &identity.Spend{Counter: f.Counter + 1}, nil, entry("anna", audit.SignIn))
 				if err == nil {
 					in.Add(1)
 				} else {

@@ -186,7 +186,7 @@ func TestOnePasskeyAnswerCountsOnce(t *testing.T) {
 		var names atomic.Int32
 		race("the store alone", func(*identity.Service) error {
 			opened := identity.Session{Owner: "anna", Hash: identity.TokenHash{99, byte(names.Add(1))}, CreatedAt: testStart, SeenAt: testStart, SteppedAt: testStart}
-			return b.OpenSession(t.Context(), opened, &identity.Spend{Passkey: &used}, entry("anna", audit.SignIn))
+			return b.OpenSession(t.Context(), opened, &identity.Spend{Passkey: &used}, nil, entry("anna", audit.SignIn))
 		})
 	})
 }

@@ -42,7 +42,7 @@ const (
 // erasures empty every personal table of one owner, after users, emails and portfolios. Audit rows stay: what is personal in them can't
 // be read without the key, and the tree over them stays whole.
 var erasures = [...]string{
-	sqlEraseKeys, sqlEraseInvitations, sqlDropSessions, sqlEraseAnswers, sqlDropFactor, sqlDropCodes, sqlDropPasskeys, sqlDropTokens,
+	sqlEraseKeys, sqlEraseInvitations, sqlDropSessions, sqlEraseAnswers, sqlDropFactor, sqlDropCodes, sqlDropPasskeys, sqlDropTokens, sqlDropDevices,
 	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices, sqlEraseDeliveries,
 	sqlEraseSubjects, sqlEraseLinks, sqlDropMailedLinks, sqlErasePublicLinks, sqlEraseOpenings,
 	sqlEraseGrants, sqlEraseGrantLinks, sqlEraseShares, sqlEraseLooks,

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"folioscope/internal/fault"
@@ -44,12 +45,12 @@ var columnOrigin = seal.Column{Table: "sessions", Name: "origin"} // under the s
 
 // CreateSession stores a session of an existing user; its Role is not kept, that is the user's own.
 func (s *Store) CreateSession(ctx context.Context, session identity.Session, w Write) error {
-	return s.OpenSession(ctx, session, nil, w)
+	return s.OpenSession(ctx, session, nil, nil, w)
 }
 
-// OpenSession stores a session and uses up the code that it was opened with, or neither: fault.Unauthenticated where the code was
-// used before. Without a second factor the code is nil.
-func (s *Store) OpenSession(ctx context.Context, session identity.Session, code *identity.Spend, w Write) error {
+// OpenSession stores a session, uses up the code that it was opened with and remembers the browser, or nothing of it:
+// fault.Unauthenticated where the code was used before. Without a second factor the code is nil, and without a browser the device.
+func (s *Store) OpenSession(ctx context.Context, session identity.Session, code *identity.Spend, device *identity.Device, w Write) error {
 	err := s.db.write(ctx, func(q queries) error {
 		key, err := s.key(ctx, q, session.Owner)
 		if err != nil {
@@ -66,7 +67,17 @@ func (s *Store) OpenSession(ctx context.Context, session identity.Session, code 
 			sealOrigin(key, session.Hash, session.Origin), session.Service, factor); err != nil {
 			return s.taken(err, "this session exists already")
 		}
-		return s.record(ctx, q, session.Owner, w)
+		told := w // another try begins without what this one tells
+		if device != nil {
+			isNew, err := see(ctx, q, session.Owner, device.Hash, session.CreatedAt)
+			if err != nil {
+				return err
+			}
+			if isNew {
+				told.Mail = slices.Concat(w.Mail, device.Notice)
+			}
+		}
+		return s.record(ctx, q, session.Owner, told)
 	})
 	return s.explain("create session", err)
 }
