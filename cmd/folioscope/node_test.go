@@ -238,7 +238,9 @@ func (in *installation) send(method, path, key string, body any, headers ...stri
 		return 0, nil
 	}
 	for _, c := range response.Cookies() {
-		in.cookie = c.Name + "=" + c.Value
+		if strings.HasSuffix(c.Name, "folioscope") { // the session's
+			in.cookie = c.Name + "=" + c.Value
+		}
 	}
 	return response.StatusCode, text
 }

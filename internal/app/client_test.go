@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -85,7 +86,9 @@ func (p *person) ask(method, path string, body any) (status int, text []byte) {
 		p.t.Fatal(err)
 	}
 	for _, c := range response.Cookies() {
-		p.cookie = c.Name + "=" + c.Value
+		if strings.HasSuffix(c.Name, "folioscope") { // the session's
+			p.cookie = c.Name + "=" + c.Value
+		}
 	}
 	return response.StatusCode, text
 }
