@@ -79,6 +79,9 @@ test('a forgotten password', async (t) => {
     await page.getByLabel('Password').fill('four words will do');
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await frameReady(page);
+    const told = await mailbox.next(adminEmail);
+    assert.equal(told.subject, 'A sign-in from a new device');
+    assert.match(told.text, /Chrome on Linux, from the server itself/);
     forgetRefusals(page);
     assertNoConsoleErrors(page);
   });
