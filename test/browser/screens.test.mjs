@@ -24,7 +24,7 @@ test('every screen is sound at every size and in every theme', async (t) => {
   await t.test('sign-in', async () => {
     const page = await newPage(browser);
     await page.goto(demo.url + '/');
-    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
     await screenshots(page, 'sign-in', { check: sound });
     assertNoConsoleErrors(page);
   });
