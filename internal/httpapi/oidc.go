@@ -142,10 +142,15 @@ func (s *Server) finishWithFactor(ctx context.Context, in *factorInput) (*signed
 		return nil, err
 	}
 	signed, err := s.identity.FinishWithFactor(ctx, c.ticket, secondOf(in.Body.TOTP, in.Body.Passkey), session, c.from())
-	if err == nil {
-		s.sessions.forgetAll(signed.User.ID)
+	if err != nil {
+		return nil, err
 	}
-	return s.signedIn(signed, err)
+	s.sessions.forgetAll(signed.User.ID)
+	out, err := s.signedIn(signed, nil)
+	if err == nil {
+		out.SetCookie = append(out.SetCookie, s.ticketCookie("")) // it was used
+	}
+	return out, err
 }
 
 func (s *Server) listSignInServices(context.Context, *none) (*answer[SignInServices], error) {
