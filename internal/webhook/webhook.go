@@ -82,11 +82,11 @@ func (s Secrets) Verify(header http.Header, body []byte, now time.Time) (id stri
 		return "", fault.New(fault.Denied, "the message is not of now")
 	}
 	for i, word := range strings.Fields(header.Get(signatureHeader)) {
-		encoded, ok := strings.CutPrefix(word, version)
-		signature, err := base64.StdEncoding.DecodeString(encoded)
 		if i == signaturesMax {
 			break
 		}
+		encoded, ok := strings.CutPrefix(word, version)
+		signature, err := base64.StdEncoding.DecodeString(encoded)
 		if !ok || err != nil {
 			continue // of another version, perhaps
 		}
