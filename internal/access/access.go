@@ -70,6 +70,10 @@ const (
 	EntrustGrants  Action = "grant.entrust" // the same for those who may manage it too
 	AcceptGrant    Action = "grant.accept"
 	LeavePortfolio Action = "portfolio.leave" // give back what one was given
+
+	ReadHousehold   Action = "household.read"
+	ChangeHousehold Action = "household.change" // found one, invite, join, leave, remove, dissolve
+	ShareAtHome     Action = "household.share"  // a portfolio with one's household
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.

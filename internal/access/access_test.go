@@ -11,7 +11,7 @@ import (
 func TestMayAgreesWithTheMatrix(t *testing.T) {
 	open := []Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation, OpenLink, Recover, ConfirmEmail}
 	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPercentages, ReadPortfolio, ChangePortfolio, WriteActivities,
-		ManageLinks, ManageGrants, EntrustGrants, ReadOwnAudit, EraseSelf}
+		ManageLinks, ManageGrants, EntrustGrants, ReadOwnAudit, EraseSelf, ReadHousehold, ChangeHousehold, ShareAtHome}
 	matrix := map[identity.Role]struct{ own, foreign []Action }{
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {

@@ -1,5 +1,7 @@
 package access
 
+import "slices"
+
 // Level is how much of a portfolio somebody may see and do. Each holds what the ones before it hold; the zero value is nothing.
 type Level string
 
@@ -15,3 +17,5 @@ const (
 
 // levels rise.
 var levels = [...]Level{LevelNone, LevelPercentages, LevelView, LevelEdit, LevelManage, LevelOwn}
+
+func rank(level Level) int { return slices.Index(levels[:], level) }

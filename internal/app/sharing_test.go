@@ -64,3 +64,43 @@ func TestWhatWasSharedEndsOnEveryNode(t *testing.T) {
 		}
 	}
 }
+
+// What a household sees ends for its members on every node within a second, in each of the ways that it may.
+func TestHouseholdEndsOnEveryNode(t *testing.T) {
+	t.Parallel()
+	settings, urls := newNodes(t, 2)
+	const guestEmail = "guest@example.test"
+	beside(t, settings, func(people *identity.Service) error {
+		_, err := people.CreateUser(t.Context(), identity.NewUser{Email: guestEmail, Name: "Guest", Role: identity.RoleUser, Password: personPassword})
+		return err
+	})
+	me, guest := signIn(t, urls[0]), signInAs(t, urls[1], guestEmail)
+	path := me.portfolio("Shared")
+	const home = "/api/v1/household"
+	for _, c := range []struct {
+		name    string
+		refusal int
+		end     func(invitation string)
+	}{
+		{"lowered", http.StatusForbidden, func(string) { me.must("PUT", path+"/household", map[string]string{"level": "percentages"}, nil) }},
+		{"unshared", http.StatusNotFound, func(string) { me.must("DELETE", path+"/household", nil, nil) }},
+		{"left", http.StatusNotFound, func(string) { guest.must("DELETE", home+"/membership", nil, nil) }},
+		{"removed", http.StatusNotFound, func(invitation string) { me.must("DELETE", home+"/members/"+invitation, nil, nil) }},
+		{"dissolved", http.StatusNotFound, func(string) { me.must("DELETE", home, nil, nil) }},
+	} {
+		me.must("POST", home, map[string]string{"name": "Home"}, nil)
+		var invitation struct{ ID, URL string }
+		me.must("POST", home+"/invitations", nil, &invitation)
+		guest.must("POST", home+"/join", map[string]string{"token": filepath.Base(invitation.URL)}, nil)
+		me.must("PUT", path+"/household", map[string]string{"level": "view"}, nil)
+		there := guest.at(urls[0])
+		there.must("GET", path, nil, nil)
+		guest.must("GET", path, nil, nil)
+		here, elsewhere := guest.opened(path), there.opened(path)
+		c.end(invitation.ID)
+		there.dead(c.name, path, c.refusal, time.Now(), here, elsewhere)
+		if c.name != "dissolved" {
+			me.must("DELETE", home, nil, nil)
+		}
+	}
+}

@@ -99,6 +99,14 @@ const (
 	GrantTakenBack     Action = "grant.take_back"
 	GrantGivenBack     Action = "grant.give_back"  // by who had it; the object is the portfolio
 	PortfolioViewed    Action = "portfolio.viewed" // by somebody it doesn't belong to
+	HouseholdFounded   Action = "household.found"
+	HouseholdInvited   Action = "household.invite"
+	HouseholdJoined    Action = "household.join" // the object is the member, in the founder's log
+	HouseholdLeft      Action = "household.leave"
+	HouseholdRemoved   Action = "household.remove" // a member, or an invitation
+	HouseholdDissolved Action = "household.dissolve"
+	HouseholdShared    Action = "household.share" // the object is the portfolio
+	HouseholdUnshared  Action = "household.unshare"
 )
 
 // actions is the vocabulary, as filters offer it.
@@ -114,6 +122,7 @@ var actions = [...]Action{
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,
 	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 	GrantOffered, GrantAccepted, GrantChanged, GrantTakenBack, GrantGivenBack, PortfolioViewed,
+	HouseholdFounded, HouseholdInvited, HouseholdJoined, HouseholdLeft, HouseholdRemoved, HouseholdDissolved, HouseholdShared, HouseholdUnshared,
 }
 
 // Actions is every action that is recorded.

@@ -71,6 +71,7 @@ type passkeys interface {
 // Store is the part of the store that routes use directly. Everything personal takes its owner.
 type Store interface {
 	GrantStore
+	HouseholdStore
 	Answer(ctx context.Context, owner ledger.OwnerID, key string) (*audit.Stored, error)
 	Portfolios(ctx context.Context, owner ledger.OwnerID) ([]ledger.Portfolio, error)
 	Portfolio(ctx context.Context, owner ledger.OwnerID, id ledger.PortfolioID) (ledger.Portfolio, error)

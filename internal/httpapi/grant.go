@@ -291,6 +291,9 @@ func (s *Server) acceptGrant(ctx context.Context, in *acceptGrantInput) (*answer
 
 func (s *Server) leavePortfolio(ctx context.Context, in *PortfolioPath) (*none, error) {
 	c := callOf(ctx)
+	if c.share.Grant == "" {
+		return nil, fault.New(fault.Conflict, "You see this portfolio with your household. Ask its owner to take it back, or leave the household.")
+	}
 	if err := s.store.LeaveShare(ctx, c.share, audit.Write{Audit: c.entry(audit.GrantGivenBack, in.ID)}); err != nil {
 		return nil, err
 	}

@@ -146,6 +146,7 @@ func (s *Server) addRoutes() {
 	s.addTokenRoutes()
 	s.addPortfolioRoutes()
 	s.addGrantRoutes()
+	s.addHouseholdRoutes()
 	s.addPercentageRoutes()
 	s.addActivityRoutes()
 	s.addProposalRoutes()

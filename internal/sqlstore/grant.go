@@ -277,7 +277,7 @@ func (s *Store) LeaveShare(ctx context.Context, share access.Share, w Write) err
 // eraseShared takes out of others' tables what they gave somebody, who is being erased, and what that one gave them. Those who gave
 // something find it in their log.
 func (s *Store) eraseShared(ctx context.Context, q queries, owner ledger.OwnerID, w Write) error {
-	received, err := sharesOf(ctx, q, owner)
+	received, err := sharesOf(ctx, q, sqlShares, owner)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,12 @@ const (
 	sqlEraseGrantLinks  = `DELETE FROM grant_links WHERE owner = $1`
 	sqlEraseShares      = `DELETE FROM shared_portfolios WHERE owner = $1`
 	sqlEraseLooks       = `DELETE FROM looks WHERE owner = $1`
+	sqlEraseMembership  = `DELETE FROM memberships WHERE owner = $1`
+
+	sqlEraseHousehold       = `DELETE FROM households WHERE owner = $1`
+	sqlEraseMembers         = `DELETE FROM household_members WHERE owner = $1`
+	sqlEraseHouseholdLinks  = `DELETE FROM household_links WHERE owner = $1`
+	sqlEraseHouseholdShares = `DELETE FROM household_portfolios WHERE owner = $1`
 )
 
 // erasures empty every personal table of one owner, after users, emails and portfolios. Audit rows stay: what is personal in them can't
@@ -46,6 +52,7 @@ var erasures = [...]string{
 	sqlEraseSnapshots, sqlEraseAccounts, sqlEraseActivities, sqlEraseDecisions, sqlEraseOwn, sqlEraseOwnPrices, sqlEraseDeliveries,
 	sqlEraseSubjects, sqlEraseLinks, sqlDropMailedLinks, sqlErasePublicLinks, sqlEraseOpenings,
 	sqlEraseGrants, sqlEraseGrantLinks, sqlEraseShares, sqlEraseLooks,
+	sqlEraseMembership, sqlEraseHousehold, sqlEraseMembers, sqlEraseHouseholdLinks, sqlEraseHouseholdShares,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.
@@ -140,6 +147,9 @@ func (s *Store) EraseUser(ctx context.Context, owner ledger.OwnerID, w Write) er
 			return err
 		}
 		if err := s.eraseShared(ctx, q, owner, w); err != nil {
+			return err
+		}
+		if err := s.eraseFromHousehold(ctx, q, owner, w); err != nil {
 			return err
 		}
 		if _, err := q.exec(ctx, sqlEraseEmail, s.emailIndex(u.Email), string(owner)); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // Tables that name an owner and are not personal: they lead from a hash to an owner and hold nothing else.
-var directoryTables = []string{"emails", "invitations", "subjects", "grant_links"}
+var directoryTables = []string{"emails", "invitations", "subjects", "grant_links", "household_links"}
 
 // publicTables name no owner.
 var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",

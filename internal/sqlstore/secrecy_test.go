@@ -29,14 +29,14 @@ var planted = []string{
 	"Invitee Plantedname", "Planted Corrected Note", "Planted Void Note", "Planted Renamed Account", "Planted Renamed Portfolio", "123123.456456", "$argon2id$acceptedplanted", "Planted Seeded Note",
 	"Planted Own Name", "PLANTEDSYMBOL", "Planted Own Group", "Planted Own Sector", "Planted Own Note", "424242.131313", "575757.242424", "Planted Own Renamed",
 	plantedIgnored, plantedAccepted,
-	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew, plantedOffer,
+	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew, plantedOffer, plantedHousehold,
 }
 
 // The names of proposals say what somebody holds.
 const plantedIgnored, plantedAccepted = "planted-proposal-ignored", "planted-proposal-accepted"
 
 // Whom they share with is theirs alone.
-const plantedOffer = "offered@planted.example"
+const plantedOffer, plantedHousehold = "offered@planted.example", "Planted Household"
 
 // How somebody signs in is theirs too.
 const (
@@ -95,6 +95,7 @@ func (b *bench) plant() {
 	b.ok(b.CreateToken(ctx, identity.Token{Owner: "u1", Hash: identity.TokenHash{2}, Name: plantedToken, Scopes: identity.ScopeRead, CreatedAt: testStart, ExpiresAt: testStart}, entry("u1", audit.TokenCreated)))
 	offer := access.Grant{Owner: "u1", Portfolio: "p1", ID: "g1", Level: access.LevelView, Email: plantedOffer, CreatedAt: testStart, OfferedTill: testStart.Add(access.OfferAgeMax)}
 	b.ok(b.OfferGrant(ctx, offer, identity.TokenHash{3}, entry("u1", audit.GrantOffered)))
+	b.ok(b.FoundHousehold(ctx, access.Household{Founder: "u1", Name: plantedHousehold, CreatedAt: testStart}, "m1", entry("u1", audit.HouseholdFounded)))
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
 	b.ok(b.Seed(ctx, seeded))

@@ -21,6 +21,10 @@ const (
 	// A portfolio whose owner was suspended is nobody's to see.
 	sqlSharedHead = `SELECT x.owner, x.id, x.sequence FROM portfolios x WHERE x.owner = $1 AND x.id = $2 AND (SELECT u.status FROM users u WHERE u.owner = x.owner) = 'active'`
 
+	// What is shared with somebody's household, in the columns of a share: it has no grant of its own, and no end.
+	sqlHomeShares = `SELECT m.owner, x.portfolio, '', x.holder, x.level, 0 FROM memberships m JOIN household_portfolios x ON x.owner = m.founder WHERE m.owner = $1 AND x.holder <> $1 ORDER BY x.portfolio`
+	sqlHomeShare  = `SELECT m.owner, x.portfolio, '', x.holder, x.level, 0 FROM memberships m JOIN household_portfolios x ON x.owner = m.founder WHERE m.owner = $1 AND x.holder <> $1 AND x.portfolio = $2`
+
 	shareCols = `x.owner, x.portfolio, x.id, x.holder, x.level, x.expires_at`
 )
 
@@ -55,9 +59,13 @@ func (s *Store) Share(ctx context.Context, key access.ShareKey, now time.Time) (
 
 // Shares gives what somebody was given of others' portfolios and holds at a time.
 func (s *Store) Shares(ctx context.Context, grantee ledger.OwnerID, now time.Time) ([]access.Share, error) {
-	all, err := sharesOf(ctx, s.db, grantee)
+	all, err := sharesOf(ctx, s.db, sqlShares, grantee)
+	if err != nil {
+		return nil, s.explain("list shares", err)
+	}
+	atHome, err := sharesOf(ctx, s.db, sqlHomeShares, grantee)
 	if err == nil {
-		all, err = standingOf(ctx, s.db, all, now)
+		all, err = standingOf(ctx, s.db, append(all, atHome...), now)
 	}
 	return all, s.explain("list shares", err)
 }
@@ -69,14 +77,17 @@ func (s *Store) StandingShares(ctx context.Context, keys []access.ShareKey, now 
 		pairs[i] = pair{string(key.Grantee), string(key.Portfolio)}
 	}
 	var found []access.Share
-	err := eachPair(ctx, s.db, sqlShare, pairs, func(row scanner) error {
-		share, err := scanShare(row)
-		found = append(found, share)
-		return err
-	})
-	if err == nil {
-		found, err = standingOf(ctx, s.db, found, now)
+	for _, text := range [...]string{sqlShare, sqlHomeShare} {
+		err := eachPair(ctx, s.db, text, pairs, func(row scanner) error {
+			share, err := scanShare(row)
+			found = append(found, share)
+			return err
+		})
+		if err != nil {
+			return nil, s.explain("look at shares", err)
+		}
 	}
+	found, err := standingOf(ctx, s.db, found, now)
 	if err != nil {
 		return nil, s.explain("look at shares", err)
 	}
@@ -87,9 +98,9 @@ func (s *Store) StandingShares(ctx context.Context, keys []access.ShareKey, now 
 	return standing, nil
 }
 
-// sharesOf is all that somebody was ever given and that wasn't taken back, whether or not it holds.
-func sharesOf(ctx context.Context, q queries, grantee ledger.OwnerID) (all []access.Share, err error) {
-	err = q.each(ctx, sqlShares, []any{string(grantee)}, func(row scanner) error {
+// sharesOf is all that somebody was ever given, by a text that says in what way, and that wasn't taken back, whether or not it holds.
+func sharesOf(ctx context.Context, q queries, text string, grantee ledger.OwnerID) (all []access.Share, err error) {
+	err = q.each(ctx, text, []any{string(grantee)}, func(row scanner) error {
 		share, err := scanShare(row)
 		all = append(all, share)
 		return err
@@ -107,20 +118,29 @@ func scanShare(row scanner) (access.Share, error) {
 	}, err
 }
 
-// standingOf leaves out what has expired, and portfolios that are gone or whose owner was suspended, and says how far the others are.
+// standingOf leaves out what has expired, and portfolios that are gone or whose owner was suspended, and says how far the others are. Who
+// has one in two ways has it in the way that gives more.
 func standingOf(ctx context.Context, q queries, all []access.Share, now time.Time) ([]access.Share, error) {
 	heads, err := sharedHeads(ctx, q, all)
 	if err != nil {
 		return nil, err
 	}
 	standing := all[:0]
+	at := make(map[access.ShareKey]int, len(all))
 	for _, share := range all {
 		sequence, ok := heads[PortfolioKey{share.Holder, share.Portfolio}]
 		if !ok || access.Expired(share.ExpiresAt, now) {
 			continue
 		}
 		share.Sequence = sequence
-		standing = append(standing, share)
+		i, twice := at[share.ShareKey]
+		switch {
+		case !twice:
+			at[share.ShareKey] = len(standing)
+			standing = append(standing, share)
+		case share.Level.Above(standing[i].Level):
+			standing[i] = share
+		}
 	}
 	return standing, nil
 }

@@ -351,6 +351,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/household": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The household that one is in, and what it sees */
+        get: operations["get-household"];
+        put?: never;
+        /** Found a household */
+        post: operations["post-household"];
+        /** Dissolve the household that one founded, at once */
+        delete: operations["delete-household"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/household/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Invite somebody; the link is shown once */
+        post: operations["post-household-invitations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/household/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Join by a link, once */
+        post: operations["post-household-join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/household/members/{member}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a member, or take an invitation back, at once */
+        delete: operations["delete-household-members-member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/household/membership": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Leave the household, at once */
+        delete: operations["delete-household-membership"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instruments": {
         parameters: {
             query?: never;
@@ -1096,6 +1183,24 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/portfolios/{id}/household": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Let one's household see the portfolio, whoever joins later too */
+        put: operations["put-portfolios-id-household"];
+        post?: never;
+        /** Take the portfolio back from one's household, at once */
+        delete: operations["delete-portfolios-id-household"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2283,6 +2388,9 @@ export interface components {
             until: string | null;
             value: string;
         };
+        FoundHouseholdInputBody: {
+            name: string;
+        };
         FoundInstrument: {
             asset_class: string;
             /** @description What to add it by, where it isn't; good for an hour */
@@ -2474,6 +2582,52 @@ export interface components {
             /** @enum {string} */
             type: "buy" | "sell";
         };
+        Household: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description By the caller, who invites, removes and dissolves */
+            founded: boolean;
+            /** @description Who is invited is the founder's to see */
+            members: components["schemas"]["HouseholdMember"][];
+            name: string;
+            portfolios: components["schemas"]["HouseholdPortfolio"][];
+        };
+        HouseholdInvitation: {
+            id: string;
+            /** Format: date-time */
+            offered_until: string;
+            /** @description Shown once; whoever is signed in and in no household may join by it */
+            url: string;
+        };
+        HouseholdMember: {
+            id: string;
+            /** Format: date-time */
+            joined_at: string | null;
+            /** @description null for an invitation */
+            name: string | null;
+            /**
+             * Format: date-time
+             * @description How long the link can be used; null for whoever has joined
+             */
+            offered_until: string | null;
+            /**
+             * @description expired: the link was not used in time
+             * @enum {string}
+             */
+            state: "founder" | "member" | "invited" | "expired";
+            you: boolean;
+        };
+        HouseholdPortfolio: {
+            /**
+             * @description What every member but its owner may do
+             * @enum {string}
+             */
+            level: "percentages" | "view" | "edit";
+            name: string;
+            owner_name: string | null;
+            portfolio_id: string;
+            yours: boolean;
+        };
         ImportError: {
             column: string;
             message: string;
@@ -2638,6 +2792,13 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "user" | "adviser" | "auditor" | "admin";
+        };
+        JoinHouseholdInputBody: {
+            /** @description The last part of the link */
+            token: string;
+        };
+        JoinedHousehold: {
+            name: string;
         };
         LinkedSignIn: {
             /** Format: date-time */
@@ -2917,6 +3078,10 @@ export interface components {
             instrument: components["schemas"]["OwnInstrument"];
             /** Format: int64 */
             sequence: number;
+        };
+        OwnHousehold: {
+            /** @description null: none */
+            household: components["schemas"]["Household"];
         };
         OwnInstrument: {
             asset_class: string;
@@ -3558,6 +3723,10 @@ export interface components {
         };
         Sessions: {
             items: components["schemas"]["SessionItem"][];
+        };
+        ShareAtHomeInputBody: {
+            /** @enum {string} */
+            level: "percentages" | "view" | "edit";
         };
         SignInInputBody: {
             email: string;
@@ -4641,6 +4810,222 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AcceptedGrant"];
                 };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-household": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnHousehold"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-household": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FoundHouseholdInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinedHousehold"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-household": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-household-invitations": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HouseholdInvitation"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-household-join": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinHouseholdInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinedHousehold"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-household-members-member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-household-membership": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             default: {
@@ -6580,6 +6965,68 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HoldingPrices"];
                 };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-portfolios-id-household": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareAtHomeInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-portfolios-id-household": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             default: {
