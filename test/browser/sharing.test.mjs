@@ -192,3 +192,84 @@ test('what is shared with somebody goes as far as its level', async (t) => {
     assertNoConsoleErrors(guest);
   });
 });
+
+test('a household sees what its members share with it', async (t) => {
+  const demo = await startDemo(t, { args: ['--users', '20', '--seed', '1', '--tick', '2s'] });
+  const browser = await startBrowser(t);
+  const api = await apiClient(demo.url, user, password);
+  const [portfolio] = (await api('GET', '/api/v1/portfolios')).items;
+  const { name: ownerName } = await api('GET', '/api/v1/me');
+  const owner = await newPage(browser);
+  await signIn(owner, demo.url, user, password);
+  const guest = await newPage(browser);
+  await signIn(guest, demo.url, 'user002@demo.test', password);
+  let link = '';
+
+  await t.test('founding one and inviting', async () => {
+    await owner.goto(demo.url + '/portfolios');
+    await owner.getByRole('link', { name: 'Household' }).click();
+    await owner.getByLabel('Its name').waitFor();
+    await screenshots(owner, 'household-none', { check: sound, fullPage: true });
+    await owner.setViewportSize({ width: 1440, height: 900 });
+    await owner.getByLabel('Its name').fill('Our place');
+    await owner.getByRole('button', { name: 'Found it' }).click();
+    await owner.getByRole('heading', { name: 'Our place' }).waitFor();
+    await owner.getByRole('button', { name: 'Invite somebody' }).click();
+    link = await owner.getByLabel('The new link to join').inputValue();
+    assert.match(link, /\/household\/\S+$/);
+    await screenshots(owner, 'household-invited', { check: sound, fullPage: true });
+    await owner.setViewportSize({ width: 1440, height: 900 });
+    assertNoConsoleErrors(owner);
+  });
+
+  await t.test('joining and sharing', async () => {
+    await guest.goto(link);
+    await guest.getByRole('button', { name: 'Join' }).waitFor();
+    await screenshots(guest, 'household-join', { check: sound });
+    await guest.setViewportSize({ width: 1440, height: 900 });
+    await guest.getByRole('button', { name: 'Join' }).click();
+    await guest.getByText('None yet. Share one of yours').waitFor();
+    await owner.goto(demo.url + `/portfolios/${portfolio.id}/sharing`);
+    await owner.getByLabel('What the household may do').selectOption({ label: 'Can look' });
+    await owner.getByText('Whoever joins later has it too').waitFor();
+    await screenshots(owner, 'household-sharing', { check: sound, fullPage: true });
+    await owner.setViewportSize({ width: 1440, height: 900 });
+    assertNoConsoleErrors(owner);
+  });
+
+  await t.test('what each is worth, and all together', async () => {
+    await guest.reload();
+    await guest.getByText(`${ownerName}; can look`).waitFor();
+    await guest.getByText(/^Together/).filter({ hasText: /\d/ }).waitFor();
+    await screenshots(guest, 'household', { check: sound, fullPage: true });
+    await guest.setViewportSize({ width: 1440, height: 900 });
+    await guest.getByRole('link', { name: `Show ${portfolio.name}` }).click();
+    await guest.getByText(`of ${ownerName}`).first().waitFor();
+    assertNoConsoleErrors(guest);
+  });
+
+  await t.test('by percent alone there is no amount and no sum', async () => {
+    await owner.getByLabel('What the household may do').selectOption({ label: 'Percentages only' });
+    await owner.getByText('but no amounts. Whoever joins').waitFor();
+    await guest.goto(demo.url + '/household');
+    await guest.getByText('not every value is known').waitFor();
+    assert.doesNotMatch(await guest.locator('main').innerText(), /[€$£¥]/);
+    guest.consoleErrors = guest.consoleErrors.filter((text) => !/status of 403\b/.test(text)); // the browser itself logs what the open page still asked for
+    await guest.reload();
+    await guest.getByText('not every value is known').waitFor();
+    assertNoConsoleErrors(guest);
+  });
+
+  await t.test('who is removed sees nothing any more', async () => {
+    await owner.goto(demo.url + '/household');
+    await owner.getByRole('button', { name: /^Remove/ }).click();
+    await owner.getByRole('button', { name: /^Remove/ }).waitFor({ state: 'detached' });
+    await guest.reload();
+    await guest.getByText('You are in none').waitFor();
+    await owner.getByRole('button', { name: 'Dissolve the household' }).click();
+    await owner.getByRole('button', { name: 'Dissolve it' }).click();
+    await owner.getByText('You are in none').waitFor();
+    assertNoConsoleErrors(owner);
+    assertNoConsoleErrors(guest);
+  });
+});

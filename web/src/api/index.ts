@@ -667,6 +667,35 @@ export const links = {
     result(client.GET('/api/v1/public/{token}', { params: { path: { token } }, ...limits(signal) }), false),
 };
 
+export const household = {
+  read: (signal?: AbortSignal) => result(client.GET('/api/v1/household', limits(signal))),
+  found: (name: string, key: string) =>
+    result(client.POST('/api/v1/household', { params: { header: once(key) }, body: { name }, ...limits() })),
+  dissolve: (): Promise<unknown> => result(client.DELETE('/api/v1/household', limits())),
+  invite: (key: string) =>
+    result(client.POST('/api/v1/household/invitations', { params: { header: once(key) }, ...limits() })),
+  join: (token: string, key: string) =>
+    result(
+      client.POST('/api/v1/household/join', { params: { header: once(key) }, body: { token }, ...limits() }),
+    ),
+  remove: (member: string): Promise<unknown> =>
+    result(
+      client.DELETE('/api/v1/household/members/{member}', { params: { path: { member } }, ...limits() }),
+    ),
+  leave: (): Promise<unknown> => result(client.DELETE('/api/v1/household/membership', limits())),
+  /** Lets every member see a portfolio, whoever joins later too. */
+  share: (id: string, level: t.HouseholdLevel): Promise<unknown> =>
+    result(
+      client.PUT('/api/v1/portfolios/{id}/household', {
+        params: { path: { id } },
+        body: { level },
+        ...limits(),
+      }),
+    ),
+  unshare: (id: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/portfolios/{id}/household', { params: { path: { id } }, ...limits() })),
+};
+
 export const grants = {
   list: (id: string, signal?: AbortSignal) =>
     result(client.GET('/api/v1/portfolios/{id}/grants', { params: { path: { id } }, ...limits(signal) })),

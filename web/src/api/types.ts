@@ -158,5 +158,10 @@ export type PublicPortfolio = Schemas['PublicPortfolio'];
 export type Grant = Schemas['Grant'];
 export type GrantLevel = Grant['level'];
 export type NewGrant = Schemas['NewGrant'];
+export type Household = Schemas['Household'];
+export type HouseholdInvitation = Schemas['HouseholdInvitation'];
+export type HouseholdMember = Schemas['HouseholdMember'];
+export type HouseholdPortfolio = Schemas['HouseholdPortfolio'];
+export type HouseholdLevel = HouseholdPortfolio['level'];
 /** A portfolio without amounts. */
 export type Percentages = Schemas['Percentages'];

@@ -101,6 +101,18 @@ export const routes: Route[] = [
     load: () => import('../screens/sharing/AcceptGrant.svelte') as Loaded,
   },
   {
+    pattern: '/household',
+    title: 'Household',
+    section: 'portfolios',
+    load: () => import('../screens/household/Household.svelte') as Loaded,
+  },
+  {
+    pattern: '/household/:token',
+    title: 'Household',
+    section: 'portfolios',
+    load: () => import('../screens/household/JoinHousehold.svelte') as Loaded,
+  },
+  {
     pattern: '/public/:token',
     title: 'Shared portfolio',
     open: true,
