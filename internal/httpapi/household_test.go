@@ -112,6 +112,7 @@ func TestHouseholdSharesPortfolios(t *testing.T) {
 
 // Whatever ends it is felt by the next request.
 func TestHouseholdEndsAtOnce(t *testing.T) {
+	told := map[string]audit.Action{"removed": audit.HouseholdRemoved, "dissolved": audit.HouseholdDissolved}
 	for name, end := range map[string]func(h *house){
 		"unshared": func(h *house) { h.ask("ann", "DELETE", annAtHome, "").is(http.StatusNoContent) },
 		"left":     func(h *house) { h.ask("bob", "DELETE", householdPath+"/membership", "").is(http.StatusNoContent) },
@@ -129,6 +130,9 @@ func TestHouseholdEndsAtOnce(t *testing.T) {
 			h.ask("bob", "GET", annPortfolio, "").problem(http.StatusNotFound, "not_found")
 			if h.listed("bob", "portfolio-ann") != nil {
 				t.Error("it is still in the list")
+			}
+			if action := told[name]; action != "" && !slices.ContainsFunc(h.rowsOf("bob"), func(row audit.Row) bool { return row.Action == action && row.Actor == "owner-ann" }) {
+				t.Errorf("bob's own log doesn't say that the household was %s", name)
 			}
 		})
 	}

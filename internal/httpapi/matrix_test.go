@@ -24,6 +24,7 @@ type relation string
 // The relations. What somebody holds is one of the levels; with all others they are strangers.
 const (
 	relOwn            relation = "own"
+	relHousehold      relation = "household"
 	relExpired        relation = "expired"
 	relRevoked        relation = "revoked"
 	relForeign        relation = "foreign"
@@ -34,6 +35,14 @@ const (
 
 // rising are the relations that give something, each more than the one before.
 var rising = []relation{"percentages", "view", "edit", "manage", relOwn}
+
+// rank is how much a relation gives, less than 0 where that is nothing.
+func rank(has relation) int {
+	if has == relHousehold {
+		has = "view" // what the world's household was given
+	}
+	return slices.Index(rising, has)
+}
 
 var strangers = []relation{relExpired, relRevoked, relForeign, relUnknown, relErasedOwner, relSuspendedOwner}
 
@@ -67,6 +76,8 @@ func (r row) want(inPath bool, role identity.Role, scopes []string, has relation
 		return 0
 	case role == "":
 		return http.StatusUnauthorized
+	case r.who == "founder": // of the household, which none of the callers is
+		return http.StatusForbidden
 	case inPath && stranger:
 		return found
 	case r.who != "people" && !slices.Contains(strings.Split(r.who, "+"), string(role)), len(scopes) > 0 && !slices.Contains(scopes, r.token):
@@ -75,7 +86,7 @@ func (r row) want(inPath bool, role identity.Role, scopes []string, has relation
 		return 0
 	case stranger:
 		return found
-	case r.level == "given" && has == relOwn, r.level != "given" && slices.Index(rising, has) < slices.Index(rising, relation(r.level)):
+	case r.level == "given" && has == relOwn, r.level != "given" && rank(has) < rank(relation(r.level)):
 		return http.StatusForbidden
 	}
 	return 0
@@ -112,7 +123,7 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 		delete(rows, rt.pattern())
 		relations := []relation{relOwn}
 		if rt.ofPortfolio() || rt.endless {
-			relations = slices.Concat(rising, strangers)
+			relations = slices.Concat(rising, []relation{relHousehold}, strangers)
 		}
 		for _, who := range w.callers {
 			for _, has := range relations {
@@ -136,7 +147,7 @@ func TestEveryRouteRoleAndOwner(t *testing.T) {
 		t.Errorf("testdata/routes.txt has %s, which is no route", pattern)
 	}
 	t.Logf("%d routes × %d callers × up to %d relations: %d cells; %d let through, %d answered 401, %d 403, %d 404; amounts shown in %d, foreign bytes in %d", len(w.server.routes), len(w.callers),
-		len(rising)+len(strangers), cells, outcomes[0], outcomes[http.StatusUnauthorized], outcomes[http.StatusForbidden], outcomes[http.StatusNotFound], w.shown, w.leaks)
+		len(rising)+1+len(strangers), cells, outcomes[0], outcomes[http.StatusUnauthorized], outcomes[http.StatusForbidden], outcomes[http.StatusNotFound], w.shown, w.leaks)
 	if w.shown < 300 {
 		t.Errorf("amounts were found in %d answers only: the search for them shows little", w.shown)
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -77,6 +78,9 @@ func newSharedWorld(t *testing.T) *sharedWorld {
 		}
 	}
 	w.give("manage", "gone")
+	w.estates[relHousehold] = w.settle("bob", string(relHousehold), len(w.estates))
+	w.atHome("bob", slices.Collect(maps.Keys(sharedWith))...)
+	w.ask("bob", "PUT", "/api/v1/portfolios/"+w.estates[relHousehold].portfolio+"/household", `{"level":"view"}`).is(http.StatusNoContent)
 	w.estates[relUnknown].portfolio = "portfolio-of-nobody"
 	w.callers = w.allCallers()
 	w.clock.advance(identity.StepUpAgeMax) // what is risky asks for the password, and changes nothing here
@@ -182,18 +186,18 @@ func (w *sharedWorld) give(has relation, name string) {
 func (w *sharedWorld) checkBytes(a *reply, rt *route, has relation, target *estate, through bool) {
 	w.t.Helper()
 	text := strings.ToLower(fmt.Sprint(a.Header()) + a.Body.String())
-	level := slices.Index(rising, has)
+	level := rank(has)
 	for of, e := range w.estates {
 		mine := through && e == target && level >= 0
 		if mine && slices.ContainsFunc(e.amounts, func(amount string) bool { return strings.Contains(text, amount) }) {
 			w.shown++
 		}
-		listed := rt.action == access.ListPortfolios && through && slices.Contains(rising, of)
+		listed := through && (rt.action == access.ListPortfolios && rank(of) >= 0 || rt.action == access.ReadHousehold && of == relHousehold)
 		forbidden := []string{}
 		if !mine && !listed {
 			forbidden = append(forbidden, e.shown)
 		}
-		if !mine || level < slices.Index(rising, "view") {
+		if !mine || level < rank("view") {
 			forbidden = append(append(forbidden, e.hidden), e.amounts...)
 		}
 		for _, secret := range forbidden {
@@ -213,6 +217,14 @@ func (w *sharedWorld) restore(rt *route, who caller, has relation) {
 		w.sessionOf(w.people[who.name].id)
 		w.clock.advance(identity.StepUpAgeMax)
 	case access.LeavePortfolio:
-		w.give(has, who.name)
+		if has != relHousehold { // which is left as a whole
+			w.give(has, who.name)
+		}
+	case access.ChangeHousehold:
+		if w.household(who.name) == nil {
+			w.clock.advance(-identity.StepUpAgeMax)
+			w.join(who.name, w.invited("bob")).is(http.StatusCreated)
+			w.clock.advance(identity.StepUpAgeMax)
+		}
 	}
 }

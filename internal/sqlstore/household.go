@@ -241,7 +241,10 @@ func (s *Store) RemoveMember(ctx context.Context, founder ledger.OwnerID, id acc
 			if err := removeMember(ctx, q, founder, m); err != nil {
 				return err
 			}
-			return s.record(ctx, q, founder, w)
+			if err := s.record(ctx, q, founder, w); err != nil || m.Person == "" {
+				return err
+			}
+			return s.recordForMember(ctx, q, m.Person, w.Audit)
 		}
 		return errNoMember()
 	})
@@ -292,6 +295,11 @@ func removeMember(ctx context.Context, q queries, founder ledger.OwnerID, m acce
 	return err
 }
 
+// recordForMember writes what a founder did into the log of a member too, who isn't told from where.
+func (s *Store) recordForMember(ctx context.Context, q queries, member ledger.OwnerID, done audit.Entry) error {
+	return s.audit(ctx, q, audit.Entry{Actor: done.Actor, Owner: member, Action: done.Action, Object: done.Object, RequestID: done.RequestID, Result: done.Result})
+}
+
 // DissolveHousehold ends a household with all that is shared with it, and gives it as it was. fault.NotFound where somebody is in none,
 // fault.Denied where they didn't found it.
 func (s *Store) DissolveHousehold(ctx context.Context, founder ledger.OwnerID, w Write) (h access.Household, err error) {
@@ -301,6 +309,14 @@ func (s *Store) DissolveHousehold(ctx context.Context, founder ledger.OwnerID, w
 		}
 		if err := dissolve(ctx, q, h); err != nil {
 			return err
+		}
+		for _, person := range h.People() {
+			if person == founder {
+				continue
+			}
+			if err := s.recordForMember(ctx, q, person, w.Audit); err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, q, founder, w)
 	})
@@ -387,5 +403,5 @@ func (s *Store) eraseFromHousehold(ctx context.Context, q queries, owner ledger.
 	if err := removeMember(ctx, q, h.Founder, m); err != nil {
 		return err
 	}
-	return s.audit(ctx, q, audit.Entry{Actor: w.Audit.Actor, Owner: h.Founder, Action: audit.HouseholdLeft, Object: string(m.ID), RequestID: w.Audit.RequestID, Result: "ok"})
+	return s.audit(ctx, q, audit.Entry{Actor: w.Audit.Actor, Owner: h.Founder, Action: audit.HouseholdLeft, Object: string(m.ID), RequestID: w.Audit.RequestID, Result: w.Audit.Result})
 }
