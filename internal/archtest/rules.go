@@ -29,7 +29,7 @@ const (
 
 // The layers, from the bottom. A package is named by its path below internal/; a folder inside it counts as a part of it.
 var (
-	ground    = []string{"fault", "money", "market", "ledger", "figures"}
+	ground    = []string{"fault", "money", "market", "ledger", "figures", "alert"}
 	contracts = []string{"event", "bus"}
 	services  = []string{"access", "webhook", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "transfer", "httpapi"}
 	adapters  = []string{"provider", "natsbus", "sqlstore", "seal", "certificate", "outbound"}
@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"market":  {"fault", "money"},
 	"ledger":  {"fault", "money", "market"},
 	"figures": {"fault", "money", "market", "ledger"},
+	"alert":   {"fault", "money", "market", "ledger", "figures"},
 
 	// Contracts: what crosses a process.
 	"event": ground,
