@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"folioscope/internal/natsbus/natstest"
 	"folioscope/internal/pgtest"
 )
 
@@ -219,8 +220,8 @@ func (in *installation) sessionSecret() string {
 // plantAndKill goes the whole way, with a hard end in the middle that leaves a dump of all goroutines, and looks after both ends.
 // Inspect adds what lies elsewhere.
 func plantAndKill(t *testing.T, settings []string, inspect func(in *installation, look func(where string, data []byte))) {
-	bus := startWiretap(t)
-	in := newInstallation(t, append(settings, "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=debug", "FOLIOSCOPE_NATS_URLS="+bus.url(), "GOTRACEBACK=all")...)
+	bus := natstest.StartWiretap(t)
+	in := newInstallation(t, append(settings, "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=debug", "FOLIOSCOPE_NATS_URLS="+bus.URL(), "GOTRACEBACK=all")...)
 	portfolio, token := plant(in)
 	secrets := maps.Clone(planted)
 	secrets["session"], secrets["API token"] = in.sessionSecret(), token
@@ -241,7 +242,7 @@ func plantAndKill(t *testing.T, settings []string, inspect func(in *installation
 		t.Helper()
 		lookAtFiles(t, in.dataDir(), look)
 		look("the log", in.log.Bytes())
-		said, _ := bus.all()
+		said, _ := bus.All()
 		look("what was said on the bus", said)
 		inspect(in, look)
 	}
@@ -268,7 +269,7 @@ func plantAndKill(t *testing.T, settings []string, inspect func(in *installation
 	if !bytes.Contains(in.log.Bytes(), []byte("route=/api/v1/portfolios/{id}/activities")) {
 		t.Error("the log has no requests in it: nothing is shown by searching it")
 	}
-	said, hints := bus.all()
+	said, hints := bus.All()
 	if !bytes.Contains(said, []byte(portfolio)) || !bytes.Contains(in.log.Bytes(), []byte("\ngoroutine 1 ")) {
 		t.Errorf("%d hints on the bus, none of them of the portfolio, or no dump in the log: nothing is shown by searching them", hints)
 	}

@@ -76,6 +76,8 @@ func forgeries(h *house, token string) []forgery {
 		{"of another origin", wire("PATCH", portfolio, rename, forgedJSON, ann, "Origin: https://evil.example"), 403, "denied", audit.Refused},
 		{"of no origin", wire("PATCH", portfolio, rename, forgedJSON, ann, "Origin: null"), 403, "denied", audit.Refused},
 		{"to another host", strings.Replace(wire("PATCH", portfolio, rename, forgedJSON, ann, "Origin: https://folio.example"), "Host: folio.example", "Host: evil.example", 1), 403, "denied", audit.Refused},
+		{"to another host, of no origin", strings.Replace(wire("GET", list, "", ann), "Host: folio.example", "Host: evil.example", 1), 403, "denied", audit.Refused},
+		{"to a host that begins like ours", strings.Replace(wire("PATCH", portfolio, rename, forgedJSON, ann), "Host: folio.example", "Host: folio.example.evil.example", 1), 403, "denied", audit.Refused},
 		{"to no host", strings.Replace(wire("GET", list, "", ann), "Host: folio.example\r\n", "", 1), 400, "", ""},
 		{"to two hosts", wire("GET", list, "", ann, "Host: evil.example"), 400, "", ""},
 		{"to a host that is none", strings.Replace(wire("GET", list, "", ann), "Host: folio.example", "Host: a b/<c>", 1), 400, "", ""},
@@ -126,7 +128,9 @@ var internals = regexp.MustCompile(`goroutine|\.go:|panic|SQLITE|sqlstore|identi
 
 // forgedHouse serves a house on a socket, and a house's own token.
 func forgedHouse(t *testing.T) (h *house, address, token string) {
-	h = newHouseAt(t, time.Now(), func(o *Options) { o.Limits = Limits{PerUser: -1, PerAddress: -1} })
+	h = newHouseAt(t, time.Now(), func(o *Options) {
+		o.Limits, o.PublicURL = Limits{PerUser: -1, PerAddress: -1}, "https://folio.example"
+	})
 	h.buy("ann", "3", "12.5")
 	token = h.tokenOf("ann", identity.ScopeRead)
 	l := serve(t, serving("127.0.0.1:0"), h.server)

@@ -97,12 +97,12 @@ func TestContentPolicy(t *testing.T) {
 // Plain loopback: no HSTS, and a cookie that every browser keeps.
 func TestPlainLoopback(t *testing.T) {
 	h := newHouse(t, func(o *Options) { o.Secure, o.RedirectLoopback = false, true })
-	in := h.ask("", "POST", "/api/v1/session", `{"email":"ann@example.com","password":"`+housePassword+`"}`).is(http.StatusOK)
+	at := func(host string) with { return func(r *http.Request) { r.Host = host } }
+	in := h.ask("", "POST", "/api/v1/session", `{"email":"ann@example.com","password":"`+housePassword+`"}`, at("localhost:8080")).is(http.StatusOK)
 	if c := in.Result().Cookies()[0]; c.Name != "folioscope" || c.Secure || !c.HttpOnly || in.Header().Get("Strict-Transport-Security") != "" {
 		t.Fatalf("%+v", c)
 	}
 	html := header("Accept", "text/html,*/*")
-	at := func(host string) with { return func(r *http.Request) { r.Host = host } }
 	for host, want := range map[string]string{
 		"127.0.0.1:8080": "http://localhost:8080/holdings?x=1", "[::1]:8080": "http://localhost:8080/holdings?x=1", "127.0.0.1": "http://localhost/holdings?x=1",
 		"localhost:8080": "", "127.0.0.1:80@evil.example": "", "127.0.0.1:80/x": "", "10.0.0.1:8080": "", "evil.example": "",

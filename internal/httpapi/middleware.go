@@ -78,6 +78,12 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if !s.knownHost(r) {
+		err := errForeignHost()
+		s.refuse(r, c, err)
+		s.fail(w, r, err)
+		return
+	}
 	if s.options.RedirectLoopback && s.redirectLoopback(w, r) {
 		return
 	}
