@@ -53,6 +53,7 @@ const (
 	tokensKeptFor   = 30 * 24 * time.Hour // after their end, so that people find out why a program stopped
 	linksKeptFor    = 30 * 24 * time.Hour // public ones, after their end, so that people see how often they were opened
 	mailKeptFor     = 30 * 24 * time.Hour // what became of it; the mail itself goes away when it is sent
+	noticesKeptFor  = 90 * 24 * time.Hour // in people's inboxes
 	sessionCache    = 500 * time.Millisecond
 
 	challengesKeptFor = time.Hour // after their end, since nodes' clocks differ
@@ -226,6 +227,9 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 			}},
 			{Name: "mail", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteDeliveriesBefore(ctx, now.Add(-mailKeptFor))
+			}},
+			{Name: "notices", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeleteNoticesBefore(ctx, now.Add(-noticesKeptFor))
 			}},
 			{Name: "challenges", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.PruneChallenges(ctx, now.Add(-challengesKeptFor))

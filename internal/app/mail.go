@@ -15,9 +15,16 @@ import (
 	"folioscope/internal/telemetry"
 )
 
-// newMail makes what sends mail, and the tables that changes put their mails' jobs into. Without a mail server it sends nothing.
+// newMail makes what sends mail, and the tables that changes put the jobs of mails and messages into. Without a mail server it sends no mail.
 func newMail(ctx context.Context, settings config.Config, store *sqlstore.Store, o Options) (*notify.Service, error) {
 	made := notify.Options{Store: store, Origin: settings.PublicURL, Now: o.Now, Log: o.Log}
+	database, err := store.JobsDB()
+	if err != nil {
+		return nil, err
+	}
+	if err := jobs.Prepare(ctx, jobs.Database(database)); err != nil {
+		return nil, err
+	}
 	if settings.SMTP.Host == "" {
 		return notify.New(made), nil
 	}
@@ -26,13 +33,6 @@ func newMail(ctx context.Context, settings config.Config, store *sqlstore.Store,
 		return nil, err
 	}
 	made.Sender = sender
-	database, err := store.JobsDB()
-	if err != nil {
-		return nil, err
-	}
-	if err := jobs.Prepare(ctx, jobs.Database(database)); err != nil {
-		return nil, err
-	}
 	return notify.New(made), nil
 }
 

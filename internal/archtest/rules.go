@@ -129,7 +129,7 @@ var foreign = map[string][]string{
 	"golang.org/x/sync":                      {"*"},
 	"golang.org/x/sys":                       {"app"},
 	"golang.org/x/term":                      {"cmd/folioscope"},
-	"golang.org/x/text":                      {"provider", "transfer", "identity"},
+	"golang.org/x/text":                      {"provider", "transfer", "identity", "notify"},
 	"golang.org/x/time":                      {"*"},
 }
 

@@ -107,6 +107,12 @@ const (
 	HouseholdDissolved Action = "household.dissolve"
 	HouseholdShared    Action = "household.share" // the object is the portfolio
 	HouseholdUnshared  Action = "household.unshare"
+	ChannelCreated     Action = "channel.create"  // a way to be told of something
+	ChannelConfirmed   Action = "channel.confirm" // by the link that went there
+	ChannelChanged     Action = "channel.change"
+	ChannelDeleted     Action = "channel.delete"
+	ChannelTested      Action = "channel.test"
+	NoticesSet         Action = "notices.set" // how somebody wants to be told
 )
 
 // actions is the vocabulary, as filters offer it.
@@ -123,6 +129,7 @@ var actions = [...]Action{
 	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 	GrantOffered, GrantAccepted, GrantChanged, GrantTakenBack, GrantGivenBack, PortfolioViewed,
 	HouseholdFounded, HouseholdInvited, HouseholdJoined, HouseholdLeft, HouseholdRemoved, HouseholdDissolved, HouseholdShared, HouseholdUnshared,
+	ChannelCreated, ChannelConfirmed, ChannelChanged, ChannelDeleted, ChannelTested, NoticesSet,
 }
 
 // Actions is every action that is recorded.

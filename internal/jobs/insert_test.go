@@ -10,7 +10,7 @@ import (
 // insertWithin runs the insertion in a transaction of its own, as a store does.
 func insertWithin(t *testing.T, database Database, name string, commit bool) {
 	t.Helper()
-	text, args, err := Insertion("told", map[string]string{"name": name}, 3)
+	text, args, err := Insertion(Messages, "told", map[string]string{"name": name}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,8 +74,31 @@ func TestAJobComesWithItsTransactionOrNotAtAll(t *testing.T) {
 
 func TestInsertionRefusesWhatIsNoObject(t *testing.T) {
 	for _, object := range []any{"text", nil, []int{1}, map[string]string{"long": string(make([]byte, argumentBytesMax))}} {
-		if _, _, err := Insertion("told", object, 1); err == nil {
+		if _, _, err := Insertion(Ordinary, "told", object, 1); err == nil {
 			t.Errorf("%T was taken", object)
 		}
 	}
+}
+
+// Work that asks to run again later does, and has used no attempt.
+func TestLaterIsNoFailure(t *testing.T) {
+	onBoth(t, func(t *testing.T, database Database) {
+		if err := Prepare(t.Context(), database); err != nil {
+			t.Fatal(err)
+		}
+		insertWithin(t, database, "put off", true)
+		var runs, last atomic.Int32
+		j := newJobs(t, database, "node", Kind{Name: "told", AttemptsMax: 3, Work: func(_ context.Context, job Job) error {
+			last.Store(int32(job.Attempt))
+			if runs.Add(1) < 5 {
+				return Later(0)
+			}
+			return nil
+		}})
+		start(t, j)
+		until(t, "the job ran to its end", func() bool { return len(only(t, j, Done)) == 1 })
+		if got := only(t, j)[0]; runs.Load() != 5 || last.Load() != 1 || len(got.Errors) != 0 {
+			t.Errorf("%d runs, the last as attempt %d: %+v", runs.Load(), last.Load(), got)
+		}
+	})
 }

@@ -44,6 +44,9 @@ const (
 	errorShownRuneMax = 300
 )
 
+// MessagesMax is how many messages go out at once from one node. Who sends them sees to it that slow receivers never take them all.
+const MessagesMax = 24
+
 // Database is the one of two databases that holds the jobs.
 type Database struct {
 	Pool   *pgxpool.Pool // PostgreSQL, or nil
@@ -135,7 +138,7 @@ func New(ctx context.Context, database Database, kinds []Kind, options Options) 
 		Logger:                      slog.New(quiet{options.Log.Handler()}),
 		Workers:                     workers,
 		PeriodicJobs:                periodic,
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: runningMax}},
+		Queues:                      map[string]river.QueueConfig{string(Ordinary): {MaxWorkers: runningMax}, string(Messages): {MaxWorkers: MessagesMax}},
 		FetchCooldown:               fetchCooldown,
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        rescueAfter,
@@ -283,12 +286,24 @@ func (w *worker) Work(ctx context.Context, job *river.Job[arguments]) (err error
 	if err == nil {
 		return nil
 	}
+	if later, ok := errors.AsType[later](err); ok {
+		return river.JobSnooze(time.Duration(later))
+	}
 	w.log.Warn("job failed", "kind", w.kind.Name, "job", job.ID, "attempt", job.Attempt, "error", err)
 	if safe, ok := errors.AsType[*fault.Error](err); ok {
 		return recorded{shorten(safe.Message), err}
 	}
 	return recorded{"failed; the log of its node says why", err}
 }
+
+// Later is what Work gives for a job that shall run again after a while, without having failed.
+func Later(after time.Duration) error { return later(max(after, 0)) }
+
+// later is a wish, not a failure.
+type later time.Duration
+
+// Error says when.
+func (l later) Error() string { return "again in " + time.Duration(l).String() }
 
 // recorded is an error as it may be stored: its text is safe, its cause stays in memory.
 type recorded struct {

@@ -64,6 +64,9 @@ const (
 	OutcomeUnreachable Outcome = "unreachable"  // nobody answers there, too slowly, or not as a mail server does
 	OutcomeUnprotected Outcome = "unprotected"  // no TLS, a certificate that doesn't hold, or no way to sign in
 	OutcomeOff         Outcome = "switched_off" // there is no mail server in the settings any more
+	OutcomeForbidden   Outcome = "forbidden"    // the address leads where no message may go
+	OutcomeGone        Outcome = "gone"         // the receiver says that it is there no more
+	OutcomeDropped     Outcome = "dropped"      // the channel is off, or its owner is nobody to be told any more
 )
 
 // Outcomes is every outcome.

@@ -53,7 +53,7 @@ func (s *Store) deliver(ctx context.Context, q queries, owner ledger.OwnerID, ma
 	if _, err := q.exec(ctx, sqlNewDelivery, string(owner), id, string(mail.Kind), string(notify.Waiting), key.Seal(r, columnMessage, id), stamp(s.now())); err != nil {
 		return err
 	}
-	text, args, err := jobs.Insertion(notify.JobKind, notify.JobArguments{Owner: owner, ID: id}, notify.AttemptsMax)
+	text, args, err := jobs.Insertion(jobs.Ordinary, notify.JobKind, notify.JobArguments{Owner: owner, ID: id}, notify.AttemptsMax)
 	if err != nil {
 		return err
 	}

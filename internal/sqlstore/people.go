@@ -53,6 +53,7 @@ var erasures = [...]string{
 	sqlEraseSubjects, sqlEraseLinks, sqlDropMailedLinks, sqlErasePublicLinks, sqlEraseOpenings,
 	sqlEraseGrants, sqlEraseGrantLinks, sqlEraseShares, sqlEraseLooks,
 	sqlEraseMembership, sqlEraseHousehold, sqlEraseMembers, sqlEraseHouseholdLinks, sqlEraseHouseholdShares,
+	sqlEraseChannels, sqlEraseNotices, sqlEraseNoticeDeliveries, sqlEraseNoticeSettings,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.

@@ -172,7 +172,8 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners",
 		"sqlSweepAdministrators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
 		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
-		"sqlSweepPublicLinks", "sqlSweepOpenings", "sqlSweepLooks", "sqlSweepDevices"}
+		"sqlSweepPublicLinks", "sqlSweepOpenings", "sqlSweepLooks", "sqlSweepDevices",
+		"sqlSweepNotices", "sqlSweepNoticeDeliveries"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {

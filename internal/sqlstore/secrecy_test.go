@@ -18,6 +18,7 @@ import (
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
+	"folioscope/internal/notify"
 	"folioscope/internal/pgtest"
 	"folioscope/internal/seal"
 )
@@ -30,6 +31,7 @@ var planted = []string{
 	"Planted Own Name", "PLANTEDSYMBOL", "Planted Own Group", "Planted Own Sector", "Planted Own Note", "424242.131313", "575757.242424", "Planted Own Renamed",
 	plantedIgnored, plantedAccepted,
 	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew, plantedOffer, plantedHousehold,
+	plantedTarget, plantedSecret, plantedNotice, plantedZone,
 }
 
 // The names of proposals say what somebody holds.
@@ -37,6 +39,12 @@ const plantedIgnored, plantedAccepted = "planted-proposal-ignored", "planted-pro
 
 // Whom they share with is theirs alone.
 const plantedOffer, plantedHousehold = "offered@planted.example", "Planted Household"
+
+// Where and of what they are told is theirs alone.
+const (
+	plantedTarget, plantedSecret = "https://channel.planted.example/path", "planted-webhook-secret"
+	plantedNotice, plantedZone   = "Planted Subject of a notice", "Antarctica/Troll"
+)
 
 // How somebody signs in is theirs too.
 const (
@@ -96,6 +104,10 @@ func (b *bench) plant() {
 	offer := access.Grant{Owner: "u1", Portfolio: "p1", ID: "g1", Level: access.LevelView, Email: plantedOffer, CreatedAt: testStart, OfferedTill: testStart.Add(access.OfferAgeMax)}
 	b.ok(b.OfferGrant(ctx, offer, identity.TokenHash{3}, entry("u1", audit.GrantOffered)))
 	b.ok(b.FoundHousehold(ctx, access.Household{Founder: "u1", Name: plantedHousehold, CreatedAt: testStart}, "m1", entry("u1", audit.HouseholdFounded)))
+	b.queued()
+	b.ok(b.CreateChannel(ctx, notify.Channel{Owner: "u1", ID: "c1", Kind: notify.ChannelWebhook, State: notify.ChannelOn, Target: plantedTarget, Secret: plantedSecret, CreatedAt: testStart}, identity.TokenHash{}, testStart, entry("u1", audit.ChannelCreated)))
+	b.ok(b.SetNoticeSettings(ctx, "u1", notify.Settings{Zone: plantedZone}, testStart, entry("u1", audit.NoticesSet)))
+	b.ok(b.Tell(ctx, notify.Notice{Owner: "u1", Kind: notify.NoticeAlert, At: testStart, Facts: notify.NoticeFacts{Subject: plantedNotice}}))
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
 	b.ok(b.Seed(ctx, seeded))

@@ -87,6 +87,12 @@ const words: Record<string, string> = {
   'household.share': 'Shared with the household',
   'household.unshare': 'No longer shared with the household',
   'portfolio.viewed': 'Portfolio looked at',
+  'channel.create': 'Channel added',
+  'channel.confirm': 'Channel confirmed',
+  'channel.change': 'Channel changed',
+  'channel.delete': 'Channel removed',
+  'channel.test': 'Channel tested',
+  'notices.set': 'Notification settings changed',
   'audit.accept': 'Older database accepted',
 };
 
