@@ -103,3 +103,12 @@ type Condition struct {
 	Rearm       *money.Decimal // on the way back, beyond it the rule is armed again; nil: at Threshold itself
 	Expression  string         // what Compile takes
 }
+
+// same says whether two conditions ask for the same.
+func (c *Condition) same(other *Condition) bool {
+	number := func(a, b *money.Decimal) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
+	return c.Kind == other.Kind && c.Portfolio == other.Portfolio && c.Instrument == other.Instrument && c.Base == other.Base &&
+		c.Quote == other.Quote && c.Direction == other.Direction && c.Threshold.Equal(other.Threshold) && c.Unit == other.Unit &&
+		c.Days == other.Days && c.Group == other.Group && c.Expression == other.Expression &&
+		number(c.Target, other.Target) && number(c.Rearm, other.Rearm)
+}

@@ -19,7 +19,7 @@ const (
 	StateError    State = "error"    // it can't be worked out
 )
 
-// Standing is how a rule stands. The zero value, with its State empty, is that of a rule which was never looked at.
+// Standing is how a rule stands. One that was never looked at has no Value.
 type Standing struct {
 	State   State
 	Since   time.Time      // when State began
@@ -34,6 +34,21 @@ type Standing struct {
 	Firings   int64     // told and held back
 	Ended     bool      // once, or expired: nothing changes it any more
 	Why       string    // of StateNoData and StateError: a sentence that is safe to show
+}
+
+// Begin is how a rule stands that was just made, when the quotes' journal was at a sequence: what came before isn't its to see.
+func Begin(at time.Time, through int64) Standing {
+	return Standing{State: StateInactive, Since: at, Through: through}
+}
+
+// Resume is how a rule stands after its owner changed it from before. It goes on as it stood where what it waits for is the same, and
+// begins anew where that is another, or where it had ended and is to be told more often or for longer.
+func (r *Rule) Resume(before *Rule, standing Standing, at time.Time, through int64) Standing {
+	reopened := standing.Ended && (r.Repeat != before.Repeat || !r.ExpiresAt.Equal(before.ExpiresAt))
+	if reopened || !r.Condition.same(&before.Condition) {
+		return Begin(at, through)
+	}
+	return standing
 }
 
 // Observation is what was seen at one time: a Value, that it is Missing, that it can't be worked out, or an Occurrence.
