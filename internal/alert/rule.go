@@ -42,7 +42,7 @@ type Repeat string
 const (
 	RepeatOnce  Repeat = "once"  // the first firing ends the rule
 	RepeatEach  Repeat = "each"  // each time anew, after it was armed again
-	RepeatDaily Repeat = "daily" // at most once on a day of its owner's zone, and again on the next day at that time while it holds
+	RepeatDaily Repeat = "daily" // at most once on a day of its owner's zone, and again on the next day at that time until it is armed again
 )
 
 // Rule is what its owner wants to be told.

@@ -46,8 +46,8 @@ func (r *Rule) Step(before Standing, seen Observation, zone *time.Location) (aft
 }
 
 // Tick is what time alone makes of a rule by now: For or a snooze is over, the next day has come, nothing was known for a day, it has
-// expired. It goes by the last value that Step was given. Events are of when they were due, however late the tick is; of the days that
-// nobody ticked only the last is told.
+// expired. It goes by the last value that Step was given. Events are of when they were due, however late the tick is, but for what is told
+// daily: that is of the tick, once for all the days that nobody ticked.
 func (r *Rule) Tick(before Standing, now time.Time, zone *time.Location) (after Standing, events []Event) {
 	if before.Ended {
 		return before, nil
@@ -72,9 +72,10 @@ func (s *stepping) pass(now time.Time) {
 	if expired {
 		now = s.rule.ExpiresAt.Add(-1) // what was due before comes before
 	}
-	switch s.State {
-	case StatePending:
+	if s.State == StatePending {
 		s.mature(now)
+	}
+	switch s.State {
 	case StateFiring:
 		s.repeat(now)
 	case StateNoData:
@@ -95,20 +96,15 @@ func (s *stepping) mature(now time.Time) {
 	}
 }
 
-// repeat fires once more what is told daily and still holds.
+// repeat fires once more what is told daily, as long as it isn't armed again.
 func (s *stepping) repeat(now time.Time) {
-	if s.rule.Repeat != RepeatDaily || s.ToldAt.IsZero() || s.Value == nil || !s.rule.Condition.holds(*s.Value) {
+	if s.rule.Repeat != RepeatDaily || s.ToldAt.IsZero() {
 		return
 	}
-	next := func(t time.Time) time.Time { return t.In(s.zone).AddDate(0, 0, 1) }
-	due := later(next(s.ToldAt), later(s.ToldAt.Add(s.rule.Cooldown), s.rule.SnoozedUntil))
-	if due.After(now) {
-		return
+	nextDay := s.ToldAt.In(s.zone).AddDate(0, 0, 1)
+	if due := later(nextDay, later(s.ToldAt.Add(s.rule.Cooldown), s.rule.SnoozedUntil)); !due.After(now) {
+		s.fire(now, "")
 	}
-	for next(due).Compare(now) <= 0 {
-		due = next(due)
-	}
-	s.fire(due, "")
 }
 
 // value takes a value in.
@@ -131,6 +127,7 @@ func (s *stepping) value(v money.Decimal, at time.Time) {
 		s.enter(StateResolved, at)
 		s.note(Event{Kind: EventResolved, At: at, Value: s.Value})
 	case s.Held:
+		s.repeat(at) // it was due while nothing was known
 	case holds:
 		s.enter(StatePending, at)
 		s.mature(at)

@@ -132,12 +132,12 @@ func TestSteps(t *testing.T) {
 		"daily": {
 			func(r *Rule) { r.Repeat = RepeatDaily },
 			[]string{"0 11", "60 9", "70 11", "1439 tick", "1440 tick", "1441 tick", "4500 9", "4600 11", "4601 9", "4602 11"},
-			[]string{"0 fired told", "60 resolved", "70 held_back", "1440 fired told", "4320 fired told", "4500 resolved", "4600 held_back", "4601 resolved", "4602 held_back"},
+			[]string{"0 fired told", "60 resolved", "70 held_back", "1440 fired told", "4500 fired told", "4500 resolved", "4600 held_back", "4601 resolved", "4602 held_back"},
 			StateFiring,
 		},
 		"daily, in the band": {
 			func(r *Rule) { r.Repeat, r.Condition.Rearm = RepeatDaily, decimal("8") },
-			[]string{"0 11", "1 9", "1500 tick", "1501 10"}, []string{"0 fired told"}, StateFiring,
+			[]string{"0 11", "1 9", "1440 tick", "1501 10"}, []string{"0 fired told", "1440 fired told"}, StateFiring,
 		},
 	} {
 		rule := valid(Price)
