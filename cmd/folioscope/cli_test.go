@@ -70,7 +70,7 @@ func (s *shell) expect(code int, stdin string, args []string, texts ...string) s
 // The help of every command is kept as a file, so that a change of its words is read by somebody.
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "100")
-	for _, command := range []string{"", "demo", "keys", "keys init", "keys status", "keys rotate", "keys rewrap", "user", "user add", "user list", "user role", "user sign-out", "user suspend", "user activate", "user delete", "user recover", "user reset-second-factor", "token", "token create", "token list", "token revoke", "mail", "mail test", "serve", "import", "audit", "audit verify", "audit export", "audit key", "audit accept", "evaluate", "version"} {
+	for _, command := range []string{"", "demo", "keys", "keys init", "keys status", "keys rotate", "keys rewrap", "user", "user add", "user list", "user role", "user sign-out", "user suspend", "user activate", "user delete", "user recover", "user reset-second-factor", "token", "token create", "token list", "token revoke", "mail", "mail test", "serve", "doctor", "import", "audit", "audit verify", "audit export", "audit key", "audit accept", "evaluate", "version"} {
 		help := newShell(t).expect(exitDone, "", append(strings.Fields(command), "--help"), "Usage: folioscope")
 		path := filepath.Join("testdata", "help", strings.ReplaceAll("folioscope "+command, " ", "-")+".txt")
 		if command == "" {

@@ -46,6 +46,7 @@ type commands struct {
 	Token    tokenCommand    `cmd:"" help:"API tokens, with which programs sign in."`
 	Mail     mailCommand     `cmd:"" help:"Mail that the server sends."`
 	Serve    serveCommand    `cmd:"" help:"Run a node for real use: dashboard, price polls, live values."`
+	Doctor   doctorCommand   `cmd:"" help:"Look whether everything is as it should be, and say what mends it."`
 	Import   importCommand   `cmd:"" help:"Add the activities of a file to a portfolio."`
 	Audit    auditCommand    `cmd:"" help:"What was done by whom: check the log, write it out."`
 	Evaluate evaluateCommand `cmd:"" help:"Work out every figure of one portfolio from one file, with no server and no database."`

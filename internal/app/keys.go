@@ -126,6 +126,19 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 	if settings.Database.Insecure {
 		o.Log.Warn("database.insecure is set: whoever is between this machine and the database may read and change all that passes, the wrapped keys too")
 	}
+	root, err := openRoot(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	return openStoreWith(ctx, settings, root, sessions, o)
+}
+
+// openRoot opens the keyring of an installation with its key-encryption key.
+func openRoot(ctx context.Context, settings config.Config) (*seal.Root, error) {
+	reference, err := kekReference(settings)
+	if err != nil {
+		return nil, err
+	}
 	kek, err := openKEK(ctx, settings, reference)
 	if err != nil {
 		return nil, firstSteps(ctx, settings, reference, err)
@@ -134,6 +147,11 @@ func openStore(ctx context.Context, settings config.Config, sessions market.Sess
 	if err != nil {
 		return nil, firstSteps(ctx, settings, reference, err)
 	}
+	return root, nil
+}
+
+// openStoreWith opens an installation's database with its open keyring.
+func openStoreWith(ctx context.Context, settings config.Config, root *seal.Root, sessions market.Sessions, o Options) (*sqlstore.Store, error) {
 	store, err := sqlstore.Open(ctx, sqlstore.Options{
 		URL: settings.Database.URL.Reveal(), Insecure: settings.Database.Insecure, Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
 		Root: root, Now: o.Now, Log: o.Log, Sessions: sessions, Node: cmp.Or(o.node, "command"),

@@ -9,6 +9,9 @@ import (
 	"folioscope/internal/httpapi"
 )
 
+// certificatesDir is where fetched and self-signed certificates are kept, inside the data directory.
+const certificatesDir = "certificates"
+
 // bind opens the sockets before anything else runs, so that a busy port is an error at once.
 func (n *node) bind(ctx context.Context) (*httpapi.Listening, error) {
 	proxies, err := httpapi.ParseProxies(n.settings.Proxy.Trusted)
@@ -16,7 +19,7 @@ func (n *node) bind(ctx context.Context) (*httpapi.Listening, error) {
 		return nil, err
 	}
 	t := n.settings.TLS
-	encrypted := httpapi.TLS{Domain: t.Domain, SelfSigned: t.Self, Dir: filepath.Join(n.settings.DataDir, "certificates")}
+	encrypted := httpapi.TLS{Domain: t.Domain, SelfSigned: t.Self, Dir: filepath.Join(n.settings.DataDir, certificatesDir)}
 	if t.Cert != "" {
 		files, err := certificate.Open(t.Cert, t.Key, n.o.Now, n.o.Log)
 		if err != nil {

@@ -5,7 +5,7 @@ import (
 	"folioscope/internal/telemetry"
 )
 
-// The families of what brings prices in. docs/guide/metrics.md says what to do with them.
+// The families of what brings prices in. docs/guide/operations.md says what to do with them.
 const (
 	metricCalls     = "folioscope_ingest_calls_total"
 	metricAnswers   = "folioscope_ingest_answer_seconds"

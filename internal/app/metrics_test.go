@@ -41,7 +41,7 @@ func TestMetricsOfPrices(t *testing.T) {
 			t.Errorf("metrics lack %s", want)
 		}
 	}
-	guide, err := os.ReadFile("../../docs/guide/metrics.md")
+	guide, err := os.ReadFile("../../docs/guide/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ const (
 var (
 	ground    = []string{"fault", "money", "market", "ledger", "figures", "alert"}
 	contracts = []string{"event", "bus"}
-	services  = []string{"access", "webhook", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "transfer", "httpapi"}
+	services  = []string{"access", "webhook", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "transfer", "health", "httpapi"}
 	adapters  = []string{"provider", "natsbus", "sqlstore", "seal", "certificate", "outbound"}
 )
 
@@ -62,7 +62,8 @@ var mayImport = map[string][]string{
 	"notify":   join(ground, "audit", "jobs"),
 	"live":     join(ground, "event", "bus", "journal"),
 	"transfer": join(ground, "audit", "journal"),
-	"httpapi":  join(ground, "access", "audit", "event", "bus", "identity", "ingest", "journal", "live", "notify", "transfer"),
+	"health":   join(ground, "audit", "ingest", "jobs", "notify"),
+	"httpapi":  join(ground, "access", "audit", "event", "bus", "health", "identity", "ingest", "journal", "live", "notify", "transfer"),
 
 	// Scenarios that anybody can check our figures with.
 	"conformance": {"fault", "figures"},
@@ -83,7 +84,7 @@ var mayImport = map[string][]string{
 
 	// Around them.
 	"web":            {},
-	"cmd/folioscope": join(ground, "app", "audit", "config", "conformance", "demo", "identity", "seal", "telemetry", "transfer"),
+	"cmd/folioscope": join(ground, "app", "audit", "config", "conformance", "demo", "health", "identity", "seal", "telemetry", "transfer"),
 	"archtest":       {},
 	"pgtest":         {},
 	"scripts":        {},

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"log/slog"
 	"os"
 	"sync"
@@ -81,6 +82,23 @@ func (f *Files) reload() error {
 	}
 	f.current, f.changed = &certificate, changed
 	return nil
+}
+
+// Ends is when the first certificate of a PEM file ends. Its error is of kind Invalid.
+func Ends(file string) (time.Time, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return time.Time{}, fault.Wrap(fault.Invalid, err, "the certificate %s can't be read", file)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return time.Time{}, fault.New(fault.Invalid, "%s holds no certificate", file)
+	}
+	first, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}, fault.Wrap(fault.Invalid, err, "%s holds no certificate", file)
+	}
+	return first.NotAfter, nil
 }
 
 // Authorities reads the certificates of those whose word counts from a PEM file. Its error is of kind Invalid.

@@ -84,3 +84,16 @@ func TestWhatCannotBeUsedIsRefusedAtTheStart(t *testing.T) {
 		}
 	}
 }
+
+func TestEnds(t *testing.T) {
+	file, key := certificatetest.NewAuthority(t).Files(t, "a.test")
+	ends, err := Ends(file)
+	if err != nil || !ends.After(time.Now()) {
+		t.Errorf("%s, %v", ends, err)
+	}
+	for _, wrong := range []string{key, filepath.Join(t.TempDir(), "missing")} {
+		if _, err := Ends(wrong); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}

@@ -194,7 +194,7 @@ func warningsOf(h ingest.Health, now time.Time) []DataWarning {
 		out = append(out, DataWarning{Code: code, Text: fmt.Sprintf(format, args...), Source: given(source), MIC: given(mic)})
 	}
 	for _, source := range h.Sources {
-		name := sourceTitle(source.Name)
+		name := ingest.Title(source.Name)
 		switch {
 		case !source.Setting.Enabled:
 			continue
@@ -242,29 +242,6 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// sourceTitle is a source by its own spelling.
-func sourceTitle(name string) string {
-	switch name {
-	case "alphavantage":
-		return "Alpha Vantage"
-	case "amfi", "ecb", "eodhd", "fred":
-		return strings.ToUpper(name)
-	case "coingecko":
-		return "CoinGecko"
-	case "http":
-		return "The page"
-	case "mfapi":
-		return "MFapi"
-	case "openfigi":
-		return "OpenFIGI"
-	case "twelvedata":
-		return "Twelve Data"
-	case "":
-		return "A source"
-	}
-	return strings.ToUpper(name[:1]) + name[1:]
-}
-
 func (s *Server) testSource(ctx context.Context, in *testSourceInput) (*answer[SourceTest], error) {
 	prices, err := s.prices()
 	if err != nil {
@@ -293,30 +270,7 @@ func (s *Server) testSource(ctx context.Context, in *testSourceInput) (*answer[S
 // trialText says what came of a test.
 func trialText(source string, t ingest.Trial) string {
 	if !t.Asked {
-		return sourceTitle(source) + " is left alone for now, so it wasn't asked."
+		return ingest.Title(source) + " is left alone for now, so it wasn't asked."
 	}
-	return sourceTitle(source) + " " + outcomeText(t.Outcome) + "."
-}
-
-// outcomeText is how a call ended, in words that go on from the source's name.
-func outcomeText(outcome ingest.Outcome) string {
-	switch outcome {
-	case ingest.OK:
-		return "answers as it should"
-	case ingest.Empty:
-		return "knows the name, but has no price for it now"
-	case ingest.UnknownSymbol:
-		return "doesn't know the name"
-	case ingest.NotEntitled:
-		return "doesn't give this name with our key"
-	case ingest.BadKey:
-		return "refuses our key"
-	case ingest.Blocked:
-		return "refuses us as a client"
-	case ingest.SchemaDrift:
-		return "answers in a shape that isn't known"
-	case ingest.RateBurst, ingest.RateMinute, ingest.RateHour, ingest.RateDay, ingest.RateMonth:
-		return "was asked too often and wants us to wait"
-	}
-	return "doesn't answer"
+	return ingest.Title(source) + " " + ingest.OutcomeText(t.Outcome) + "."
 }

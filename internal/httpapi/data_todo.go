@@ -130,7 +130,7 @@ func (f *dataFacts) missing() []MissingData {
 
 // whyNotFirst says why another source than the first serves it.
 func (f *dataFacts) whyNotFirst(first string) string {
-	in := sourceTitle(first)
+	in := ingest.Title(first)
 	for _, s := range f.outlook.Sources {
 		if s.Name != first {
 			continue
@@ -193,7 +193,7 @@ func (f *dataFacts) toDoWithoutPrice() *NextStep {
 		if soonest.Spent {
 			why = " was asked as often as it allows"
 		}
-		return &NextStep{Code: "wait_source", Text: "Wait: " + sourceTitle(soonest.Name) + why + ", and is asked again by itself.", Until: moment(soonest.Until)}
+		return &NextStep{Code: "wait_source", Text: "Wait: " + ingest.Title(soonest.Name) + why + ", and is asked again by itself.", Until: moment(soonest.Until)}
 	case f.outlook.Tried.IsZero():
 		return &NextStep{Code: "wait_first_price", Text: "Wait a minute: it is new, and is asked for soon."}
 	case !f.outlook.Session.Open && f.outlook.Tried.After(f.outlook.Session.LastClose.Add(closeAnswered)):

@@ -56,6 +56,8 @@ type Health struct {
 	UnservedCount int
 	Horizons      []Horizon // of the calendars that end within 60 days, the first to end first
 	Held          int       // prices that wait
+	Open          int       // instruments with a price that trade now: nothing is expected of the others
+	Stale         int       // of those, the ones whose price is older than market.StaleAfter
 }
 
 // Health looks at the sources, as all nodes know them.
@@ -82,9 +84,7 @@ func (g *Ingest) Health(ctx context.Context) (Health, error) {
 	h := Health{Horizons: g.horizons(wanted, now)}
 	for _, i := range wanted {
 		g.attribute(all, i, now)
-		if mark := g.book.mark(i.ID); mark != nil && mark.HeldBack != nil {
-			h.Held++
-		}
+		g.age(&h, i, now)
 		if len(g.Chains) > 0 && !g.servable(i, now) {
 			h.Unserved = append(h.Unserved, i)
 		}
@@ -151,6 +151,25 @@ func (g *Ingest) attribute(all map[string]*SourceHealth, i market.Instrument, no
 	}
 	h.StandsIn++
 	all[first.Name()].Replaced++
+}
+
+// age counts an instrument by how its price is now.
+func (g *Ingest) age(h *Health, i market.Instrument, now time.Time) {
+	mark := g.book.mark(i.ID)
+	if mark == nil {
+		return
+	}
+	if mark.HeldBack != nil {
+		h.Held++
+	}
+	traded := i.Class != market.Fund && i.Class != market.FX // these have one price a day
+	if !traded || mark.Source == market.SourceManual || !g.Sessions.At(i.MIC, now).Open {
+		return
+	}
+	h.Open++
+	if market.StateOf(*mark, i, g.Sessions, now) == market.StateStale {
+		h.Stale++
+	}
 }
 
 // horizons are the calendars of held instruments that end soon, or have ended.

@@ -59,6 +59,13 @@ func TestHealthOfADeadSourceIsTheSameOnEveryNode(t *testing.T) {
 		if err != nil || h.UnservedCount != 1 || h.Unserved[0].ID != "nobody" {
 			t.Errorf("unserved: %+v, %v", h.Unserved, err)
 		}
+		if h.Open != 3 || h.Stale != 0 {
+			t.Errorf("%d of %d are stale", h.Stale, h.Open)
+		}
+		time.Sleep(market.StaleAfter + time.Second)
+		if h, err = idle.Health(t.Context()); err != nil || h.Open != 3 || h.Stale != 3 {
+			t.Errorf("%d of %d are stale after nobody asked, %v", h.Stale, h.Open, err)
+		}
 		// A day later none of it counts any more.
 		time.Sleep(tallyShown + time.Hour)
 		if s := w.healthOf(t, idle, "first"); len(s.Today.Outcomes) != 0 {

@@ -45,6 +45,8 @@ type database interface {
 	// classify gives an error of the driver its kind.
 	classify(error) class
 	ping(ctx context.Context) error
+	// vitals adds what the database says of itself.
+	vitals(ctx context.Context, v *Vitals) error
 	close() error
 }
 

@@ -1,0 +1,260 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"folioscope/internal/certificate"
+	"folioscope/internal/config"
+	"folioscope/internal/fault"
+	"folioscope/internal/health"
+	"folioscope/internal/ingest"
+	"folioscope/internal/jobs"
+	"folioscope/internal/market"
+	"folioscope/internal/natsbus"
+	"folioscope/internal/outbound"
+	"folioscope/internal/seal"
+	"folioscope/internal/sqlstore"
+)
+
+// What mends a part that can't even be looked at.
+const (
+	fixKeys       = "Look at keys.kek and at the keyring. A new installation begins with folioscope keys init."
+	fixDatabase   = "Look whether the database runs, can be reached from here, and whether it is this installation's."
+	fixProviders  = "Look at the settings below providers and outbound."
+	databaseFirst = "Mend what is wrong with the database first."
+)
+
+// Doctor looks at everything that the settings lead to, whether a node runs or not, and changes nothing. Settled is what reading the
+// settings gave; where that is an error, there is nothing else to look at.
+func Doctor(ctx context.Context, settings config.Config, settled error, o Options) []health.Check {
+	looks := []health.Look{{Name: "configuration", At: func(context.Context) (health.Found, error) { return health.Configuration(settled), nil }}}
+	if settled != nil {
+		return health.Examine(ctx, o.Log, looks).Checks
+	}
+	looks = append(looks, machineLooks(settings, o)...)
+	looks = append(looks, health.Look{Name: "backup", At: func(context.Context) (health.Found, error) { return health.Backup(), nil }})
+	root, err := openRoot(ctx, settings)
+	if err != nil {
+		return health.Examine(ctx, o.Log, append(looks, refused("keys", fixKeys, err))).Checks
+	}
+	looks = append(looks, keysLook(settings, len(root.RootKeys()) > 1))
+	if err := databaseThere(settings); err != nil {
+		return health.Examine(ctx, o.Log, append(looks, refused("database", fixDatabase, err))).Checks
+	}
+	calendar, err := market.NewCalendar()
+	if err != nil {
+		return health.Examine(ctx, o.Log, append(looks, refused("prices", fixProviders, err))).Checks
+	}
+	store, err := openStoreWith(ctx, settings, root, calendar, o)
+	if err != nil {
+		return health.Examine(ctx, o.Log, append(looks, refused("database", fixDatabase, err))).Checks
+	}
+	looks = append(looks, storeLooks(store, settings, o)...)
+	looks = append(looks, busLook(settings, o))
+	prices, err := pricesOf(settings, store, calendar, o)
+	if err != nil {
+		looks = append(looks, refused("prices", fixProviders, err))
+	} else {
+		looks = append(looks, pricesLook(prices))
+	}
+	checks := health.Examine(ctx, o.Log, looks).Checks
+	if err := store.Close(); err != nil {
+		o.Log.WarnContext(ctx, "the database was not closed in order", "error", err)
+	}
+	return checks
+}
+
+// refused is a look at what could not even be opened.
+func refused(name, fix string, err error) health.Look {
+	return health.Look{Name: name, Fix: fix, At: func(context.Context) (health.Found, error) { return health.Found{}, err }}
+}
+
+// databaseThere says whether there is a database to open, since opening would make one.
+func databaseThere(settings config.Config) error {
+	if settings.Database.URL != "" {
+		return nil
+	}
+	path := filepath.Join(settings.DataDir, databaseFile)
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fault.Wrap(fault.NotFound, err, "there is a keyring, but no database at %s: put your copy of it back", path)
+		}
+		return fault.Wrap(fault.Unavailable, err, "the database %s can't be read", path)
+	}
+	return nil
+}
+
+// machineLooks are at what each node has for itself.
+func machineLooks(settings config.Config, o Options) []health.Look {
+	return []health.Look{
+		{Name: "disk", Fix: "Name the right place in data_dir; a new installation makes it with folioscope keys init.", At: func(context.Context) (health.Found, error) {
+			free, size, err := diskRoom(settings.DataDir)
+			if err != nil {
+				return health.Found{}, fault.Wrap(fault.Unavailable, err, "the data directory %s can't be read", settings.DataDir)
+			}
+			return health.Disk(free, size), nil
+		}},
+		{Name: "certificate", Fix: "Put the certificate where the settings name it, readable for this user.", At: func(context.Context) (health.Found, error) {
+			file, renewed, err := certificateFile(settings)
+			if err != nil {
+				return health.Found{}, err
+			}
+			if file == "" {
+				return health.NoCertificate(), nil
+			}
+			ends, err := certificate.Ends(file)
+			if err != nil {
+				return health.Found{}, err
+			}
+			return health.Certificate(ends, o.Now(), renewed), nil
+		}},
+	}
+}
+
+// certificateFile is where the certificate of HTTPS lies, empty where there is none, and whether it is renewed by itself.
+func certificateFile(settings config.Config) (file string, renewed bool, err error) {
+	t, kept := settings.TLS, filepath.Join(settings.DataDir, certificatesDir)
+	switch {
+	case t.Cert != "":
+		return t.Cert, false, nil
+	case t.Self:
+		return filepath.Join(kept, "localhost.crt"), true, nil
+	case t.Domain != "":
+		found, err := filepath.Glob(filepath.Join(kept, "certificates", "*", t.Domain, t.Domain+".crt"))
+		if err != nil || len(found) == 0 {
+			return "", true, fault.New(fault.Unavailable, "no certificate for %s has been fetched yet: port 443 of it has to be reachable from the internet", t.Domain)
+		}
+		return found[len(found)-1], true, nil
+	}
+	return "", false, nil
+}
+
+// keysLook says that the keyring could be opened, and what is left to do about keys.
+func keysLook(settings config.Config, rotating bool) health.Look {
+	return health.Look{Name: "keys", Fix: fixKeys, At: func(ctx context.Context) (health.Found, error) {
+		reference, err := kekReference(settings)
+		if err != nil {
+			return health.Found{}, err
+		}
+		return health.Keys(rotating, kindOfKEK(reference) == seal.KindEnvironment), nil
+	}}
+}
+
+// storeLooks are at what all nodes share.
+func storeLooks(store *sqlstore.Store, settings config.Config, o Options) []health.Look {
+	return []health.Look{
+		{Name: "database", Fix: fixDatabase, At: func(ctx context.Context) (health.Found, error) {
+			v, err := store.Vitals(ctx)
+			if err != nil {
+				return health.Found{}, err
+			}
+			return health.Database(health.DatabaseFacts{Server: v.Server, Answer: v.Answer, Bytes: v.Bytes, LogBytes: v.LogBytes, Connections: v.Connections, ConnectionsMax: v.ConnectionsMax}), nil
+		}},
+		{Name: "clock", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
+			v, err := store.Vitals(ctx)
+			if err != nil {
+				return health.Found{}, err
+			}
+			var others []health.Clock
+			if v.Server {
+				others = append(others, health.Clock{Against: "the database", Ahead: v.AskedAt.Sub(v.Clock)})
+			}
+			return health.Clocks(others), nil
+		}},
+		{Name: "jobs", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
+			database, err := store.JobsDB()
+			if err != nil {
+				return health.Found{}, err
+			}
+			counts, err := jobs.Counts(ctx, jobs.Database(database))
+			if err != nil {
+				return health.Found{}, err
+			}
+			return health.Jobs(counts), nil
+		}},
+		{Name: "mail", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
+			overview, err := store.MailOverview(ctx)
+			if err != nil {
+				return health.Found{}, err
+			}
+			return health.Mail(overview, settings.SMTP.Host != ""), nil
+		}},
+		{Name: "audit log", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
+			rows, oldest, err := store.AuditWaiting(ctx)
+			if err != nil {
+				return health.Found{}, err
+			}
+			nodes, err := store.KeyringNodes(ctx)
+			if err != nil {
+				return health.Found{}, err
+			}
+			var lag time.Duration
+			if rows > 0 {
+				lag = max(o.Now().Sub(oldest), 0)
+			}
+			return health.Audit(rows, lag, len(nodes) > 0), nil
+		}},
+	}
+}
+
+func pricesLook(prices *ingest.Ingest) health.Look {
+	return health.Look{Name: "prices", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
+		h, err := prices.Health(ctx)
+		if err != nil {
+			return health.Found{}, err
+		}
+		return health.Prices(h), nil
+	}}
+}
+
+// pricesOf is what a node would ask for prices, to look at and never to run.
+func pricesOf(settings config.Config, store *sqlstore.Store, sessions market.Sessions, o Options) (*ingest.Ingest, error) {
+	out, err := outbound.New(outbound.Options{Allow: settings.Outbound.Allow, Proxy: settings.Outbound.Proxy.Reveal()})
+	if err != nil {
+		return nil, err
+	}
+	chain, err := chains(settings, out)
+	if err != nil {
+		return nil, err
+	}
+	return ingest.New(ingest.Options{
+		Store: store, Sessions: sessions, Log: o.Log, Chains: chain, Limits: limits(settings), Settings: sourceSettings(settings, false), Interval: settings.Poll.Interval, Now: o.Now,
+	})
+}
+
+// busLook connects to the bus as a command does.
+func busLook(settings config.Config, o Options) health.Look {
+	return health.Look{Name: "bus", Fix: "Look at nats.urls and nats.tls.", At: func(ctx context.Context) (health.Found, error) {
+		if len(settings.NATS.URLs) == 0 {
+			return health.BusInside(), nil
+		}
+		where, err := busOptions(settings.NATS, "doctor", false, o)
+		if err != nil {
+			return health.Found{}, err
+		}
+		hints, err := natsbus.Open(ctx, where)
+		if err != nil {
+			return health.Found{}, err
+		}
+		const pause = 50 * time.Millisecond // a server that is there answers in far less than busWaitMax
+		deadline := time.NewTimer(busWaitMax)
+		defer deadline.Stop()
+		for !hints.Connected() {
+			select {
+			case <-ctx.Done():
+				return health.Found{}, errors.Join(ctx.Err(), hints.Close())
+			case <-deadline.C:
+				return health.Bus(false), hints.Close()
+			case <-time.After(pause):
+			}
+		}
+		return health.Bus(true), hints.Close()
+	}}
+}
+
+const busWaitMax = 3 * time.Second

@@ -1,0 +1,115 @@
+package health
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"folioscope/internal/fault"
+)
+
+// Bounds of what the machine has to offer.
+const (
+	diskFailingMin   = 256 << 20 // bytes: less than a WAL and a day's quotes
+	diskWarningMin   = 1 << 30   // bytes
+	diskWarningShare = 0.1       // of the disk, as on small ones the bytes come too late
+	skewMax          = 2 * time.Second
+	certificateSoon  = 14 * 24 * time.Hour
+	certificateLate  = 3 * 24 * time.Hour
+)
+
+// Disk judges the room on the disk that holds the data. Free and size are bytes.
+func Disk(free, size uint64) Found {
+	c := Check{Name: "disk", State: OK, Says: fmt.Sprintf("%s of %s are free.", bytesText(free), bytesText(size))}
+	switch {
+	case free < diskFailingMin:
+		c.State, c.Fix = Failing, "Make room now: a full disk stops every change. Remove what isn't Folioscope's, or move data_dir to a larger disk."
+	case free < diskWarningMin && float64(free) < diskWarningShare*float64(size):
+		c.State, c.Fix = Warning, "Make room, or move data_dir to a larger disk."
+	}
+	return found(c).with(MeasureDiskFree, float64(free)).with(MeasureDiskSize, float64(size))
+}
+
+func bytesText(n uint64) string {
+	const kibi = 1024
+	value, units := float64(n), []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	for value >= kibi && len(units) > 1 {
+		value, units = value/kibi, units[1:]
+	}
+	return fmt.Sprintf("%.4g %s", value, units[0])
+}
+
+// Certificate judges when the certificate of HTTPS ends. Renewed says that this is done by itself.
+func Certificate(ends, now time.Time, renewed bool) Found {
+	left := ends.Sub(now)
+	c := Check{Name: "certificate", State: OK, Says: fmt.Sprintf("The certificate is good until %s.", ends.UTC().Format(time.DateOnly))}
+	fix := "Get a new certificate and put its files in the place of tls.cert and tls.key; no restart is needed."
+	if renewed {
+		fix = "It should have been renewed by itself: port 443 of tls.domain has to be reachable from the internet; the node's log says more."
+	}
+	switch {
+	case left <= 0:
+		c.State, c.Says, c.Fix = Failing, fmt.Sprintf("The certificate ended on %s: browsers refuse this server.", ends.UTC().Format(time.DateOnly)), fix
+	case left < certificateLate:
+		c.State, c.Says, c.Fix = Failing, fmt.Sprintf("The certificate ends in %s.", span(left)), fix
+	case left < certificateSoon:
+		c.State, c.Says, c.Fix = Warning, fmt.Sprintf("The certificate ends in %s.", span(left)), fix
+	}
+	return found(c).with(MeasureCertificateEnds, float64(ends.Unix()))
+}
+
+// NoCertificate is where HTTPS isn't this process's work.
+func NoCertificate() Found {
+	return found(Check{Name: "certificate", State: Unknown, Says: "HTTPS is served by whatever stands before this node, or not at all."})
+}
+
+// Clock is how far this machine's clock is ahead of another's.
+type Clock struct {
+	Against string // in words: "the database"
+	Ahead   time.Duration
+}
+
+// Clocks judges this machine's clock against the others that are known.
+func Clocks(others []Clock) Found {
+	if len(others) == 0 {
+		return found(Check{Name: "clock", State: Unknown, Says: "There is no other clock to compare this machine's with."})
+	}
+	f := Found{}
+	c := Check{Name: "clock", State: OK, Says: "This machine's clock is right."}
+	for _, o := range others {
+		f.Measures = append(f.Measures, Measure{MeasureClockSkew, o.Against, o.Ahead.Seconds()})
+		if o.Ahead.Abs() <= skewMax {
+			continue
+		}
+		way := "ahead of"
+		if o.Ahead < 0 {
+			way = "behind"
+		}
+		c = Check{Name: "clock", State: Failing, Says: fmt.Sprintf("This machine's clock is %.1f seconds %s that of %s.", o.Ahead.Abs().Seconds(), way, o.Against),
+			Fix: "Let the machine keep time with NTP (timedatectl set-ntp true): leases, sign-ins and prices go by the clock."}
+	}
+	f.Checks = []Check{c}
+	return f
+}
+
+// Backup says that there are none of ours. Whoever runs the node copies data and keys by other means.
+func Backup() Found {
+	return found(Check{Name: "backup", State: Unknown, Says: "No backups are made yet by Folioscope itself.",
+		Fix: "Copy the database and the keyring by your own means, and the key-encryption key apart from them."})
+}
+
+// Configuration says whether the settings can be used; err is what reading them gave.
+func Configuration(err error) Found {
+	if err == nil {
+		return found(Check{Name: "configuration", State: OK, Says: "The settings can be used."})
+	}
+	known, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(known.Places) == 0 {
+		return found(Check{Name: "configuration", State: Failing, Says: "The settings can't be used: " + reason(err) + ".", Fix: "Correct the file or the environment variable that it names."})
+	}
+	var f Found
+	for _, place := range known.Places {
+		f.Checks = append(f.Checks, Check{Name: "configuration", State: Failing, Says: place.Location + ": " + place.Message + ".", Fix: "Correct " + place.Location + " in the file of settings, the environment or the flags."})
+	}
+	return f
+}

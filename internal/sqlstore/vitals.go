@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Each database is asked about itself in its own words.
+const (
+	sqlServerVitals = `SELECT pg_database_size(current_database()), (SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+current_setting('max_connections')::bigint, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint`
+	sqlAuditWaiting = `SELECT COUNT(*), COALESCE(MIN(at), 0) FROM audit_rows WHERE leaf < 0`
+)
+
+// Vitals are how the database is, as far as it can tell; the rest is zero.
+type Vitals struct {
+	Server         bool // PostgreSQL, else a file
+	Answer         time.Duration
+	Bytes          int64
+	LogBytes       int64     // of SQLite's write-ahead log
+	Connections    int64     // of everybody
+	ConnectionsMax int64     // that the server allows
+	Clock          time.Time // by the server's own clock, in the middle of Answer
+	AskedAt        time.Time // by ours
+}
+
+// Vitals asks the database how it is.
+func (s *Store) Vitals(ctx context.Context) (Vitals, error) {
+	began := s.now()
+	if err := s.db.ping(ctx); err != nil {
+		return Vitals{}, s.explain("ask how the database is", err)
+	}
+	v := Vitals{Answer: s.now().Sub(began)}
+	err := s.db.vitals(ctx, &v)
+	return v, s.explain("ask how the database is", err)
+}
+
+func (p *postgres) vitals(ctx context.Context, v *Vitals) error {
+	v.Server = true
+	began := time.Now()
+	var clock int64
+	err := p.one(ctx, sqlServerVitals, nil, &v.Bytes, &v.Connections, &v.ConnectionsMax, &clock)
+	v.Clock, v.AskedAt = time.UnixMicro(clock), began.Add(time.Since(began)/2)
+	return err
+}
+
+func (s *sqlite) vitals(_ context.Context, v *Vitals) (err error) {
+	if v.Bytes, err = fileBytes(s.path); err != nil {
+		return err
+	}
+	v.LogBytes, err = fileBytes(s.path + "-wal")
+	return err
+}
+
+// fileBytes is a file's size, 0 where there is none.
+func fileBytes(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// AuditWaiting is how many audit rows no checkpoint covers yet, and when the oldest of them was written.
+func (s *Store) AuditWaiting(ctx context.Context) (rows int64, oldest time.Time, err error) {
+	var at int64
+	err = s.db.one(ctx, sqlAuditWaiting, nil, &rows, &at)
+	return rows, moment(at), s.explain("count waiting audit rows", err)
+}
+
+// Rotating says whether a rotation of root keys is begun and not finished.
+func (s *Store) Rotating() bool { return len(s.root.RootKeys()) > 1 }
