@@ -10,9 +10,9 @@ import (
 
 // Each database is asked about itself in its own words.
 const (
-	sqlServerVitals = `SELECT pg_database_size(current_database()), (SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+	vitalsOfServer = `SELECT pg_database_size(current_database()), (SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
 current_setting('max_connections')::bigint, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint`
-	sqlAuditWaiting = `SELECT COUNT(*), COALESCE(MIN(at), 0) FROM audit_rows WHERE leaf < 0`
+	sqlSweepAuditWaiting = `SELECT COUNT(*), COALESCE(MIN(at), 0) FROM audit_rows WHERE leaf < 0`
 )
 
 // Vitals are how the database is, as far as it can tell; the rest is zero.
@@ -42,7 +42,7 @@ func (p *postgres) vitals(ctx context.Context, v *Vitals) error {
 	v.Server = true
 	began := time.Now()
 	var clock int64
-	err := p.one(ctx, sqlServerVitals, nil, &v.Bytes, &v.Connections, &v.ConnectionsMax, &clock)
+	err := p.one(ctx, vitalsOfServer, nil, &v.Bytes, &v.Connections, &v.ConnectionsMax, &clock)
 	v.Clock, v.AskedAt = time.UnixMicro(clock), began.Add(time.Since(began)/2)
 	return err
 }
@@ -70,7 +70,7 @@ func fileBytes(path string) (int64, error) {
 // AuditWaiting is how many audit rows no checkpoint covers yet, and when the oldest of them was written.
 func (s *Store) AuditWaiting(ctx context.Context) (rows int64, oldest time.Time, err error) {
 	var at int64
-	err = s.db.one(ctx, sqlAuditWaiting, nil, &rows, &at)
+	err = s.db.one(ctx, sqlSweepAuditWaiting, nil, &rows, &at)
 	return rows, moment(at), s.explain("count waiting audit rows", err)
 }
 
