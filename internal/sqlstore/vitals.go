@@ -10,7 +10,7 @@ import (
 
 // Each database is asked about itself in its own words.
 const (
-	vitalsOfServer = `SELECT pg_database_size(current_database()), (SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+	sqlServerVitals = `SELECT pg_database_size(current_database()), (SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
 current_setting('max_connections')::bigint, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint`
 	sqlSweepAuditWaiting = `SELECT COUNT(*), COALESCE(MIN(at), 0) FROM audit_rows WHERE leaf < 0`
 )
@@ -42,7 +42,7 @@ func (p *postgres) vitals(ctx context.Context, v *Vitals) error {
 	v.Server = true
 	began := time.Now()
 	var clock int64
-	err := p.one(ctx, vitalsOfServer, nil, &v.Bytes, &v.Connections, &v.ConnectionsMax, &clock)
+	err := p.one(ctx, sqlServerVitals, nil, &v.Bytes, &v.Connections, &v.ConnectionsMax, &clock)
 	v.Clock, v.AskedAt = time.UnixMicro(clock), began.Add(time.Since(began)/2)
 	return err
 }
