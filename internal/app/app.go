@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -110,6 +111,7 @@ type node struct {
 	outbound *outbound.Outbound
 	ingest   *ingest.Ingest
 	mail     *notify.Service
+	messages *notify.Messenger
 	remote   *audit.Remote // nil where checkpoints are sent nowhere
 	server   *httpapi.Server
 	hours    *hours // nil where the market is made up
@@ -129,7 +131,7 @@ func (n *node) add(name string, run func(ctx context.Context) error) {
 
 // newNode builds all parts of a node. On an error the store stays the caller's.
 func newNode(ctx context.Context, settings config.Config, name string, store *sqlstore.Store, sessions market.Sessions, o Options) (*node, error) {
-	out, err := outbound.New(outbound.Options{Allow: settings.Outbound.Allow, Proxy: settings.Outbound.Proxy.Reveal()})
+	out, err := outbound.New(outbound.Options{Allow: settings.Outbound.Allow, Messages: settings.Outbound.Messages, Proxy: settings.Outbound.Proxy.Reveal()})
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +177,9 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	n.add("live", hub.Run)
 
 	if n.mail, err = newMail(ctx, n.settings, n.store, n.o); err != nil {
+		return err
+	}
+	if n.messages, err = n.newMessenger(); err != nil {
 		return err
 	}
 	if err := n.buildIngest(ctx, name, sessions, simulated); err != nil {
@@ -244,7 +249,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if err != nil {
 		return err
 	}
-	queue, err := jobs.New(ctx, jobs.Database(database), append(n.ingest.Kinds(), n.mail.Kinds()...), jobs.Options{ID: name, Log: n.o.Log})
+	queue, err := jobs.New(ctx, jobs.Database(database), slices.Concat(n.ingest.Kinds(), n.mail.Kinds(), n.messages.Kinds()), jobs.Options{ID: name, Log: n.o.Log})
 	if err != nil {
 		return err
 	}
@@ -282,6 +287,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		metrics.Gauge("folioscope_audit_copy_lag_seconds", "For how long an audit checkpoint has been waiting to be taken elsewhere; on the node that sends them.", func() float64 { return n.remote.Lag().Seconds() })
 	}
 	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })
+	metrics.Collect(messageFamilies(), func() []telemetry.Sample { return messageSamples(n.messages.Tries()) })
 	signer, err := n.store.AuditSigner()
 	if err != nil {
 		return errors.Join(err, listening.Close())

@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"jobs":     ground, // and hands River what it needs of a transaction
 	"ingest":   join(ground, "audit", "event", "bus", "jobs", "provider"),
 	"journal":  join(ground, "audit", "event", "bus"),
-	"notify":   join(ground, "audit", "jobs"),
+	"notify":   join(ground, "audit", "jobs", "webhook"),
 	"live":     join(ground, "event", "bus", "journal"),
 	"transfer": join(ground, "audit", "journal"),
 	"health":   join(ground, "audit", "ingest", "jobs", "notify"),
@@ -121,6 +121,7 @@ var foreign = map[string][]string{
 	"github.com/aws/smithy-go":               {"seal"},
 	"github.com/hashicorp/vault":             {"seal"},
 	"google.golang.org/api":                  {"seal"},
+	"github.com/SherClockHolmes/webpush-go":  {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"go.uber.org/zap":                        {"app"}, // certmagic's logger
 	"golang.org/x/crypto":                    {"identity"},

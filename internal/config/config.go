@@ -71,8 +71,9 @@ type Proxy struct {
 
 // Outbound says what the node may connect to besides the public internet.
 type Outbound struct {
-	Allow []string `key:"allow"` // networks in CIDR form, addresses or HOST:PORT, for addresses of these settings; what users name is public or nothing
-	Proxy Secret   `key:"proxy"` // http://host:port for addresses of these settings; empty: none, whatever the environment says
+	Allow    []string `key:"allow"`    // networks in CIDR form, addresses or HOST:PORT, for addresses of these settings; what users name is public or nothing
+	Messages []string `key:"messages"` // HOST:PORT of services of your own, such as ntfy.lan:80, that people's messages may go to though they lie inside
+	Proxy    Secret   `key:"proxy"`    // http://host:port for addresses of these settings; empty: none, whatever the environment says
 }
 
 // Keys says where the key that wraps all others comes from.

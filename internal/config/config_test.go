@@ -104,7 +104,7 @@ func TestEveryKeyHasItsNameInTheEnvironment(t *testing.T) {
 	all := keys(Default())
 	for _, key := range []string{
 		"listen", "data_dir", "database.url", "nats.urls", "nats.cluster.listen", "nats.cluster.routes", "roles", "tls.cert", "tls.key",
-		"tls.domain", "tls.self", "outbound.allow", "outbound.proxy", "keys.kek", "poll.interval", "proxy.trusted", "public_url", "providers.yahoo.enabled",
+		"tls.domain", "tls.self", "outbound.allow", "outbound.messages", "outbound.proxy", "keys.kek", "poll.interval", "proxy.trusted", "public_url", "providers.yahoo.enabled",
 		"providers.yahoo.base_url", "providers.coingecko.key", "providers.amfi.requests_per_minute", "providers.ecb.requests_per_day",
 		"providers.chain.stock", "providers.chain.fund", "providers.chain.fx", "providers.chain.crypto", "smtp.host", "telemetry.log_level", "identity.require_second_factor",
 	} {
@@ -165,6 +165,7 @@ func TestRefusals(t *testing.T) {
 		{name: "certificate without key", environment: "FOLIOSCOPE_TLS_CERT=a.pem", want: "tls.cert: and tls.key go together"},
 		{name: "two ways of TLS", flags: map[string]string{"tls.self": "true", "tls.domain": "folio.example"}, want: "choose one"},
 		{name: "outbound", environment: "FOLIOSCOPE_OUTBOUND_ALLOW=quotes.local", want: "outbound.allow: needs networks"},
+		{name: "outbound messages", environment: "FOLIOSCOPE_OUTBOUND_MESSAGES=10.0.0.0/8", want: "outbound.messages: needs HOST:PORT"},
 		{name: "outbound proxy", environment: "FOLIOSCOPE_OUTBOUND_PROXY=socks5://u:SECRET@h", want: "outbound.proxy: needs an address"},
 		{name: "proxy", environment: "FOLIOSCOPE_PROXY_TRUSTED=proxy.local", want: "proxy.trusted: needs addresses"},
 		{name: "database", environment: "FOLIOSCOPE_DATABASE_URL=mysql://u:hunter2@h/d", want: "database.url: needs postgres://"},

@@ -98,6 +98,11 @@ func (c Config) validateServer(refuse func(key, format string, args ...any)) {
 			refuse("outbound.allow", "needs networks such as 10.1.0.0/16, addresses, or HOST:PORT, got %.60q", text)
 		}
 	}
+	for _, text := range c.Outbound.Messages {
+		if !isHostPort(text) {
+			refuse("outbound.messages", "needs HOST:PORT, got %.60q", text)
+		}
+	}
 	if proxy := c.Outbound.Proxy.Reveal(); proxy != "" {
 		if u, err := url.Parse(proxy); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 			refuse("outbound.proxy", "needs an address such as http://proxy:3128")

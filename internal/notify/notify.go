@@ -1,12 +1,14 @@
-// Package notify tells people things by mail: invitations, and what happened to their account.
+// Package notify tells people things: by mail what happens to their account, and by channels of their own choice what they asked to be
+// told of.
 //
-// It owns the words, the conversation with the mail server, and when a mail is tried again or given up. What is to be told comes in a
-// change's own transaction, so nothing is told that didn't happen. Jobs name owner and delivery alone: address, text and secrets lie
-// sealed in the delivery's row and go away with its last try. The package never decides who is told what.
+// It owns the words, in their reader's locale and privacy; the conversation with the mail server, and what each kind of channel wants; when
+// a message is due, tried again or given up. What is to be told comes in a change's own transaction, so nothing is told that didn't happen.
+// Jobs name owner, message and channel alone: address, text and secrets lie sealed in rows. The package never decides who is told what,
+// and never opens a connection but to the mail server: requests go out by a client that was passed in.
 //
 //	waiting ──> sent
 //	   ^  │
-//	   └──┤ the server was busy, not there, refused our sign-in or offered no TLS: again, for a day at most
+//	   └──┤ the other side was busy, not there, or not as it should be: again, for a day at most
 //	      └──> dead   refused for good, or a day passed
 package notify
 

@@ -83,13 +83,23 @@ func containedIn(networks []netip.Prefix, address netip.Addr) bool {
 // names says whether the settings name a host and port in so many words.
 func (p policy) names(hostPort string) bool { return p.hosts[hostPort] || p.named[hostPort] }
 
-// reaches says whether a connection may go to an address; named is whether the settings name the host and port that led there.
-func (p policy) reaches(to netip.AddrPort, named bool) bool {
-	at := p.judge(to)
-	if at == public || p.public {
-		return at == public
+// opens says whether a host and port may lie inside. What the operator allows for addresses of the settings opens nothing to users.
+func (p policy) opens(hostPort string) bool {
+	if p.public {
+		return p.named[hostPort]
 	}
-	return at == inside && named || containedIn(p.networks, to.Addr().Unmap().WithZone(""))
+	return p.names(hostPort)
+}
+
+// reaches says whether a connection may go to an address; open is whether the host and port that led there may lie inside.
+func (p policy) reaches(to netip.AddrPort, open bool) bool {
+	switch at := p.judge(to); {
+	case at == public || at == inside && open:
+		return true
+	case p.public:
+		return false
+	}
+	return containedIn(p.networks, to.Addr().Unmap().WithZone(""))
 }
 
 // checkURL refuses what no connection should be tried for: other schemes and ports, passwords, and hosts that are written so that
@@ -97,7 +107,7 @@ func (p policy) reaches(to netip.AddrPort, named bool) bool {
 func (p policy) checkURL(u *url.URL) error {
 	host := u.Hostname()
 	switch {
-	case u.Scheme != "https" && (u.Scheme != "http" || p.public):
+	case u.Scheme != "https" && (u.Scheme != "http" || p.public && !p.opens(hostPortOf(u))):
 		return refused("the address must begin with https://")
 	case host == "" || u.Opaque != "":
 		return refused("the address names no host")
@@ -113,7 +123,7 @@ func (p policy) checkURL(u *url.URL) error {
 	}
 	if address, err := netip.ParseAddr(host); err == nil {
 		number, _ := strconv.ParseUint(port, 10, 16) // its form was checked with the name
-		if !p.reaches(netip.AddrPortFrom(address, uint16(number)), p.names(hostPort)) {
+		if !p.reaches(netip.AddrPortFrom(address, uint16(number)), p.opens(hostPort)) {
 			return refused("%.80q is an address that must not be reached", host)
 		}
 	}

@@ -6,8 +6,9 @@
 // name that points inside and none that points elsewhere the second time gets through. It never asks twice and never tells what a
 // refused address would have said.
 //
-// Two policies: addresses of the settings, which are the operator's own choice, and addresses that users name, which lead to the
-// public internet or nowhere.
+// Three policies: addresses of the settings, which are the operator's own choice; addresses that users name, which lead to the public
+// internet or nowhere; and addresses that users have messages sent to, which lead there too, or to services of the operator's own that
+// the settings open for it.
 package outbound
 
 import (
@@ -41,15 +42,17 @@ const (
 
 // Options say what may be reached besides the public internet.
 type Options struct {
-	Allow   []string       // networks such as 10.1.0.0/16, addresses, or HOST:PORT; for the operator's own addresses
-	Proxy   string         // URL of a proxy for the operator's own addresses; empty: none, whatever the environment says
-	RootCAs *x509.CertPool // nil: the system's
+	Allow    []string       // networks such as 10.1.0.0/16, addresses, or HOST:PORT; for the operator's own addresses
+	Messages []string       // HOST:PORT of the operator's own services that users' messages may go to, though they lie inside
+	Proxy    string         // URL of a proxy for the operator's own addresses; empty: none, whatever the environment says
+	RootCAs  *x509.CertPool // nil: the system's
 }
 
 // Outbound makes clients that share what the operator allows.
 type Outbound struct {
 	networks []netip.Prefix
 	hosts    map[string]bool // HOST:PORT as in a URL
+	messages map[string]bool // HOST:PORT that users' messages may go to
 	proxy    *url.URL
 	rootCAs  *x509.CertPool
 	resolver *net.Resolver              // nil: the system's; tests have their own
@@ -58,7 +61,7 @@ type Outbound struct {
 
 // New reads the options. Its error is of kind Invalid and names the setting.
 func New(o Options) (*Outbound, error) {
-	out := &Outbound{hosts: map[string]bool{}, rootCAs: o.RootCAs, judge: func(a netip.AddrPort) reach { return reachOf(a.Addr()) }}
+	out := &Outbound{hosts: map[string]bool{}, messages: map[string]bool{}, rootCAs: o.RootCAs, judge: func(a netip.AddrPort) reach { return reachOf(a.Addr()) }}
 	for _, text := range o.Allow {
 		network, hostPort, err := ParseAllowed(text)
 		switch {
@@ -69,6 +72,13 @@ func New(o Options) (*Outbound, error) {
 		default:
 			out.networks = append(out.networks, network)
 		}
+	}
+	for _, text := range o.Messages {
+		_, hostPort, err := ParseAllowed(text)
+		if err != nil || hostPort == "" {
+			return nil, fault.At("outbound.messages", "needs HOST:PORT, got %.60q", text)
+		}
+		out.messages[hostPort] = true
 	}
 	if o.Proxy != "" {
 		proxy, err := url.Parse(o.Proxy)
@@ -116,11 +126,17 @@ func (o *Outbound) Public() *http.Client {
 	return policy{Outbound: o, public: true}.client(nil)
 }
 
+// Messages gives a client for addresses that users have messages sent to: as Public, but for the services of the operator's own, by
+// HOST:PORT, that the settings open for it. Those may lie inside, on any port, and speak http.
+func (o *Outbound) Messages() *http.Client {
+	return policy{Outbound: o, public: true, named: o.messages}.client(nil)
+}
+
 // policy is what one client may reach.
 type policy struct {
 	*Outbound
 	public bool            // users' addresses
-	named  map[string]bool // HOST:PORT that the operator's settings name
+	named  map[string]bool // HOST:PORT that the settings name for this client
 }
 
 func (p policy) client(proxy *url.URL) *http.Client {
@@ -177,10 +193,10 @@ func (g guard) CloseIdleConnections() { g.next.CloseIdleConnections() }
 
 // dial connects to what a name leads to, if that may be reached. A refusal doesn't tell where the name led.
 func (p policy) dial(ctx context.Context, network, hostPort string) (net.Conn, error) {
-	named := p.names(strings.ToLower(hostPort))
+	open := p.opens(strings.ToLower(hostPort))
 	dialer := &net.Dialer{Timeout: connectWaitMax, Resolver: p.resolver, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
-		if err != nil || !p.reaches(at, named) {
+		if err != nil || !p.reaches(at, open) {
 			return refused("a private address")
 		}
 		return nil

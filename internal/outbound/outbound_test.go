@@ -85,7 +85,7 @@ func TestAllowedNetworks(t *testing.T) {
 		if got := p.reaches(netip.AddrPortFrom(netip.MustParseAddr(address), 443), false); got != want {
 			t.Errorf("%s: %v", address, got)
 		}
-		if (policy{Outbound: out, public: true}).reaches(netip.AddrPortFrom(netip.MustParseAddr(address), 443), true) {
+		if (policy{Outbound: out, public: true}).reaches(netip.AddrPortFrom(netip.MustParseAddr(address), 443), false) {
 			t.Errorf("%s may be reached by users", address)
 		}
 	}

@@ -54,6 +54,11 @@ var (
 	columnNoticeSettings = seal.Column{Table: "notice_settings", Name: "body"}
 )
 
+// PushKey is what this installation sends to browsers with: like the keyring that it comes of, it stays.
+func (s *Store) PushKey() (notify.PushKey, error) {
+	return notify.NewPushKey(func(count int) []byte { return s.root.Derived(fmt.Sprintf("web push v1, %d", count)) })
+}
+
 func errNoChannel() error { return fault.New(fault.NotFound, "there is no such channel") }
 
 func sealChannel(key *seal.Key, c notify.Channel) []byte {

@@ -1,0 +1,341 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"folioscope/internal/fault"
+	"folioscope/internal/jobs"
+	"folioscope/internal/ledger"
+	"folioscope/internal/webhook"
+)
+
+// memory keeps messages in memory.
+type memory struct {
+	mu       sync.Mutex
+	messages map[NoticeJob]Message
+	outcomes []Outcome
+}
+
+// NoticeMessage implements MessageStore.
+func (s *memory) NoticeMessage(_ context.Context, job NoticeJob) (Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.messages[job]
+	if !ok {
+		return Message{}, fault.New(fault.NotFound, "there is no such message")
+	}
+	return m, nil
+}
+
+// SettleMessage implements MessageStore.
+func (s *memory) SettleMessage(_ context.Context, job NoticeJob, state State, outcome Outcome, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.messages[job]
+	m.State, m.Tries = state, m.Tries+1
+	if outcome == OutcomeSent {
+		m.Channel.FailingAt = time.Time{}
+	} else if m.Channel.FailingAt.IsZero() {
+		m.Channel.FailingAt = at
+	}
+	s.messages[job] = m
+	s.outcomes = append(s.outcomes, outcome)
+	return nil
+}
+
+func (s *memory) state(job NoticeJob) State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.messages[job].State
+}
+
+// add keeps a message by a channel and gives its job.
+func (s *memory) add(owner ledger.OwnerID, id string, kind ChannelKind, target string, at time.Time) NoticeJob {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := alertNotice()
+	n.Owner, n.ID = owner, id
+	job := NoticeJob{Owner: owner, Notice: id, Channel: "c1"}
+	c := Channel{Owner: owner, ID: "c1", Kind: kind, State: ChannelOn, Target: target, Secret: testSecret}
+	s.messages[job] = Message{Notice: n, Channel: c, Reader: Reader{Name: "Anna", Address: "anna@example.net"}, State: Waiting, CreatedAt: at, DueAt: at}
+	return job
+}
+
+// doer is a client that leads wherever a test wants.
+type doer func(r *http.Request) (*http.Response, error)
+
+// Do implements Doer.
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
+
+// to leads every request to one server, whatever its host.
+func to(server *httptest.Server) doer {
+	return func(r *http.Request) (*http.Response, error) {
+		where, err := url.Parse(server.URL)
+		if err != nil {
+			return nil, err
+		}
+		r.URL.Scheme, r.URL.Host = where.Scheme, where.Host
+		return server.Client().Do(r)
+	}
+}
+
+func status(code int) doer {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader("canary: what a receiver says"))}, nil
+	}
+}
+
+func messengerOf(store MessageStore, client Doer, now func() time.Time, log *slog.Logger) *Messenger {
+	key, err := NewPushKey(func(count int) []byte { return append(make([]byte, 31), byte(count+1)) })
+	if err != nil {
+		panic(err)
+	}
+	return NewMessenger(MessengerOptions{Store: store, Client: client, Push: key, Origin: "https://folio.example/", Now: now, Log: log})
+}
+
+// runOnce is one run of a job; again is when it shall run again, if it shall.
+func runOnce(m *Messenger, named NoticeJob) (again time.Duration, err error) {
+	raw, err := json.Marshal(named)
+	if err != nil {
+		return 0, err
+	}
+	err = m.work(context.Background(), jobs.Job{Arguments: raw})
+	if err == nil {
+		return 0, nil
+	}
+	text, later := strings.CutPrefix(err.Error(), "again in ")
+	if !later {
+		return 0, err
+	}
+	return time.ParseDuration(text)
+}
+
+func TestAWebhookIsSignedAndNamedByItsNotice(t *testing.T) {
+	secrets, err := webhook.ParseSecrets(testSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got hook
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		id, err := secrets.Verify(r.Header, body, testNow)
+		if err != nil || id != "n1" || json.Unmarshal(body, &got) != nil {
+			t.Errorf("%q, %v: %s", id, err, body)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	store := &memory{messages: map[NoticeJob]Message{}}
+	job := store.add("anna", "n1", ChannelWebhook, "https://example.org/hook", testNow)
+	m := messengerOf(store, to(server), func() time.Time { return testNow }, slog.New(slog.DiscardHandler))
+	for range 2 { // a second run of a job sends nothing
+		if again, err := runOnce(m, job); err != nil || again != 0 {
+			t.Errorf("%v, %v", again, err)
+		}
+	}
+	if got.ID != "n1" || got.Title != "Pension" || got.Value.String() != "123400.5" || got.Unit != "EUR" || store.state(job) != Sent {
+		t.Errorf("%+v, %s", got, store.state(job))
+	}
+	if tries := m.Tries(); tries[MessageTry{ChannelWebhook, OutcomeSent}] != 1 {
+		t.Errorf("tries: %v", tries)
+	}
+}
+
+func TestAnswersDecideWhatBecomesOfAMessage(t *testing.T) {
+	private := doer(func(*http.Request) (*http.Response, error) {
+		return nil, &url.Error{Op: "Post", URL: "https://canary.example", Err: fault.New(fault.Denied, "a private address")}
+	})
+	for name, c := range map[string]struct {
+		client  Doer
+		kind    ChannelKind
+		outcome Outcome
+		state   State
+	}{
+		"200":                   {status(200), ChannelWebhook, OutcomeSent, Sent},
+		"204":                   {status(204), ChannelNtfy, OutcomeSent, Sent},
+		"500":                   {status(500), ChannelWebhook, OutcomeBusy, Waiting},
+		"429":                   {status(429), ChannelWebhook, OutcomeBusy, Waiting},
+		"408":                   {status(408), ChannelWebhook, OutcomeBusy, Waiting},
+		"400":                   {status(400), ChannelWebhook, OutcomeRefused, Dead},
+		"401":                   {status(401), ChannelNtfy, OutcomeRefused, Dead},
+		"404":                   {status(404), ChannelWebhook, OutcomeRefused, Dead},
+		"302":                   {status(302), ChannelWebhook, OutcomeRefused, Dead},
+		"410":                   {status(410), ChannelWebhook, OutcomeGone, Dead},
+		"404 of a push service": {status(404), ChannelPush, OutcomeGone, Dead},
+		"410 of a push service": {status(410), ChannelPush, OutcomeGone, Dead},
+		"a private address":     {private, ChannelWebhook, OutcomeForbidden, Dead},
+		"nobody there":          {doer(func(*http.Request) (*http.Response, error) { return nil, errors.New("canary: refused") }), ChannelWebhook, OutcomeUnreachable, Waiting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			store := &memory{messages: map[NoticeJob]Message{}}
+			target := map[ChannelKind]string{ChannelWebhook: "https://canary.example/", ChannelNtfy: "ntfy://canary.example/topic", ChannelPush: newBrowser(t).subscription}[c.kind]
+			job := store.add("anna", "n1", c.kind, target, testNow)
+			m := messengerOf(store, c.client, func() time.Time { return testNow }, slog.New(slog.NewTextHandler(&log, nil)))
+			again, err := runOnce(m, job)
+			if err != nil || store.outcomes[0] != c.outcome || store.state(job) != c.state || (again > 0) != (c.state == Waiting) {
+				t.Errorf("%v, %s, again in %v, %v", store.outcomes, store.state(job), again, err)
+			}
+			if strings.Contains(log.String(), "canary") {
+				t.Errorf("the log knows too much: %s", log.String())
+			}
+		})
+	}
+}
+
+// A receiver that answers 500 is asked less and less often for a day; then the message is given up. One that comes back gets it.
+func TestAMessageIsTriedForADay(t *testing.T) {
+	for name, backAfter := range map[string]time.Duration{"never back": 100 * time.Hour, "back after three hours": 3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			now, posts := testNow, 0
+			store := &memory{messages: map[NoticeJob]Message{}}
+			job := store.add("anna", "n1", ChannelWebhook, "https://example.org/", testNow)
+			m := messengerOf(store, doer(func(r *http.Request) (*http.Response, error) {
+				posts++
+				if now.Sub(testNow) >= backAfter {
+					return status(200)(r)
+				}
+				return status(500)(r)
+			}), func() time.Time { return now }, slog.New(slog.DiscardHandler))
+			longest := time.Duration(0)
+			for store.state(job) == Waiting {
+				again, err := runOnce(m, job)
+				if err != nil {
+					t.Fatal(err)
+				}
+				longest, now = max(longest, again), now.Add(again)
+			}
+			took := now.Sub(testNow)
+			if backAfter > 24*time.Hour && (store.state(job) != Dead || took < tryFor || took > tryFor+time.Hour) {
+				t.Errorf("%s after %v", store.state(job), took)
+			}
+			if backAfter < 24*time.Hour && (store.state(job) != Sent || took > backAfter+time.Hour) {
+				t.Errorf("%s after %v", store.state(job), took)
+			}
+			if posts < 10 || posts > 100 || longest > pauseMax*5/4 {
+				t.Errorf("%d tries, the longest pause %v", posts, longest)
+			}
+		})
+	}
+}
+
+func TestWhatIsNotDueWaits(t *testing.T) {
+	store := &memory{messages: map[NoticeJob]Message{}}
+	job := store.add("anna", "n1", ChannelWebhook, "https://example.org/", testNow.Add(7*time.Hour))
+	m := messengerOf(store, status(200), func() time.Time { return testNow }, slog.New(slog.DiscardHandler))
+	if again, err := runOnce(m, job); err != nil || again != 7*time.Hour || store.state(job) != Waiting {
+		t.Errorf("%v, %v, %s", again, err, store.state(job))
+	}
+	if again, err := runOnce(m, NoticeJob{Owner: "erased", Notice: "n1", Channel: "c1"}); err != nil || again != 0 {
+		t.Errorf("to somebody erased: %v, %v", again, err)
+	}
+	off := store.messages[job]
+	off.Channel.State = ChannelOff
+	store.messages[job] = off
+	if again, err := runOnce(m, job); err != nil || again != 0 || store.state(job) != Dead || store.outcomes[0] != OutcomeDropped {
+		t.Errorf("by a channel that is off: %v, %v, %s", again, err, store.state(job))
+	}
+}
+
+// Three owners' receivers hang, with more messages than there are places for; a fourth owner's message goes out at once all the same, and
+// no hanging receiver holds its place for longer than the bound.
+func TestReceiversThatHangKeepNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{messages: map[NoticeJob]Message{}}
+		hanging := doer(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "fast.example" {
+				return status(200)(r)
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		m := messengerOf(store, hanging, time.Now, slog.New(slog.DiscardHandler))
+		// As many at once as the queue has workers, the hanging ones first; a job that finds no place comes back.
+		places := make(chan struct{}, jobs.MessagesMax)
+		var all sync.WaitGroup
+		work := func(job NoticeJob) {
+			all.Go(func() {
+				for runs := 0; runs < 40 && store.state(job) == Waiting; runs++ {
+					places <- struct{}{}
+					again, err := runOnce(m, job)
+					<-places
+					if err != nil {
+						t.Error(err)
+					}
+					time.Sleep(again)
+				}
+			})
+		}
+		start := time.Now()
+		for _, owner := range []ledger.OwnerID{"a", "b", "c"} {
+			for i := range 40 {
+				work(store.add(owner, string(owner)+time.Duration(i).String(), ChannelWebhook, "https://"+string(owner)+".example/", start))
+			}
+		}
+		synctest.Wait()
+		quick := store.add("anna", "quick", ChannelWebhook, "https://fast.example/", start)
+		work(quick)
+		synctest.Wait()
+		if took := time.Since(start); took != 0 || store.state(quick) != Sent {
+			t.Errorf("%s after %v", store.state(quick), took)
+		}
+		time.Sleep(messageWaitMax + time.Second)
+		again := store.add("anna", "again", ChannelWebhook, "https://fast.example/", time.Now())
+		work(again)
+		synctest.Wait()
+		if store.state(again) != Sent {
+			t.Error("it waits once the receivers are known to hang")
+		}
+		all.Wait()
+		if len(m.gates.owners)+len(m.gates.hosts)+m.gates.troubled != 0 {
+			t.Errorf("places are lost: %+v", m.gates)
+		}
+	})
+}
+
+func TestGatesHaveFewPlacesForEachAndForTheTroubled(t *testing.T) {
+	g := newGates()
+	enter := func(owner ledger.OwnerID, host string, troubled bool) bool {
+		_, ok := g.enter(owner, host, troubled)
+		return ok
+	}
+	for range perOwnerMax {
+		if !enter("anna", "a", false) {
+			t.Fatal("no place")
+		}
+	}
+	if enter("anna", "b", false) {
+		t.Error("an owner has too many")
+	}
+	for i := range perHostMax - perOwnerMax {
+		if !enter(ledger.OwnerID(rune('b'+i)), "a", false) {
+			t.Error("no place at the host")
+		}
+	}
+	if enter("z", "a", false) {
+		t.Error("a host has too many")
+	}
+	for i := range troubledMax {
+		if !enter(ledger.OwnerID(rune('A'+i)), string(rune('A'+i)), true) {
+			t.Error("no place for the troubled")
+		}
+	}
+	if enter("y", "y", true) || !enter("y", "y", false) {
+		t.Error("the troubled have too many, or take others'")
+	}
+}

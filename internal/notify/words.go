@@ -1,0 +1,111 @@
+package notify
+
+import (
+	"strings"
+	"time"
+
+	"folioscope/internal/money"
+)
+
+// Words are a notice as its reader gets it, in the words of every channel.
+type Words struct {
+	ID    string // of the notice: the same in every try and by every channel
+	Kind  NoticeKind
+	At    time.Time
+	Title string
+	Lines []string    // what there is to say besides the title; may be empty
+	Link  string      // where to look
+	Facts NoticeFacts // without what is hidden
+}
+
+// Text is all lines as one text.
+func (w Words) Text() string { return strings.Join(w.Lines, "\n") }
+
+const (
+	titleRunesMax = 150 // what a phone shows of a title, and more
+	placesMax     = 4   // of a number in a message: more are noise
+)
+
+// Write puts a notice in words, as the settings of its reader ask for. Origin is what links begin with; empty: there are none. Where
+// amounts are hidden, neither an amount nor a sentence that names one is left.
+func Write(n Notice, s Settings, origin string) Words {
+	w := Words{ID: n.ID, Kind: n.Kind, At: n.At, Facts: n.Facts}
+	local, hidden := customsOf(s.Locale), s.HideAmounts && n.Facts.Personal
+	if hidden {
+		w.Facts.Value, w.Facts.Threshold, w.Facts.Sentence = nil, nil, ""
+	}
+	switch n.Kind {
+	case NoticeTest:
+		w.Title, w.Lines, w.Link = "A test from Folioscope", []string{"This channel works: alerts come this way."}, link(origin, "/alerts/channels")
+	case NoticeOperator:
+		w.Title, w.Lines, w.Link = line(n.Facts.Text), lines(line(n.Facts.Fix)), link(origin, "/admin/status")
+	default:
+		w.alert(local)
+		w.Link = link(origin, "/alerts")
+	}
+	w.Lines = append(w.Lines, local.moment(n.At, s.Location()))
+	return w
+}
+
+func (w *Words) alert(local customs) {
+	f := w.Facts
+	name, sentence, subject := line(f.Rule), line(f.Sentence), line(f.Subject)
+	switch {
+	case name != "":
+		w.Title = name
+		w.Lines = lines(sentence, subject)
+	case sentence != "":
+		w.Title = sentence
+		w.Lines = lines(subject)
+	case subject != "":
+		w.Title = "One of your rules fired: " + subject
+	default:
+		w.Title = "One of your rules fired"
+	}
+	if f.Value != nil {
+		w.Lines = append(w.Lines, "Now "+local.amount(shownValue(*f.Value), line(f.Unit)))
+	}
+	w.Title = cut(w.Title, titleRunesMax)
+}
+
+// shownValue is a number in the digits of a message.
+func shownValue(x money.Decimal) money.Decimal {
+	if x.Places() <= placesMax {
+		return x
+	}
+	return x.Round(placesMax)
+}
+
+func link(origin, path string) string {
+	if origin == "" {
+		return ""
+	}
+	return origin + path
+}
+
+// line is a text of somebody's on one line, without what can't be seen.
+func line(text string) string { return strings.TrimSpace(shown(text)) }
+
+// lines are those that say something.
+func lines(all ...string) []string {
+	var out []string
+	for _, text := range all {
+		if text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+func cut(text string, runesMax int) string {
+	if runes := []rune(text); len(runes) > runesMax {
+		return string(runes[:runesMax-1]) + "…"
+	}
+	return text
+}
+
+// letter is the words as a mail.
+func (w Words) letter(to string, channel ChannelID, origin string) Letter {
+	page := letterPage{Greeting: w.Title, Body: w.Lines, Link: w.Link, LinkText: "Look at it", Origin: origin}
+	return Letter{ID: w.ID + "." + string(channel), To: to, Subject: w.Title, Text: page.text(), HTML: page.html(), At: w.At}
+}
