@@ -24,7 +24,7 @@ type Standing struct {
 	State   State
 	Since   time.Time      // when State began
 	Through int64          // the sequence of the quotes' journal that it has seen
-	Value   *money.Decimal // the last known one
+	Value   *money.Decimal // the last known one, to 18 digits after the point
 	Side    Direction      // of Crossing: where the value was, Above or Below; empty before the first one
 	Held    bool           // it fired and isn't armed again, whatever State says meanwhile
 

@@ -17,6 +17,9 @@ const (
 	whyNoData   = "Nothing is known of it."
 )
 
+// shownPlaces is how many digits after the point a value is kept with: it is shown, and decides nothing any more.
+const shownPlaces = 18
+
 // Step is what an observation makes of a rule, and the events that came of it, in order. What is at or before Standing.Through changes
 // nothing, so that a replay is harmless. What time did until then comes first, as Tick has it: when ticks come doesn't decide what
 // fires. zone is its owner's, for days.
@@ -109,7 +112,8 @@ func (s *stepping) repeat(now time.Time) {
 
 // value takes a value in.
 func (s *stepping) value(v money.Decimal, at time.Time) {
-	s.Value = &v
+	shown := v.Round(min(v.Places(), shownPlaces))
+	s.Value = &shown
 	switch {
 	case s.Held:
 		s.enter(StateFiring, at)

@@ -208,3 +208,12 @@ func TestResume(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestLongValuesAreKeptShort(t *testing.T) {
+	rule := valid(Price)
+	long := money.MustParse("9." + strings.Repeat("9", 40))
+	standing, events := rule.Step(Begin(start, 0), Observation{At: start, Sequence: 1, Value: &long}, time.UTC)
+	if len(events) != 0 || standing.Value.String() != "10.000000000000000000" {
+		t.Errorf("%v, %s: what is just short of 10 isn't 10", events, standing.Value)
+	}
+}
