@@ -59,7 +59,9 @@ const (
 	SignOutUser Action = "user.sign_out"
 	EraseSelf   Action = "self.erase"
 
-	ReadMail Action = "mail.read" // how mail stands
+	ReadMail     Action = "mail.read"   // how mail stands
+	ReadStatus   Action = "status.read" // how the installation is
+	QuietTrouble Action = "status.quiet"
 
 	ManageLinks       Action = "link.manage" // public links of a portfolio
 	OpenLink          Action = "link.open"

@@ -29,7 +29,7 @@ func TestMayAgreesWithTheMatrix(t *testing.T) {
 		identity.RoleAdmin: {
 			own: mine,
 			foreign: []Action{SignOut, StepUp, ReadSelf, AcceptGrant, ReadInstruments, CreateInstrument, RefreshInstrument, ListUsers, InviteUser, KeepInstruments, ReadQuarantine, DecideQuarantine,
-				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit, ChangeUser, SignOutUser, EraseUser, ReadMail},
+				ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadAudit, ExportAudit, ChangeUser, SignOutUser, EraseUser, ReadMail, ReadStatus, QuietTrouble},
 		},
 		"root": {},
 	}
@@ -117,7 +117,7 @@ func TestTokensAreBoundedByRoleAndScope(t *testing.T) {
 	all := []identity.Scopes{identity.ScopeRead, identity.ScopeWrite, identity.ScopeAdmin, identity.ScopeRead | identity.ScopeWrite, identity.ScopeRead | identity.ScopeWrite | identity.ScopeAdmin}
 	read := []Action{ReadSelf, ListPortfolios, ReadPercentages, ReadPortfolio, ReadInstruments}
 	write := []Action{CreatePortfolio, ChangePortfolio, WriteActivities, CreateInstrument, RefreshInstrument}
-	admin := []Action{KeepInstruments, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine, ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadMail}
+	admin := []Action{KeepInstruments, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine, ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadMail, ReadStatus, QuietTrouble}
 	needed := map[Action]identity.Scopes{}
 	for scope, actions := range map[identity.Scopes][]Action{identity.ScopeRead: read, identity.ScopeWrite: write, identity.ScopeAdmin: admin} {
 		for _, action := range actions {

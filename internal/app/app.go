@@ -19,6 +19,7 @@ import (
 	"folioscope/internal/audit"
 	"folioscope/internal/config"
 	"folioscope/internal/event"
+	"folioscope/internal/health"
 	"folioscope/internal/httpapi"
 	"folioscope/internal/identity"
 	"folioscope/internal/ingest"
@@ -113,8 +114,11 @@ type node struct {
 	mail     *notify.Service
 	messages *notify.Messenger
 	remote   *audit.Remote // nil where checkpoints are sent nowhere
+	signs    func() bool   // whether this node signs the audit log now
+	watch    *health.Watch
 	server   *httpapi.Server
-	hours    *hours // nil where the market is made up
+	metrics  *telemetry.Metrics // nil where nobody could read them
+	hours    *hours             // nil where the market is made up
 	parts    []part
 	closing  []func() error // what its parts stood on, besides bus and store
 }
@@ -185,6 +189,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	if err := n.buildIngest(ctx, name, sessions, simulated); err != nil {
 		return err
 	}
+	n.buildHealth(name)
 	if !n.settings.HasRole(config.RoleAPI) {
 		return nil
 	}
@@ -276,6 +281,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		return err
 	}
 	metrics := telemetry.NewMetrics(n.o.Version)
+	n.metrics = metrics
 	metrics.Gauge("folioscope_live_streams", "Open event streams.", func() float64 { return float64(hub.Streams()) })
 	metrics.Gauge("folioscope_live_portfolios", "Portfolios that are kept current because somebody watches.", func() float64 { return float64(hub.Watched()) })
 	var calendar httpapi.Calendar // an interface that holds nothing, unless there is one
@@ -286,6 +292,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if n.remote != nil {
 		metrics.Gauge("folioscope_audit_copy_lag_seconds", "For how long an audit checkpoint has been waiting to be taken elsewhere; on the node that sends them.", func() float64 { return n.remote.Lag().Seconds() })
 	}
+	metrics.Collect(healthFamilies(), n.healthSamples)
 	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })
 	metrics.Collect(messageFamilies(), func() []telemetry.Sample { return messageSamples(n.messages.Tries()) })
 	signer, err := n.store.AuditSigner()
@@ -296,7 +303,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: who,
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
-		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, MailOn: n.settings.SMTP.Host != "",
+		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "",
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,

@@ -40,6 +40,7 @@ func (n *node) buildAudit(ctx context.Context, name string) error {
 		return err
 	}
 	sequencer := audit.NewSequencer(audit.SequencerOptions{Store: n.store, Signer: signer, Node: name, Now: n.o.Now, Log: n.o.Log})
+	n.signs = sequencer.Holds
 	n.add("audit tree", sequencer.Run)
 	n.add("audit checkpoints", copies.Run)
 	to := n.settings.Audit.Webhook

@@ -19,6 +19,7 @@ import (
 	"folioscope/internal/outbound"
 	"folioscope/internal/seal"
 	"folioscope/internal/sqlstore"
+	"folioscope/internal/telemetry"
 )
 
 // What mends a part that can't even be looked at.
@@ -37,12 +38,11 @@ func Doctor(ctx context.Context, settings config.Config, settled error, o Option
 		return health.Examine(ctx, o.Log, looks).Checks
 	}
 	looks = append(looks, machineLooks(settings, o)...)
-	looks = append(looks, health.Look{Name: "backup", At: func(context.Context) (health.Found, error) { return health.Backup(), nil }})
 	root, err := openRoot(ctx, settings)
 	if err != nil {
 		return health.Examine(ctx, o.Log, append(looks, refused("keys", fixKeys, err))).Checks
 	}
-	looks = append(looks, keysLook(settings, len(root.RootKeys()) > 1))
+	looks = append(looks, keysLook(settings))
 	if err := databaseThere(settings); err != nil {
 		return health.Examine(ctx, o.Log, append(looks, refused("database", fixDatabase, err))).Checks
 	}
@@ -54,13 +54,12 @@ func Doctor(ctx context.Context, settings config.Config, settled error, o Option
 	if err != nil {
 		return health.Examine(ctx, o.Log, append(looks, refused("database", fixDatabase, err))).Checks
 	}
-	looks = append(looks, storeLooks(store, settings, o)...)
-	looks = append(looks, busLook(settings, o))
+	looks = append(append(looks, databaseLooks(store)...), busLook(settings, o))
 	prices, err := pricesOf(settings, store, calendar, o)
 	if err != nil {
 		looks = append(looks, refused("prices", fixProviders, err))
 	} else {
-		looks = append(looks, pricesLook(prices))
+		looks = append(looks, sharedLooks(store, settings, prices, o)...)
 	}
 	checks := health.Examine(ctx, o.Log, looks).Checks
 	if err := store.Close(); err != nil {
@@ -134,19 +133,23 @@ func certificateFile(settings config.Config) (file string, renewed bool, err err
 	return "", false, nil
 }
 
-// keysLook says that the keyring could be opened, and what is left to do about keys.
-func keysLook(settings config.Config, rotating bool) health.Look {
+// keysLook is whether the key-encryption key opens the keyring still: a node that holds it goes on without, but can't start again.
+func keysLook(settings config.Config) health.Look {
 	return health.Look{Name: "keys", Fix: fixKeys, At: func(ctx context.Context) (health.Found, error) {
 		reference, err := kekReference(settings)
 		if err != nil {
 			return health.Found{}, err
 		}
-		return health.Keys(rotating, kindOfKEK(reference) == seal.KindEnvironment), nil
+		root, err := openRoot(ctx, settings)
+		if err != nil {
+			return health.Found{}, err
+		}
+		return health.Keys(len(root.RootKeys()) > 1, kindOfKEK(reference) == seal.KindEnvironment), nil
 	}}
 }
 
-// storeLooks are at what all nodes share.
-func storeLooks(store *sqlstore.Store, settings config.Config, o Options) []health.Look {
+// databaseLooks are at the database as this machine sees it.
+func databaseLooks(store *sqlstore.Store) []health.Look {
 	return []health.Look{
 		{Name: "database", Fix: fixDatabase, At: func(ctx context.Context) (health.Found, error) {
 			v, err := store.Vitals(ctx)
@@ -166,12 +169,16 @@ func storeLooks(store *sqlstore.Store, settings config.Config, o Options) []heal
 			}
 			return health.Clocks(others), nil
 		}},
+	}
+}
+
+// sharedLooks are at what all nodes have together.
+func sharedLooks(store *sqlstore.Store, settings config.Config, prices *ingest.Ingest, o Options) []health.Look {
+	return []health.Look{
+		pricesLook(prices),
+		{Name: "backup", At: func(context.Context) (health.Found, error) { return health.Backup(), nil }},
 		{Name: "jobs", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
-			database, err := store.JobsDB()
-			if err != nil {
-				return health.Found{}, err
-			}
-			counts, err := jobs.Counts(ctx, jobs.Database(database))
+			counts, err := countJobs(ctx, store)
 			if err != nil {
 				return health.Found{}, err
 			}
@@ -200,6 +207,14 @@ func storeLooks(store *sqlstore.Store, settings config.Config, o Options) []heal
 			return health.Audit(rows, lag, len(nodes) > 0), nil
 		}},
 	}
+}
+
+func countJobs(ctx context.Context, store *sqlstore.Store) ([]jobs.Count, error) {
+	database, err := store.JobsDB()
+	if err != nil {
+		return nil, err
+	}
+	return jobs.Counts(ctx, jobs.Database(database))
 }
 
 func pricesLook(prices *ingest.Ingest) health.Look {
@@ -258,3 +273,66 @@ func busLook(settings config.Config, o Options) health.Look {
 }
 
 const busWaitMax = 3 * time.Second
+
+// buildHealth makes what looks after the parts of this node, and of all nodes where it is this one's turn.
+func (n *node) buildHealth(name string) {
+	own := append(machineLooks(n.settings, n.o), keysLook(n.settings))
+	own = append(own, databaseLooks(n.store)...)
+	own = append(own, health.Look{Name: "bus", At: func(context.Context) (health.Found, error) { return health.Bus(n.bus.Connected()), nil }})
+	n.watch = health.NewWatch(health.WatchOptions{
+		Store: n.store, Node: name, Version: n.o.Version, Roles: n.settings.Roles, Own: own, Shared: sharedLooks(n.store, n.settings, n.ingest, n.o),
+		Jobs: func(ctx context.Context) ([]jobs.Count, error) { return countJobs(ctx, n.store) }, Now: n.o.Now, Log: n.o.Log,
+	})
+	n.add("health", n.watch.Run)
+}
+
+const (
+	metricCheck    = "folioscope_health_check_state"
+	metricExamined = "folioscope_health_examined_seconds"
+	metricLease    = "folioscope_health_lease"
+)
+
+func healthFamilies() []telemetry.Family {
+	families := []telemetry.Family{
+		{Name: metricCheck, Help: "What came of the last look: 0 ok or unknown, 1 warning, 2 failing. What all nodes share is told by the node that looks at it.", Labels: []string{"check"}},
+		{Name: metricExamined, Help: "When this node looked last, in seconds since 1970."},
+		{Name: metricLease, Help: "1 where it is this node's turn: to sign the audit log, to look after what is shared.", Labels: []string{"lease"}},
+	}
+	for _, m := range health.Measures() {
+		family := telemetry.Family{Name: m.Name, Help: m.Help}
+		if m.Label != "" {
+			family.Labels = []string{m.Label}
+		}
+		families = append(families, family)
+	}
+	return families
+}
+
+func (n *node) healthSamples() []telemetry.Sample {
+	found, at, watches := n.watch.Latest()
+	out := []telemetry.Sample{
+		{Family: metricLease, Labels: []string{"audit"}, Value: oneIf(n.signs())}, {Family: metricLease, Labels: []string{"health"}, Value: oneIf(watches)},
+	}
+	if !at.IsZero() {
+		out = append(out, telemetry.Sample{Family: metricExamined, Value: float64(at.Unix())})
+	}
+	for _, c := range found.Checks {
+		state := map[health.State]float64{health.Warning: 1, health.Failing: 2}[c.State]
+		out = append(out, telemetry.Sample{Family: metricCheck, Labels: []string{c.Name}, Value: state})
+	}
+	for _, m := range found.Measures {
+		sample := telemetry.Sample{Family: m.Name, Value: m.Value}
+		if m.Label != "" {
+			sample.Labels = []string{m.Label}
+		}
+		out = append(out, sample)
+	}
+	return out
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

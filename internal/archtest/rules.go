@@ -71,7 +71,7 @@ var mayImport = map[string][]string{
 	// Adapters: never one another, but that sqlstore seals what is personal before SQL sees it. They know the values of the services that they serve, not what these do.
 	"provider":    ground,
 	"natsbus":     join(ground, "event", "bus"),
-	"sqlstore":    join(ground, "access", "audit", "event", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "transfer"),
+	"sqlstore":    join(ground, "access", "audit", "event", "health", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "transfer"),
 	"seal":        ground,
 	"outbound":    ground,
 	"certificate": {"fault"},

@@ -87,6 +87,7 @@ const (
 	ProposalIgnored    Action = "proposal.ignore"
 	ProposalRestored   Action = "proposal.restore"
 	SourceTested       Action = "source.test"
+	TroubleQuieted     Action = "status.quiet"    // of the installation; the object is the check
 	Refused            Action = "access.refuse"   // asked for and not allowed; the object is the action of the route
 	RefusalsDropped    Action = "access.refusals" // more refusals at once than are recorded one by one; the object is how many
 	AuditRead          Action = "audit.read"
@@ -126,7 +127,7 @@ var actions = [...]Action{
 	PriceAccepted, PriceRefused,
 	LinkCreated, LinkRevoked, LinkOpened,
 	OwnCreated, OwnChanged, OwnDeleted, PricesChanged, CalendarChanged, ProposalsAccepted, ProposalIgnored, ProposalRestored,
-	SourceTested, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
+	SourceTested, TroubleQuieted, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 	GrantOffered, GrantAccepted, GrantChanged, GrantTakenBack, GrantGivenBack, PortfolioViewed,
 	HouseholdFounded, HouseholdInvited, HouseholdJoined, HouseholdLeft, HouseholdRemoved, HouseholdDissolved, HouseholdShared, HouseholdUnshared,
 	ChannelCreated, ChannelConfirmed, ChannelChanged, ChannelDeleted, ChannelTested, NoticesSet,

@@ -38,6 +38,7 @@ type Options struct {
 	AuditKey  string   // what checkpoints are verified with
 	Proposals Proposer // nil: its routes answer 503
 	Mail      MailLog  // nil: its route answers 503
+	Watch     Watch    // nil: its routes answer 503
 	MailOn    bool     // there is a mail server in the settings
 	Finder    Finder   // nil: searches find what is here already
 
@@ -166,6 +167,7 @@ func (s *Server) addRoutes() {
 	s.addCalendarRoutes()
 	s.addAuditRoutes()
 	s.addMailRoutes()
+	s.addStatusRoutes()
 	s.addStreamRoute()
 	s.addDescriptionRoutes()
 }

@@ -22,7 +22,8 @@ var directoryTables = []string{"emails", "invitations", "subjects", "grant_links
 var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",
 	"instrument_polls", "poll_slots", "source_quotas", "source_states", "source_refusals", "quarantine", "calendar_overrides",
 	"source_calls", "source_latencies", "answered_challenges", "corporate_actions", "backfills",
-	"instrument_aliases", "instrument_keys", "attempts", "audit_tree", "audit_tiles", "audit_checkpoints", "root_keys", "keyring_nodes"}
+	"instrument_aliases", "instrument_keys", "attempts", "audit_tree", "audit_tiles", "audit_checkpoints", "root_keys", "keyring_nodes",
+	"health_watch", "health_reports", "health_troubles"}
 
 var (
 	createTable = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\)`)
@@ -170,7 +171,7 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 	personal := personalTables(t)
 	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf", "sqlSweepTokens",
 		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepAuditWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners",
-		"sqlSweepAdministrators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
+		"sqlSweepAdministrators", "sqlSweepOperators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
 		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
 		"sqlSweepPublicLinks", "sqlSweepOpenings", "sqlSweepLooks", "sqlSweepDevices",
 		"sqlSweepNotices", "sqlSweepNoticeDeliveries"}

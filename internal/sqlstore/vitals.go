@@ -73,6 +73,3 @@ func (s *Store) AuditWaiting(ctx context.Context) (rows int64, oldest time.Time,
 	err = s.db.one(ctx, sqlSweepAuditWaiting, nil, &rows, &at)
 	return rows, moment(at), s.explain("count waiting audit rows", err)
 }
-
-// Rotating says whether a rotation of root keys is begun and not finished.
-func (s *Store) Rotating() bool { return len(s.root.RootKeys()) > 1 }

@@ -39,6 +39,7 @@ type Sample struct {
 func (m *Metrics) Collect(families []Family, read func() []Sample) {
 	c := &collector{read: read, families: map[string]described{}}
 	for _, f := range families {
+		m.families = append(m.families, f.Name)
 		c.families[f.Name] = described{f.Kind, prometheus.NewDesc(f.Name, f.Help, f.Labels, nil)}
 	}
 	m.registry.MustRegister(c)

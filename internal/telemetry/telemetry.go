@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,7 @@ func NewLog(w io.Writer, level slog.Level, format string) *slog.Logger {
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
+	families []string
 }
 
 // requestBuckets span a cached read (about a millisecond) to the longest deadline, in seconds.
@@ -36,6 +38,7 @@ var requestBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		families: []string{"folioscope_httpapi_request_seconds", "folioscope_app_build_info"},
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "folioscope_httpapi_request_seconds", Help: "Time to answer a request, by route and status class.", Buckets: requestBuckets,
 		}, []string{"route", "status"}),
@@ -47,6 +50,9 @@ func NewMetrics(version string) *Metrics {
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.requests, build)
 	return m
 }
+
+// Families are the names of all families of ours, whether they have figures yet or not.
+func (m *Metrics) Families() []string { return slices.Sorted(slices.Values(m.families)) }
 
 // Handler answers in Prometheus' text form.
 func (m *Metrics) Handler() http.Handler {
@@ -62,5 +68,6 @@ var statusClasses = [...]string{"other", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 // Gauge shows a figure that is asked for when metrics are read, such as the number of open streams.
 func (m *Metrics) Gauge(name, help string, read func() float64) {
+	m.families = append(m.families, name)
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }

@@ -69,6 +69,7 @@ const words: Record<string, string> = {
   'own_price.change': 'Own prices changed',
   'calendar.change': 'Market day changed',
   'source.test': 'Source tested',
+  'status.quiet': 'Trouble silenced',
   'access.refuse': 'Refused',
   'access.refusals': 'Many refusals',
   'audit.read': 'Audit log read',

@@ -1,0 +1,61 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"folioscope/internal/audit"
+	"folioscope/internal/health"
+	"folioscope/internal/jobs"
+)
+
+func TestAdministratorsSeeTheStateAndSilenceATrouble(t *testing.T) {
+	var watch *health.Watch
+	h := newHouse(t, func(o *Options) {
+		disk := func(context.Context) (health.Found, error) { return health.Disk(1<<20, 1<<40), nil }
+		late := []jobs.Count{{Kind: "poll.fx", Waiting: 2, Late: 90 * time.Second}}
+		watch = health.NewWatch(health.WatchOptions{Store: o.Store.(health.Store), Node: "node-a", Version: "v1", Roles: []string{"api"}, Now: o.Now, Log: slog.New(slog.DiscardHandler),
+			Own:    []health.Look{{Name: "disk", At: disk}},
+			Shared: []health.Look{{Name: "jobs", At: func(context.Context) (health.Found, error) { return health.Jobs(late), nil }}},
+			Jobs:   func(context.Context) ([]jobs.Count, error) { return late, nil }})
+		o.Watch = watch
+	})
+	for range 4 {
+		must(t, watch.Step(t.Context()))
+		h.clock.advance(time.Minute)
+	}
+	status := into[SystemStatus](h.ask("root", "GET", "/api/v1/admin/status", "").is(http.StatusOK))
+	if status.State != "failing" || len(status.Checks) != 2 || len(status.Nodes) != 1 || status.Nodes[0].Name != "node-a" || len(status.Jobs) != 1 || status.Jobs[0].LateSeconds != 90 {
+		t.Fatalf("%+v", status)
+	}
+	disk := status.Checks[0]
+	if disk.Name != "disk" || disk.Node == nil || *disk.Node != "node-a" || disk.Fix == nil || disk.Since == nil || !disk.Told || disk.QuietUntil != nil {
+		t.Errorf("%+v", disk)
+	}
+	until := h.clock.Now().Add(time.Hour).Format(time.RFC3339)
+	const address = "/api/v1/admin/status/quiet"
+	status = into[SystemStatus](h.ask("root", "PUT", address, `{"node":"node-a","name":"disk","until":"`+until+`"}`).is(http.StatusOK))
+	if got := status.Checks[0].QuietUntil; got == nil || got.Format(time.RFC3339) != until {
+		t.Errorf("quiet until %v, want %s", got, until)
+	}
+	status = into[SystemStatus](h.ask("root", "PUT", address, `{"node":"node-a","name":"disk","until":null}`).is(http.StatusOK))
+	if status.Checks[0].QuietUntil != nil {
+		t.Errorf("quiet still: %+v", status.Checks[0])
+	}
+	h.ask("root", "PUT", address, `{"node":null,"name":"disk","until":null}`).problem(http.StatusNotFound, "not_found")
+	h.ask("root", "PUT", address, `{"node":"node-a","name":"disk","until":"2099-01-01T00:00:00Z"}`).problem(http.StatusUnprocessableEntity, "invalid")
+	rows, err := h.store.Audits(t.Context(), "", 0, 100)
+	must(t, err)
+	silenced := 0
+	for _, row := range rows {
+		if row.Action == audit.TroubleQuieted && row.Object == "disk" {
+			silenced++
+		}
+	}
+	if silenced != 2 {
+		t.Errorf("%d audit rows", silenced)
+	}
+}
