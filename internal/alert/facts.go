@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"folioscope/internal/figures"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -34,6 +35,44 @@ type Holding struct {
 	GainPercent      *money.Decimal // unrealised, of its cost in the base currency
 	DayChangePercent *money.Decimal // of its price
 	State            market.State   // of its price
+}
+
+// NewFacts are the facts of a valuation and of how it is spread. Rates and Index are left to the caller, who knows of more than one
+// portfolio; so is the state of a price.
+func NewFacts(
+	portfolio *ledger.Portfolio, instruments map[market.InstrumentID]market.Instrument, v *figures.Valuation, spread []figures.Shares,
+	state func(market.InstrumentID) market.State,
+) *Facts {
+	f := &Facts{
+		Portfolio: portfolio.ID, Name: portfolio.Name, Base: v.Base, Value: v.Value.Pointer(), Cash: v.Cash.Pointer(),
+		DayChange: v.DayChange.Pointer(), DayChangePercent: v.DayChangePercent.Pointer(), Holdings: make([]Holding, len(v.Positions)),
+	}
+	cost, gain := money.Known(money.Zero), money.Known(money.Zero)
+	for i := range v.Positions {
+		p := &v.Positions[i]
+		cost, gain = cost.Add(p.CostBase), gain.Add(p.UnrealisedBase)
+		instrument := instruments[p.Instrument]
+		f.Holdings[i] = Holding{
+			Instrument: p.Instrument, Symbol: instrument.Symbol, Name: instrument.Name, Currency: p.Currency,
+			Weight: p.Weight.Times(hundred).Pointer(), Price: p.Price.Pointer(), Value: p.ValueBase.Pointer(),
+			GainPercent: percentOfCost(p.UnrealisedBase, p.CostBase), DayChangePercent: p.DayChangePercent.Pointer(), State: state(p.Instrument),
+		}
+	}
+	f.Cost, f.Gain = cost.Pointer(), gain.Pointer()
+	for _, shares := range spread {
+		for _, group := range shares.Groups {
+			f.Groups = append(f.Groups, GroupWeight{Group: Group{By: shares.By, Name: group.Key}, Weight: group.Share.Times(hundred).Pointer()})
+		}
+	}
+	return f
+}
+
+// percentOfCost is a gain in percent of a cost above 0; nil where either isn't known, or there is no such cost.
+func percentOfCost(gain, cost money.Maybe) *money.Decimal {
+	if paid, ok := cost.Get(); !ok || paid.Sign() <= 0 {
+		return nil
+	}
+	return gain.Times(hundred).Quo(cost).Pointer()
 }
 
 // GroupWeight is how much of a portfolio is in one group.

@@ -161,11 +161,11 @@ func BenchmarkRatioThresholds(b *testing.B) {
 		b.Errorf("%d crossings, the floor has %d", crossings, found)
 	}
 	b.ReportMetric(0, "ns/op") // of no meaning: it has the floor in it
-	b.ReportMetric(float64(sorted.Microseconds())/float64(b.N), "µs/tick")
-	b.ReportMetric(float64(least.Microseconds())/float64(b.N), "µs-floor/tick")
-	b.ReportMetric(float64(sorted)/float64(least), "×floor")
-	b.ReportMetric(float64(crossings)/float64(b.N), "crossings/tick")
-	b.ReportMetric(float64(bytes)/benchRules, "B/rule")
+	b.ReportMetric(float64(sorted.Microseconds())/float64(b.N), "tick-us")
+	b.ReportMetric(float64(least.Microseconds())/float64(b.N), "floor-us")
+	b.ReportMetric(float64(sorted)/float64(least), "x-floor")
+	b.ReportMetric(float64(crossings)/float64(b.N), "crossings")
+	b.ReportMetric(float64(bytes)/benchRules, "rule-bytes")
 }
 
 // plainLevels are sorted levels and where the price is among them.
