@@ -508,6 +508,9 @@ export const audit = {
 };
 
 export const admin = {
+  status: (signal?: AbortSignal) => result(client.GET('/api/v1/admin/status', limits(signal))),
+  quiet: (body: { node: string | null; name: string; until: string | null }) =>
+    result(client.PUT('/api/v1/admin/status/quiet', { body, ...limits() })),
   sources: (signal?: AbortSignal) => result(client.GET('/api/v1/admin/providers', limits(signal))),
   testSource: (name: string) =>
     result(client.POST('/api/v1/admin/providers/{name}/test', { params: { path: { name } }, ...limits() })),

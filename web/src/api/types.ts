@@ -144,6 +144,9 @@ export type Source = Schemas['Source'];
 export type SourceQuota = Schemas['SourceQuota'];
 export type SourceTest = Schemas['SourceTest'];
 export type HeldPrice = Schemas['HeldPrice'];
+export type SystemStatus = Schemas['SystemStatus'];
+export type SystemCheck = Schemas['SystemCheck'];
+export type JobCount = Schemas['JobCount'];
 export type MarketCalendar = Schemas['MarketCalendar'];
 export type CalendarOverride = Schemas['CalendarOverride'];
 

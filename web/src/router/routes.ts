@@ -13,6 +13,7 @@ export type Section =
   | 'data'
   | 'admin'
   | 'sources'
+  | 'state'
   | 'audit';
 
 export interface Route {
@@ -129,6 +130,12 @@ export const routes: Route[] = [
     title: 'Data sources',
     section: 'sources',
     load: () => import('../screens/admin/DataSources.svelte') as Loaded,
+  },
+  {
+    pattern: '/admin/status',
+    title: 'State',
+    section: 'state',
+    load: () => import('../screens/admin/SystemState.svelte') as Loaded,
   },
   {
     pattern: '/admin/audit',

@@ -1,0 +1,42 @@
+/** The state of the installation in the words of its page. */
+import type { JobCount, SystemCheck, SystemStatus } from '../../api';
+
+export const stateWords: Record<SystemCheck['state'], string> = {
+  ok: 'As it should be',
+  unknown: 'Not known',
+  warning: 'Look at it soon',
+  failing: 'Failing',
+};
+
+/** A check by its name and the node that found it: "Disk on node-a". */
+export function checkName(check: SystemCheck): string {
+  const name = check.name.charAt(0).toUpperCase() + check.name.slice(1);
+  return check.node ? `${name} on ${check.node}` : name;
+}
+
+export function headline(status: SystemStatus): string {
+  const count = (state: SystemCheck['state']) =>
+    status.checks.filter((check) => check.state === state).length;
+  const things = (n: number, verb: string, verbs: string) =>
+    n === 1 ? `1 thing ${verb}` : `${n} things ${verbs}`;
+  if (status.checks.length === 0) return 'Nothing has been looked at yet.';
+  if (status.state === 'failing') return `${things(count('failing'), 'is', 'are')} failing.`;
+  if (status.state === 'warning') return `${things(count('warning'), 'wants', 'want')} a look soon.`;
+  return 'Everything is as it should be.';
+}
+
+export function jobWords(job: JobCount): string {
+  const parts = [
+    job.waiting > 0 ? `${job.waiting} waiting` : '',
+    job.running > 0 ? `${job.running} running` : '',
+    job.dead > 0 ? `${job.dead} given up today` : '',
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+/** How late the oldest is; nothing where all are on time. */
+export function lateWords(job: JobCount): string {
+  if (job.late_seconds < 60) return '';
+  const minutes = Math.floor(job.late_seconds / 60);
+  return `the oldest is ${minutes} min late`;
+}
