@@ -76,6 +76,9 @@ const (
 	ReadHousehold   Action = "household.read"
 	ChangeHousehold Action = "household.change" // found one, invite, join, leave, remove, dissolve
 	ShareAtHome     Action = "household.share"  // a portfolio with one's household
+
+	ReadNotices    Action = "notice.read"    // one's inbox
+	ManageChannels Action = "channel.manage" // by which ways one is told, and how
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.

@@ -11,7 +11,7 @@ import (
 func TestMayAgreesWithTheMatrix(t *testing.T) {
 	open := []Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation, OpenLink, Recover, ConfirmEmail}
 	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPercentages, ReadPortfolio, ChangePortfolio, WriteActivities,
-		ManageLinks, ManageGrants, EntrustGrants, ReadOwnAudit, EraseSelf, ReadHousehold, ChangeHousehold, ShareAtHome}
+		ManageLinks, ManageGrants, EntrustGrants, ReadOwnAudit, EraseSelf, ReadHousehold, ChangeHousehold, ShareAtHome, ReadNotices, ManageChannels}
 	matrix := map[identity.Role]struct{ own, foreign []Action }{
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {
@@ -115,7 +115,7 @@ func TestMaySaysWhoShouldSignIn(t *testing.T) {
 // A token never may more than its owner in a browser, and only what its scopes name.
 func TestTokensAreBoundedByRoleAndScope(t *testing.T) {
 	all := []identity.Scopes{identity.ScopeRead, identity.ScopeWrite, identity.ScopeAdmin, identity.ScopeRead | identity.ScopeWrite, identity.ScopeRead | identity.ScopeWrite | identity.ScopeAdmin}
-	read := []Action{ReadSelf, ListPortfolios, ReadPercentages, ReadPortfolio, ReadInstruments}
+	read := []Action{ReadSelf, ListPortfolios, ReadPercentages, ReadPortfolio, ReadInstruments, ReadNotices}
 	write := []Action{CreatePortfolio, ChangePortfolio, WriteActivities, CreateInstrument, RefreshInstrument}
 	admin := []Action{KeepInstruments, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine, ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadMail, ReadStatus, QuietTrouble}
 	needed := map[Action]identity.Scopes{}

@@ -303,7 +303,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: who,
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
-		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "",
+		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "", Messages: n.messages, PushKey: n.messages.PushKey(),
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,

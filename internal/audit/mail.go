@@ -18,6 +18,7 @@ const (
 	MailInvitation       MailKind = "invitation"
 	MailRecovery         MailKind = "recovery"
 	MailConfirmEmail     MailKind = "confirm_email"
+	MailConfirmChannel   MailKind = "confirm_channel"
 	MailTest             MailKind = "test" // asked for by an operator
 	MailPasswordChanged  MailKind = "password_changed"
 	MailPasswordBreached MailKind = "password_breached"

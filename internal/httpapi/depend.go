@@ -72,6 +72,7 @@ type passkeys interface {
 type Store interface {
 	GrantStore
 	HouseholdStore
+	NoticeStore
 	Answer(ctx context.Context, owner ledger.OwnerID, key string) (*audit.Stored, error)
 	Portfolios(ctx context.Context, owner ledger.OwnerID) ([]ledger.Portfolio, error)
 	Portfolio(ctx context.Context, owner ledger.OwnerID, id ledger.PortfolioID) (ledger.Portfolio, error)

@@ -51,6 +51,13 @@ const (
 	publicLooksInterval = time.Second
 )
 
+// A channel's test is a request to wherever its owner says: ten at once for who tries an address until it is right, then one a minute.
+// It counts on each node.
+const (
+	channelTestsBurst    = 10
+	channelTestsInterval = time.Minute
+)
+
 func (l Limits) withDefaults() Limits {
 	if l.PerUser == 0 {
 		l.PerUser, l.PerUserBurst = perUserDefault, perUserBurst

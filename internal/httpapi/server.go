@@ -41,6 +41,8 @@ type Options struct {
 	Watch     Watch    // nil: its routes answer 503
 	MailOn    bool     // there is a mail server in the settings
 	Finder    Finder   // nil: searches find what is here already
+	Messages  Messages // nil: channels can't be tested here
+	PushKey   string   // what browsers subscribe with; empty: none can
 
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
@@ -87,6 +89,7 @@ type Server struct {
 	newInstruments *limiter // per user
 	searches       *limiter // per user
 	publicLooks    *limiter // per address
+	channelTests   *limiter // per user
 	perAddress     *limiter
 	streams        *gauge
 	open           *openStreams
@@ -111,6 +114,7 @@ func New(o Options) (*Server, error) {
 		newInstruments: newLimiter(1/newInstrumentsInterval.Seconds(), newInstrumentsBurst, limiterKeysMax),
 		searches:       newLimiter(1/searchesInterval.Seconds(), searchesBurst, limiterKeysMax),
 		publicLooks:    newLimiter(1/publicLooksInterval.Seconds(), publicLooksBurst, limiterKeysMax),
+		channelTests:   newLimiter(1/channelTestsInterval.Seconds(), channelTestsBurst, limiterKeysMax),
 		streams:        newGauge(limits.StreamsUser, limits.StreamsNode),
 		open:           newOpenStreams(),
 		refused:        newRefusals(),
@@ -148,6 +152,8 @@ func (s *Server) addRoutes() {
 	s.addPortfolioRoutes()
 	s.addGrantRoutes()
 	s.addHouseholdRoutes()
+	s.addNoticeRoutes()
+	s.addChannelRoutes()
 	s.addPercentageRoutes()
 	s.addActivityRoutes()
 	s.addProposalRoutes()

@@ -57,7 +57,7 @@ func (s *Service) CreateToken(ctx context.Context, session Session, n NewToken, 
 	}
 	issued := IssuedToken{
 		Token:  Token{Owner: session.Owner, Hash: hash, Name: name, Scopes: n.Scopes, CreatedAt: now, ExpiresAt: n.ExpiresAt},
-		Secret: TokenPrefix + sessionToken(session.Owner, secret),
+		Secret: TokenPrefix + OwnedToken(session.Owner, secret),
 	}
 	entry := audit.Entry{Actor: session.Owner, Owner: session.Owner, Action: audit.TokenCreated, Object: hash.ID(), RequestID: from.ID, Result: "ok"}
 	w := write(entry, issued)
@@ -148,7 +148,7 @@ func errToken() error {
 }
 
 func (s *Service) tokenSession(ctx context.Context, secret string) (Session, error) {
-	owner, hash, ok := parseSessionToken(secret)
+	owner, hash, ok := ParseOwnedToken(secret)
 	if !ok {
 		return Session{}, errToken()
 	}

@@ -47,7 +47,7 @@ func (s *Service) AskEmail(ctx context.Context, session Session, email string, f
 	}
 	link := MailedLink{Owner: user.ID, Hash: hash, Purpose: LinkConfirms, Address: email, ExpiresAt: s.now().Add(EmailLinkAgeMax)}
 	entry := audit.Entry{Actor: user.ID, Owner: user.ID, Session: audit.SessionName(session.Hash), Action: audit.EmailAsked, Object: string(user.ID), RequestID: from.ID, Result: "ok", Detail: from.Address}
-	mail := audit.Mail{Kind: audit.MailConfirmEmail, Address: email, Name: user.Name, Path: confirmPath + sessionToken(user.ID, secret)}
+	mail := audit.Mail{Kind: audit.MailConfirmEmail, Address: email, Name: user.Name, Path: confirmPath + OwnedToken(user.ID, secret)}
 	if err := s.store.CreateMailedLink(ctx, link, audit.Write{Audit: entry, Mail: []audit.Mail{mail}}); err != nil {
 		return fmt.Errorf("create link: %w", err)
 	}

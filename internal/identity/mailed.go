@@ -47,7 +47,7 @@ type mailedLinkStore interface {
 // linked is the link of a token, and its user; fault.NotFound where it does nothing, with the user where it is known whose it was.
 func (s *Service) linked(ctx context.Context, token string, purpose LinkPurpose) (user User, link MailedLink, err error) {
 	unknown := fault.New(fault.NotFound, "this link is unknown")
-	owner, hash, ok := parseSessionToken(token)
+	owner, hash, ok := ParseOwnedToken(token)
 	if !ok {
 		return User{}, MailedLink{}, unknown
 	}

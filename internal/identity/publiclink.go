@@ -68,7 +68,7 @@ func (s *Service) CreatePublicLink(ctx context.Context, owner ledger.OwnerID, n 
 		return IssuedPublicLink{}, err
 	}
 	link := PublicLink{Owner: owner, Portfolio: n.Portfolio, Hash: hash, Level: n.Level, CreatedAt: now, ExpiresAt: n.ExpiresAt}
-	issued := IssuedPublicLink{Link: link, Token: sessionToken(owner, secret)}
+	issued := IssuedPublicLink{Link: link, Token: OwnedToken(owner, secret)}
 	entry := audit.Entry{Actor: owner, Owner: owner, Action: audit.LinkCreated, Object: link.ID(), RequestID: from.ID, Result: "ok", Detail: from.Address}
 	if err := s.store.CreatePublicLink(ctx, link, write(entry, issued)); err != nil {
 		return IssuedPublicLink{}, fmt.Errorf("create public link: %w", err)
@@ -105,7 +105,7 @@ func (s *Service) RevokePublicLink(ctx context.Context, owner ledger.OwnerID, po
 // OpenPublicLink finds what a public link shows to whoever has its token. One that is unknown, was revoked or has ended gives the same
 // fault.NotFound.
 func (s *Service) OpenPublicLink(ctx context.Context, token string, from Request) (PublicLink, error) {
-	owner, hash, ok := parseSessionToken(token)
+	owner, hash, ok := ParseOwnedToken(token)
 	if !ok {
 		return PublicLink{}, errPublicLink()
 	}

@@ -131,7 +131,7 @@ func (s *Service) makeRecovery(ctx context.Context, user User, address string, f
 	if err != nil {
 		return "", err
 	}
-	path = recoveryPath + sessionToken(user.ID, secret)
+	path = recoveryPath + OwnedToken(user.ID, secret)
 	link := MailedLink{Owner: user.ID, Hash: hash, Purpose: LinkRecovers, Address: address, ExpiresAt: s.now().Add(RecoveryAgeMax)}
 	entry := audit.Entry{Owner: user.ID, Action: audit.RecoveryAsked, Object: string(user.ID), RequestID: from.ID, Result: "ok", Detail: from.Address}
 	w := audit.Write{Audit: entry}

@@ -225,7 +225,7 @@ func (s *Service) open(ctx context.Context, user User, proof proof, from Request
 	}
 	s.forgive(ctx, proof.attempt)
 	session.MustEnrol = s.mustEnrol(session)
-	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret), Device: remembered}, nil
+	return SignedIn{User: user, Session: session, Token: OwnedToken(user.ID, secret), Device: remembered}, nil
 }
 
 // User is a user by id.

@@ -102,7 +102,7 @@ func TestSignInRecordsWhoWasRefused(t *testing.T) {
 		if !c.right {
 			continue
 		}
-		owner, token, ok := parseSessionToken(in.Token)
+		owner, token, ok := ParseOwnedToken(in.Token)
 		if !ok || owner != "ann" || token != store.created[0].Hash || strings.Contains(in.Token, string(in.Session.Hash[:])) {
 			t.Fatalf("token %q, session %+v", in.Token, store.created)
 		}
@@ -137,7 +137,7 @@ func TestSessionsEndByAgeAndByIdleness(t *testing.T) {
 		began := time.Now()
 		store := &fakeStore{session: Session{Owner: "ann", Hash: hash, CreatedAt: began, SeenAt: began}}
 		s := newTestService(t, store, newTestHasher(t))
-		token := sessionToken("ann", secret)
+		token := OwnedToken("ann", secret)
 		use := func() error { _, err := s.Session(t.Context(), token); return err }
 		for range 3 {
 			if err := use(); err != nil {

@@ -24,7 +24,7 @@ func (s *Service) Session(ctx context.Context, token string) (Session, error) {
 	if secret, ok := strings.CutPrefix(token, TokenPrefix); ok {
 		return s.tokenSession(ctx, secret)
 	}
-	owner, hash, ok := parseSessionToken(token)
+	owner, hash, ok := ParseOwnedToken(token)
 	if !ok {
 		return Session{}, errSignIn()
 	}
@@ -41,7 +41,7 @@ func (s *Service) SessionAndSequence(ctx context.Context, token string, portfoli
 	if strings.HasPrefix(token, TokenPrefix) {
 		return s.tokenAndSequence(ctx, token, portfolio)
 	}
-	owner, hash, ok := parseSessionToken(token)
+	owner, hash, ok := ParseOwnedToken(token)
 	if !ok {
 		return Session{}, 0, errSignIn()
 	}
@@ -130,7 +130,7 @@ func (s *Service) step(ctx context.Context, user User, session Session, proof pr
 		return SignedIn{}, s.spent(ctx, user.ID, proof, from, fmt.Errorf("step session up: %w", err))
 	}
 	s.forgive(ctx, proof.attempt)
-	return SignedIn{User: user, Session: session, Token: sessionToken(user.ID, secret)}, nil
+	return SignedIn{User: user, Session: session, Token: OwnedToken(user.ID, secret)}, nil
 }
 
 // proveAgain asks somebody who is signed in for the password and a second factor, or for a passkey, which is both.

@@ -41,11 +41,11 @@ func NewSecret(random io.Reader) (string, TokenHash, error) {
 // HashOf is what is stored of a secret.
 func HashOf(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
 
-// sessionToken is what the cookie holds: the owner, so that one row is looked at, and the secret.
-func sessionToken(owner ledger.OwnerID, secret string) string { return string(owner) + "." + secret }
+// OwnedToken is what a cookie, a link or an API token holds: the owner, so that one row is looked at, and the secret.
+func OwnedToken(owner ledger.OwnerID, secret string) string { return string(owner) + "." + secret }
 
-// parseSessionToken takes a cookie's value apart; ok is false for what can't be one.
-func parseSessionToken(token string) (owner ledger.OwnerID, hash TokenHash, ok bool) {
+// ParseOwnedToken takes such a token apart; ok is false for what can't be one.
+func ParseOwnedToken(token string) (owner ledger.OwnerID, hash TokenHash, ok bool) {
 	if len(token) > tokenBytesMax {
 		return "", TokenHash{}, false
 	}

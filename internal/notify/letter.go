@@ -53,6 +53,11 @@ var letters = map[audit.MailKind]words{
 		body:    []string{"Somebody said on {when} that this is their address at Folioscope. If it was you, confirm it.", "The link works once, for 24 hours. If it wasn't you, do nothing."},
 		link:    "Confirm this address",
 	},
+	audit.MailConfirmChannel: {
+		subject: "Confirm that notifications may come here",
+		body:    []string{"Somebody asked on {when} that Folioscope send their notifications to this address. If it was you, or if you agree, confirm it.", "The link works once, for 24 hours. If you don't know what this is about, do nothing: nothing more will come."},
+		link:    "Let notifications come here",
+	},
 	audit.MailTest: {
 		subject: "A test of mail from Folioscope",
 		body:    []string{"Whoever runs this server tried on {when} whether mail gets through. It does."},

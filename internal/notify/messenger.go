@@ -75,6 +75,9 @@ func (m *Messenger) Kinds() []jobs.Kind {
 	return []jobs.Kind{{Name: NoticeJobKind, AttemptsMax: AttemptsMax, Work: m.work}}
 }
 
+// PushKey is what browsers subscribe with.
+func (m *Messenger) PushKey() string { return m.o.Push.Public() }
+
 // Tries is how many tries of this node ended how since it started.
 func (m *Messenger) Tries() map[MessageTry]uint64 {
 	m.mu.Lock()

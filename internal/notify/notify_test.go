@@ -114,7 +114,7 @@ func TestNothingIsSentTwice(t *testing.T) {
 }
 
 func TestEveryKindReadsWell(t *testing.T) {
-	does := map[audit.MailKind]bool{audit.MailInvitation: true, audit.MailRecovery: true, audit.MailConfirmEmail: true} // has a link of its own
+	does := map[audit.MailKind]bool{audit.MailInvitation: true, audit.MailRecovery: true, audit.MailConfirmEmail: true, audit.MailConfirmChannel: true} // has a link of its own
 	for kind := range letters {
 		letter := Compose(audit.Mail{Kind: kind, Address: "anna@example.net", Name: "Anna", What: "Firefox on <Windows>", Path: "/path/secret"}, "id", "https://folio.example", testNow)
 		if strings.Contains(letter.Text+letter.HTML+letter.Subject, "{") || letter.Subject == "" || len(letter.Text) < 80 {

@@ -29,6 +29,20 @@ const (
 // Write puts a notice in words, as the settings of its reader ask for. Origin is what links begin with; empty: there are none. Where
 // amounts are hidden, neither an amount nor a sentence that names one is left.
 func Write(n Notice, s Settings, origin string) Words {
+	w := Inbox(n, s)
+	switch w.Lines = append(w.Lines, customsOf(s.Locale).moment(n.At, s.Location())); n.Kind {
+	case NoticeTest:
+		w.Link = link(origin, "/alerts/channels")
+	case NoticeOperator:
+		w.Link = link(origin, "/admin/status")
+	default:
+		w.Link = link(origin, "/alerts")
+	}
+	return w
+}
+
+// Inbox is a notice as its inbox shows it: beside it stands when it was, and a link.
+func Inbox(n Notice, s Settings) Words {
 	w := Words{ID: n.ID, Kind: n.Kind, At: n.At, Facts: n.Facts}
 	local, hidden := customsOf(s.Locale), s.HideAmounts && n.Facts.Personal
 	if hidden {
@@ -36,14 +50,12 @@ func Write(n Notice, s Settings, origin string) Words {
 	}
 	switch n.Kind {
 	case NoticeTest:
-		w.Title, w.Lines, w.Link = "A test from Folioscope", []string{"This channel works: alerts come this way."}, link(origin, "/alerts/channels")
+		w.Title, w.Lines = "A test from Folioscope", []string{"This channel works: alerts come this way."}
 	case NoticeOperator:
-		w.Title, w.Lines, w.Link = line(n.Facts.Text), lines(line(n.Facts.Fix)), link(origin, "/admin/status")
+		w.Title, w.Lines = line(n.Facts.Text), lines(line(n.Facts.Fix))
 	default:
 		w.alert(local)
-		w.Link = link(origin, "/alerts")
 	}
-	w.Lines = append(w.Lines, local.moment(n.At, s.Location()))
 	return w
 }
 
