@@ -265,40 +265,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/admin/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How the installation is, with what mends it */
-        get: operations["get-admin-status"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/admin/status/quiet": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Don't tell administrators of a trouble for a while */
-        put: operations["put-admin-status-quiet"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/admin/users": {
         parameters: {
             query?: never;
@@ -346,6 +312,76 @@ export interface paths {
         post?: never;
         /** Sign somebody out everywhere; API tokens stay */
         delete: operations["delete-admin-users-user-sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ways by which you are told */
+        get: operations["get-channels"];
+        put?: never;
+        /** Add a way to be told */
+        post: operations["post-channels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let notifications come to an address, by the link that went there */
+        post: operations["post-channels-confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a channel, at once */
+        delete: operations["delete-channels-channel"];
+        options?: never;
+        head?: never;
+        /** Rename a channel, or switch it on or off */
+        patch: operations["patch-channels-channel"];
+        trace?: never;
+    };
+    "/api/v1/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test by a channel, at once */
+        post: operations["post-channels-channel-test"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -884,6 +920,58 @@ export interface paths {
         post?: never;
         /** Revoke an API token */
         delete: operations["delete-me-tokens-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What you were told, the newest first */
+        get: operations["get-notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark as read what was seen */
+        post: operations["post-notifications-read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How you want to be told */
+        get: operations["get-notifications-settings"];
+        /** Say how you want to be told */
+        put: operations["put-notifications-settings"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2066,6 +2154,10 @@ export interface components {
             closed?: boolean;
             name?: string;
         };
+        ChangeChannelInputBody: {
+            name?: string;
+            on?: boolean;
+        };
         ChangeGrantInputBody: {
             /** Format: date-time */
             expires_at?: string;
@@ -2139,6 +2231,37 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        ChannelItem: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description null: the last message got through
+             */
+            failing_since: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "email" | "push" | "webhook" | "telegram" | "slack" | "discord" | "ntfy" | "gotify" | "matrix" | "pushover";
+            /** @description Masked; empty: the account's own address */
+            leads_to: string;
+            name: string;
+            /**
+             * @description gone: the other side said that it is there no more
+             * @enum {string}
+             */
+            state: "on" | "off" | "unconfirmed" | "gone";
+        };
+        ChannelTest: {
+            says: string;
+            sent: boolean;
+        };
+        Channels: {
+            items: components["schemas"]["ChannelItem"][];
+            /** @description This server sends mail */
+            mail: boolean;
+            /** @description What a browser subscribes with; null: this server sends nothing to browsers */
+            push_key: string | null;
+        };
         ChooseCandidateInputBody: {
             /** @description As a search gave it */
             candidate: string;
@@ -2147,6 +2270,10 @@ export interface components {
         };
         CodeInputBody: {
             totp: string;
+        };
+        ConfirmChannelInputBody: {
+            /** @description The last part of the link */
+            token: string;
         };
         ConfirmEmailInputBody: {
             /** @description The last part of the link */
@@ -2827,29 +2954,16 @@ export interface components {
             /** @enum {string} */
             role: "user" | "adviser" | "auditor" | "admin";
         };
-        JobCount: {
-            /**
-             * Format: int64
-             * @description Given up within the last day
-             */
-            dead: number;
-            kind: string;
-            /**
-             * Format: int64
-             * @description For how long the oldest has been due
-             */
-            late_seconds: number;
-            /** Format: int64 */
-            running: number;
-            /** Format: int64 */
-            waiting: number;
-        };
         JoinHouseholdInputBody: {
             /** @description The last part of the link */
             token: string;
         };
         JoinedHousehold: {
             name: string;
+        };
+        KeysStruct: {
+            auth: string;
+            p256dh: string;
         };
         LinkedSignIn: {
             /** Format: date-time */
@@ -2974,6 +3088,23 @@ export interface components {
             opened: string;
             quantity: string;
         };
+        MessageDelivery: {
+            channel_id: string;
+            /**
+             * Format: date-time
+             * @description Later than the notification where it waits for the end of quiet hours
+             */
+            due_at: string;
+            kind: string;
+            /** @description How the last try ended; empty before the first */
+            says: string;
+            /** @enum {string} */
+            state: "waiting" | "sent" | "failed";
+            /** Format: date-time */
+            tried_at: string | null;
+            /** Format: int64 */
+            tries: number;
+        };
         MissingData: {
             text: string;
             /** @enum {string} */
@@ -2989,6 +3120,39 @@ export interface components {
             instrument_id: string;
             name: string;
             symbol: string;
+        };
+        NewChannel: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description null: the last message got through
+             */
+            failing_since: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "email" | "push" | "webhook" | "telegram" | "slack" | "discord" | "ntfy" | "gotify" | "matrix" | "pushover";
+            /** @description Masked; empty: the account's own address */
+            leads_to: string;
+            name: string;
+            /** @description Of a webhook: what its messages are signed with, shown once */
+            secret: string | null;
+            /**
+             * @description gone: the other side said that it is there no more
+             * @enum {string}
+             */
+            state: "on" | "off" | "unconfirmed" | "gone";
+        };
+        NewChannelInputBody: {
+            /** @description Of email; left out: the account's own. Another gets a link that confirms it */
+            address?: string;
+            /** @enum {string} */
+            kind: "email" | "push" | "webhook" | "telegram" | "slack" | "discord" | "ntfy" | "gotify" | "matrix" | "pushover";
+            name?: string;
+            /** @description Of push: what the browser's PushManager gave */
+            subscription?: components["schemas"]["SubscriptionStruct"];
+            /** @description Of every kind but email and push; its form is in the guide */
+            url?: string;
         };
         NewGrant: {
             /** Format: date-time */
@@ -3108,6 +3272,43 @@ export interface components {
              * @description when what is waited for is due, where that is known
              */
             until: string | null;
+        };
+        Notification: {
+            /** Format: date-time */
+            at: string;
+            deliveries: components["schemas"]["MessageDelivery"][];
+            id: string;
+            instrument_id: string | null;
+            /** @enum {string} */
+            kind: "alert" | "operator" | "digest";
+            portfolio_id: string | null;
+            /** Format: date-time */
+            read_at: string | null;
+            rule_id: string | null;
+            /** @description More lines, if there is more to say */
+            text: string;
+            title: string;
+        };
+        NotificationSettings: {
+            /** @description No message but the inbox names an amount */
+            hide_amounts: boolean;
+            /** @description Such as de-CH; numbers and dates are written as there; empty: English */
+            locale: string;
+            /** @description Such as 22:00 */
+            quiet_from: string;
+            /** @description The same as quiet_from: there are no quiet hours */
+            quiet_to: string;
+            /** @description Such as Europe/Berlin; empty: UTC */
+            zone: string;
+        };
+        Notifications: {
+            items: components["schemas"]["Notification"][];
+            next_cursor: string | null;
+            /**
+             * Format: int64
+             * @description Of the whole inbox, counted up to 1000
+             */
+            unread: number;
         };
         OfferGrantInputBody: {
             /** @description Who alone may accept; left out: whoever has the link */
@@ -3667,21 +3868,19 @@ export interface components {
             /** @description One a day; a day that has one gets this one */
             prices: components["schemas"]["EnteredPrice"][];
         };
-        QuietTroubleInputBody: {
-            name: string;
-            node: string | null;
-            /**
-             * Format: date-time
-             * @description At most 30 days from now; null: administrators are told again
-             */
-            until: string | null;
-        };
         Rate: {
             /** Format: date-time */
             as_of: string;
             currency: string;
             rate: string;
             source: string;
+        };
+        ReadNotificationsInputBody: {
+            /**
+             * Format: date-time
+             * @description The newest that was seen: it and all before it are read
+             */
+            until: string;
         };
         Readiness: {
             ready: boolean;
@@ -3958,47 +4157,9 @@ export interface components {
             /** @enum {string} */
             state: "live" | "delayed" | "closed" | "nav" | "manual" | "fallback" | "stale" | "quarantined" | "none";
         };
-        SystemCheck: {
-            fix: string | null;
-            name: string;
-            /** @description The node that found it; null where it is everybody's */
-            node: string | null;
-            /**
-             * Format: date-time
-             * @description Administrators aren't told before
-             */
-            quiet_until: string | null;
-            says: string;
-            /**
-             * Format: date-time
-             * @description When it got as bad as it is
-             */
-            since: string | null;
-            /** @enum {string} */
-            state: "ok" | "unknown" | "warning" | "failing";
-            /** @description Administrators were told */
-            told: boolean;
-        };
-        SystemNode: {
-            /**
-             * Format: date-time
-             * @description When it looked last
-             */
-            at: string;
-            name: string;
-            roles: string[];
-            version: string;
-        };
-        SystemStatus: {
-            /** @description The worst first */
-            checks: components["schemas"]["SystemCheck"][];
-            jobs: components["schemas"]["JobCount"][];
-            nodes: components["schemas"]["SystemNode"][];
-            /**
-             * @description The worst of all checks; what is unknown is no trouble
-             * @enum {string}
-             */
-            state: "ok" | "warning" | "failing";
+        SubscriptionStruct: {
+            endpoint: string;
+            keys: components["schemas"]["KeysStruct"];
         };
         TokenItem: {
             /** Format: date-time */
@@ -4732,68 +4893,6 @@ export interface operations {
             };
         };
     };
-    "get-admin-status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SystemStatus"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "put-admin-status-quiet": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["QuietTroubleInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SystemStatus"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "get-admin-users": {
         parameters: {
             query?: {
@@ -4907,6 +5006,197 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channels"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-channels": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannelInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewChannel"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-channels-confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmChannelInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-channels-channel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-channels-channel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeChannelInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelItem"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-channels-channel-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelTest"];
+                };
             };
             /** @description Problem */
             default: {
@@ -6220,6 +6510,132 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-notifications": {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifications"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-notifications-read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadNotificationsInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-notifications-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationSettings"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-notifications-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationSettings"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationSettings"];
+                };
             };
             /** @description Problem */
             default: {
