@@ -740,3 +740,30 @@ export const grants = {
       }),
     ),
 };
+
+/** What one was told, and how one wants to be told. */
+export const notifications = {
+  page: (cursor?: string, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/notifications', { params: { query: { cursor } }, ...limits(signal) })),
+  /** Marks as read what was there until a time. */
+  read: (until: t.Instant): Promise<unknown> =>
+    result(client.POST('/api/v1/notifications/read', { body: { until }, ...limits() })),
+  settings: (signal?: AbortSignal) => result(client.GET('/api/v1/notifications/settings', limits(signal))),
+  set: (body: t.NotificationSettings) =>
+    result(client.PUT('/api/v1/notifications/settings', { body, ...limits() })),
+};
+
+/** The ways by which one is told. */
+export const channels = {
+  list: (signal?: AbortSignal) => result(client.GET('/api/v1/channels', limits(signal))),
+  add: (body: t.ChannelRequest, key: string) =>
+    result(client.POST('/api/v1/channels', { params: { header: once(key) }, body, ...limits() })),
+  change: (channel: string, body: { name?: string; on?: boolean }) =>
+    result(client.PATCH('/api/v1/channels/{channel}', { params: { path: { channel } }, body, ...limits() })),
+  remove: (channel: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/channels/{channel}', { params: { path: { channel } }, ...limits() })),
+  test: (channel: string) =>
+    result(client.POST('/api/v1/channels/{channel}/test', { params: { path: { channel } }, ...limits() })),
+  confirm: (token: string): Promise<unknown> =>
+    result(client.POST('/api/v1/channels/confirm', { body: { token }, ...limits() }), false),
+};

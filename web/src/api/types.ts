@@ -161,6 +161,15 @@ export type PublicPortfolio = Schemas['PublicPortfolio'];
 export type Grant = Schemas['Grant'];
 export type GrantLevel = Grant['level'];
 export type NewGrant = Schemas['NewGrant'];
+
+/** Something that one was told. */
+export type Notification = Schemas['Notification'];
+export type NotificationSettings = Schemas['NotificationSettings'];
+/** A way by which one is told. */
+export type Channel = Schemas['ChannelItem'];
+export type ChannelKind = Channel['kind'];
+export type NewChannel = Schemas['NewChannel'];
+export type ChannelRequest = Schemas['NewChannelInputBody'];
 export type Household = Schemas['Household'];
 export type HouseholdInvitation = Schemas['HouseholdInvitation'];
 export type HouseholdMember = Schemas['HouseholdMember'];

@@ -178,6 +178,17 @@ export const routes: Route[] = [
     load: () => import('../screens/sign-in/NewPassword.svelte') as Loaded,
   },
   {
+    pattern: '/alerts/channels',
+    title: 'How you are told',
+    load: () => import('../screens/notifications/Channels.svelte') as Loaded,
+  },
+  {
+    pattern: '/channels/confirm/:token',
+    title: 'Confirm notifications',
+    open: true,
+    load: () => import('../screens/notifications/ConfirmChannel.svelte') as Loaded,
+  },
+  {
     pattern: '/confirm-email/:token',
     title: 'Confirm your address',
     open: true,
