@@ -265,6 +265,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the installation is, with what mends it */
+        get: operations["get-admin-status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/status/quiet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Don't tell administrators of a trouble for a while */
+        put: operations["put-admin-status-quiet"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users": {
         parameters: {
             query?: never;
@@ -2954,6 +2988,23 @@ export interface components {
             /** @enum {string} */
             role: "user" | "adviser" | "auditor" | "admin";
         };
+        JobCount: {
+            /**
+             * Format: int64
+             * @description Given up within the last day
+             */
+            dead: number;
+            kind: string;
+            /**
+             * Format: int64
+             * @description For how long the oldest has been due
+             */
+            late_seconds: number;
+            /** Format: int64 */
+            running: number;
+            /** Format: int64 */
+            waiting: number;
+        };
         JoinHouseholdInputBody: {
             /** @description The last part of the link */
             token: string;
@@ -3868,6 +3919,15 @@ export interface components {
             /** @description One a day; a day that has one gets this one */
             prices: components["schemas"]["EnteredPrice"][];
         };
+        QuietTroubleInputBody: {
+            name: string;
+            node: string | null;
+            /**
+             * Format: date-time
+             * @description At most 30 days from now; null: administrators are told again
+             */
+            until: string | null;
+        };
         Rate: {
             /** Format: date-time */
             as_of: string;
@@ -4160,6 +4220,48 @@ export interface components {
         SubscriptionStruct: {
             endpoint: string;
             keys: components["schemas"]["KeysStruct"];
+        };
+        SystemCheck: {
+            fix: string | null;
+            name: string;
+            /** @description The node that found it; null where it is everybody's */
+            node: string | null;
+            /**
+             * Format: date-time
+             * @description Administrators aren't told before
+             */
+            quiet_until: string | null;
+            says: string;
+            /**
+             * Format: date-time
+             * @description When it got as bad as it is
+             */
+            since: string | null;
+            /** @enum {string} */
+            state: "ok" | "unknown" | "warning" | "failing";
+            /** @description Administrators were told */
+            told: boolean;
+        };
+        SystemNode: {
+            /**
+             * Format: date-time
+             * @description When it looked last
+             */
+            at: string;
+            name: string;
+            roles: string[];
+            version: string;
+        };
+        SystemStatus: {
+            /** @description The worst first */
+            checks: components["schemas"]["SystemCheck"][];
+            jobs: components["schemas"]["JobCount"][];
+            nodes: components["schemas"]["SystemNode"][];
+            /**
+             * @description The worst of all checks; what is unknown is no trouble
+             * @enum {string}
+             */
+            state: "ok" | "warning" | "failing";
         };
         TokenItem: {
             /** Format: date-time */
@@ -4880,6 +4982,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HeldPrice"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-admin-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemStatus"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-admin-status-quiet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuietTroubleInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemStatus"];
                 };
             };
             /** @description Problem */
