@@ -79,6 +79,9 @@ const (
 
 	ReadNotices    Action = "notice.read"    // one's inbox
 	ManageChannels Action = "channel.manage" // by which ways one is told, and how
+
+	ReadAlerts  Action = "alert.read" // one's own rules, what they did, and what they would have done
+	WriteAlerts Action = "alert.write"
 )
 
 // Subject is who asks. The zero value is somebody who is not signed in.

@@ -11,7 +11,7 @@ import (
 func TestMayAgreesWithTheMatrix(t *testing.T) {
 	open := []Action{ReadHealth, ReadDescription, SignIn, AcceptInvitation, OpenLink, Recover, ConfirmEmail}
 	mine := []Action{ReadAccount, EnrolFactor, ChangeAccount, ListPortfolios, CreatePortfolio, ReadPercentages, ReadPortfolio, ChangePortfolio, WriteActivities,
-		ManageLinks, ManageGrants, EntrustGrants, ReadOwnAudit, EraseSelf, ReadHousehold, ChangeHousehold, ShareAtHome, ReadNotices, ManageChannels}
+		ManageLinks, ManageGrants, EntrustGrants, ReadOwnAudit, EraseSelf, ReadHousehold, ChangeHousehold, ShareAtHome, ReadAlerts, WriteAlerts, ReadNotices, ManageChannels}
 	matrix := map[identity.Role]struct{ own, foreign []Action }{
 		"": {own: nil, foreign: nil},
 		identity.RoleUser: {
@@ -115,8 +115,8 @@ func TestMaySaysWhoShouldSignIn(t *testing.T) {
 // A token never may more than its owner in a browser, and only what its scopes name.
 func TestTokensAreBoundedByRoleAndScope(t *testing.T) {
 	all := []identity.Scopes{identity.ScopeRead, identity.ScopeWrite, identity.ScopeAdmin, identity.ScopeRead | identity.ScopeWrite, identity.ScopeRead | identity.ScopeWrite | identity.ScopeAdmin}
-	read := []Action{ReadSelf, ListPortfolios, ReadPercentages, ReadPortfolio, ReadInstruments, ReadNotices}
-	write := []Action{CreatePortfolio, ChangePortfolio, WriteActivities, CreateInstrument, RefreshInstrument}
+	read := []Action{ReadSelf, ListPortfolios, ReadPercentages, ReadPortfolio, ReadInstruments, ReadAlerts, ReadNotices}
+	write := []Action{CreatePortfolio, ChangePortfolio, WriteActivities, CreateInstrument, RefreshInstrument, WriteAlerts}
 	admin := []Action{KeepInstruments, ListUsers, InviteUser, ReadQuarantine, DecideQuarantine, ReadSources, TestSource, ReadCalendar, ChangeCalendar, ReadMail, ReadStatus, QuietTrouble}
 	needed := map[Action]identity.Scopes{}
 	for scope, actions := range map[identity.Scopes][]Action{identity.ScopeRead: read, identity.ScopeWrite: write, identity.ScopeAdmin: admin} {

@@ -114,6 +114,9 @@ const (
 	ChannelDeleted     Action = "channel.delete"
 	ChannelTested      Action = "channel.test"
 	NoticesSet         Action = "notices.set" // how somebody wants to be told
+	AlertCreated       Action = "alert.create"
+	AlertChanged       Action = "alert.change"
+	AlertDeleted       Action = "alert.delete"
 )
 
 // actions is the vocabulary, as filters offer it.
@@ -131,6 +134,7 @@ var actions = [...]Action{
 	GrantOffered, GrantAccepted, GrantChanged, GrantTakenBack, GrantGivenBack, PortfolioViewed,
 	HouseholdFounded, HouseholdInvited, HouseholdJoined, HouseholdLeft, HouseholdRemoved, HouseholdDissolved, HouseholdShared, HouseholdUnshared,
 	ChannelCreated, ChannelConfirmed, ChannelChanged, ChannelDeleted, ChannelTested, NoticesSet,
+	AlertCreated, AlertChanged, AlertDeleted,
 }
 
 // Actions is every action that is recorded.

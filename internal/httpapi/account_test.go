@@ -163,7 +163,7 @@ func TestAdminEnrolsBeforeAnythingElse(t *testing.T) {
 		if access.Open(rt.action) || may[rt.action] || rt.ofPortfolio() {
 			continue
 		}
-		path := strings.NewReplacer("{id}", "world-etf", "{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{proposal}", "x", "{instrument}", "world-etf", "{user}", "0123", "{member}", "0123", "{channel}", "0123").Replace(rt.path)
+		path := strings.NewReplacer("{id}", "world-etf", "{name}", "yahoo", "{mic}", "XNYS", "{day}", "2026-03-02", "{session}", "0123", "{token}", "0123", "{link}", "0123", "{passkey}", "0123", "{proposal}", "x", "{instrument}", "world-etf", "{user}", "0123", "{member}", "0123", "{channel}", "0123", "{alert}", "0123").Replace(rt.path)
 		if p := h.askBriefly("admin", rt, path).problem(http.StatusForbidden, "denied"); p.SecondFactor != "enrol" {
 			t.Errorf("%s: %+v", rt.pattern(), p)
 		}

@@ -73,6 +73,7 @@ type Store interface {
 	GrantStore
 	HouseholdStore
 	NoticeStore
+	AlertStore
 	Answer(ctx context.Context, owner ledger.OwnerID, key string) (*audit.Stored, error)
 	Portfolios(ctx context.Context, owner ledger.OwnerID) ([]ledger.Portfolio, error)
 	Portfolio(ctx context.Context, owner ledger.OwnerID, id ledger.PortfolioID) (ledger.Portfolio, error)

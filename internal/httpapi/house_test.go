@@ -41,6 +41,7 @@ type house struct {
 	log    *lockedBuffer
 	people map[string]*person
 	bus    *quotesBus
+	rules  int // that were made
 }
 
 // person is somebody with a portfolio and, mostly, a session.

@@ -44,6 +44,8 @@ type Options struct {
 	Messages  Messages // nil: channels can't be tested here
 	PushKey   string   // what browsers subscribe with; empty: none can
 
+	AlertsChanged func(ctx context.Context, owner ledger.OwnerID) // tells whoever evaluates somebody's rules to look at them again; nil: they look by themselves
+
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
 	Observe func(route string, status int, took time.Duration) // of every answer, for metrics; nil: nobody looks
@@ -154,6 +156,7 @@ func (s *Server) addRoutes() {
 	s.addHouseholdRoutes()
 	s.addNoticeRoutes()
 	s.addChannelRoutes()
+	s.addAlertRoutes()
 	s.addPercentageRoutes()
 	s.addActivityRoutes()
 	s.addProposalRoutes()

@@ -130,7 +130,7 @@ func countInterest(ctx context.Context, q queries, deltas map[market.InstrumentI
 	return nil
 }
 
-// RecountInterest counts anew how many portfolios want each instrument, from what each portfolio keeps sealed, and mends the
+// RecountInterest counts anew how many portfolios and rules want each instrument, from what is kept sealed of each, and mends the
 // counts. It adds the difference between two figures of one moment, so appends go on meanwhile and none is lost.
 func (s *Store) RecountInterest(ctx context.Context) error {
 	ctx, cancel := bounded(ctx, bulkWaitMax)
@@ -147,9 +147,16 @@ func (s *Store) RecountInterest(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		return s.eachInterest(ctx, q, func(wanted interest) {
+		if err := s.eachInterest(ctx, q, func(wanted interest) {
 			for id := range wanted {
 				deltas[id]++
+			}
+		}); err != nil {
+			return err
+		}
+		return s.eachRuleInterest(ctx, q, func(wanted map[market.InstrumentID]int) {
+			for id, rules := range wanted {
+				deltas[id] += rules
 			}
 		})
 	})

@@ -54,6 +54,7 @@ var erasures = [...]string{
 	sqlEraseGrants, sqlEraseGrantLinks, sqlEraseShares, sqlEraseLooks,
 	sqlEraseMembership, sqlEraseHousehold, sqlEraseMembers, sqlEraseHouseholdLinks, sqlEraseHouseholdShares,
 	sqlEraseChannels, sqlEraseNotices, sqlEraseNoticeDeliveries, sqlEraseNoticeSettings,
+	sqlEraseRules, sqlEraseAlertOwner,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.
@@ -145,6 +146,9 @@ func (s *Store) EraseUser(ctx context.Context, owner ledger.OwnerID, w Write) er
 			}
 		}
 		if err := s.erasePortfolios(ctx, q, owner); err != nil {
+			return err
+		}
+		if err := s.uncountRules(ctx, q, owner); err != nil {
 			return err
 		}
 		if err := s.eraseShared(ctx, q, owner, w); err != nil {

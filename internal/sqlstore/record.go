@@ -48,6 +48,14 @@ func (r *record) date(t tag, value market.Date) {
 	r.bytes(t, number[:binary.PutVarint(number[:], int64(value))])
 }
 
+// number keeps a whole number; 0 is left out.
+func (r *record) number(t tag, value int64) {
+	if value != 0 {
+		var room [binary.MaxVarintLen64]byte
+		r.bytes(t, room[:binary.PutVarint(room[:], value)])
+	}
+}
+
 // decimal keeps a number as it is written, its trailing zeros too; nil is left out, zero isn't.
 func (r *record) decimal(t tag, value *money.Decimal) {
 	if value == nil {
@@ -82,6 +90,14 @@ func dateOf(value []byte) (market.Date, error) {
 		return market.NoDate, errRecord
 	}
 	return market.Date(n), nil
+}
+
+func numberOf(value []byte) (int64, error) {
+	n, used := binary.Varint(value)
+	if used != len(value) {
+		return 0, errRecord
+	}
+	return n, nil
 }
 
 func decimalOf(value []byte) (*money.Decimal, error) {

@@ -32,6 +32,7 @@ var planted = []string{
 	plantedIgnored, plantedAccepted,
 	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew, plantedOffer, plantedHousehold,
 	plantedTarget, plantedSecret, plantedNotice, plantedZone,
+	plantedRule, plantedRuleAnew, plantedThreshold, plantedCondition,
 }
 
 // The names of proposals say what somebody holds.
@@ -44,6 +45,13 @@ const plantedOffer, plantedHousehold = "offered@planted.example", "Planted House
 const (
 	plantedTarget, plantedSecret = "https://channel.planted.example/path", "planted-webhook-secret"
 	plantedNotice, plantedZone   = "Planted Subject of a notice", "Antarctica/Troll"
+)
+
+// What they want to be told of says what they watch, and where they would act.
+const (
+	plantedRule, plantedRuleAnew = "Planted Rule Name", "Planted Rule Anew"
+	plantedThreshold             = "818181.292929"
+	plantedCondition             = `holding("PLANTED").weight > 0.2`
 )
 
 // How somebody signs in is theirs too.
@@ -108,6 +116,12 @@ func (b *bench) plant() {
 	b.ok(b.CreateChannel(ctx, notify.Channel{Owner: "u1", ID: "c1", Kind: notify.ChannelWebhook, State: notify.ChannelOn, Target: plantedTarget, Secret: plantedSecret, CreatedAt: testStart}, identity.TokenHash{}, testStart, entry("u1", audit.ChannelCreated)))
 	b.ok(b.SetNoticeSettings(ctx, "u1", notify.Settings{Zone: plantedZone}, testStart, entry("u1", audit.NoticesSet)))
 	b.ok(b.Tell(ctx, notify.Notice{Owner: "u1", Kind: notify.NoticeAlert, At: testStart, Facts: notify.NoticeFacts{Subject: plantedNotice}}))
+	rule := aRule("u1", "r1")
+	rule.Name, rule.Condition.Threshold = plantedRule, *number(plantedThreshold)
+	b.ok(b.CreateRule(ctx, rule, entry("u1", audit.AlertCreated)))
+	rule.Name, rule.Condition.Expression = plantedRuleAnew, plantedCondition
+	_, err = b.ReplaceRule(ctx, rule, true, entry("u1", audit.AlertChanged))
+	b.ok(err)
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
 	b.ok(b.Seed(ctx, seeded))

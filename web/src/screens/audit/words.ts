@@ -94,6 +94,9 @@ const words: Record<string, string> = {
   'channel.delete': 'Channel removed',
   'channel.test': 'Channel tested',
   'notices.set': 'Notification settings changed',
+  'alert.create': 'Alert made',
+  'alert.change': 'Alert changed',
+  'alert.delete': 'Alert deleted',
   'audit.accept': 'Older database accepted',
 };
 
