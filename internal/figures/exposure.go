@@ -45,23 +45,13 @@ func Exposure(book ledger.Book, m *Market, by By, from, to market.Date) (Exposur
 	if err != nil {
 		return Exposures{}, err
 	}
+	lines := slices.Concat(w.track.lines, w.track.cash)
 	out := Exposures{By: by, Base: w.base}
 	for _, on := range monthEnds(w.from, to) {
 		point := ExposurePoint{Date: on, Value: money.Known(money.Zero)}
-		for _, l := range w.track.lines {
-			if quantity := l.at(on); !quantity.IsZero() {
-				price := w.price(l.instrument, on)
-				value := price.Times(quantity).Mul(w.rateOn(l.currency, on))
-				point.add(groupOf(book.Instruments[l.instrument], l.currency, by), value)
-			}
-		}
-		for _, l := range w.track.cash {
-			if amount := l.at(on); !amount.IsZero() {
-				key := CashKey
-				if by == ByCurrency {
-					key = string(l.currency)
-				}
-				point.add(key, w.rateOn(l.currency, on).Times(amount))
+		for _, l := range lines {
+			if !l.at(on).IsZero() {
+				point.add(l.key(book, by), w.worth(l, on))
 			}
 		}
 		point.weigh()

@@ -25,8 +25,9 @@ type AlertStore interface {
 	// ReplaceRule insists on the rule's version: fault.Stale. Anew forgets how it stood; so does another condition.
 	ReplaceRule(ctx context.Context, rule alert.Rule, anew bool, write audit.Write) (alert.Kept, error)
 	DeleteRule(ctx context.Context, owner ledger.OwnerID, id alert.RuleID, write audit.Write) error
-	// Instruments gives those of some ids that there are.
+	// Instruments gives those of some ids that there are; Actions the splits and dividends of those that have any, rising by date.
 	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
+	Actions(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID][]market.Action, error)
 }
 
 // AlertCondition is what a rule waits for. What its kind has no use for is left out.
@@ -131,6 +132,7 @@ func (s *Server) addAlertRoutes() {
 	typed(s, route{method: "GET", path: one, action: access.ReadAlerts, tag: tag, summary: "A rule"}, http.StatusOK, s.readAlert)
 	typed(s, route{method: "PATCH", path: one, action: access.WriteAlerts, tag: tag, summary: "Change or snooze a rule"}, http.StatusOK, s.changeAlert)
 	typed(s, route{method: "DELETE", path: one, action: access.WriteAlerts, tag: tag, summary: "Delete a rule"}, http.StatusNoContent, s.deleteAlert)
+	typed(s, route{method: "POST", path: path + "/preview", action: access.ReadAlerts, tag: tag, summary: "When a rule would have fired; nothing is kept or sent"}, http.StatusOK, s.previewAlert)
 }
 
 func (s *Server) listAlerts(ctx context.Context, _ *none) (*answer[Alerts], error) {

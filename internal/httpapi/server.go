@@ -97,6 +97,7 @@ type Server struct {
 	open           *openStreams
 	largeBodies    *room
 	explaining     *room
+	previewing     *room
 	flights        inFlight
 	sessions       *sessionCache
 	refused        *refusals
@@ -123,6 +124,7 @@ func New(o Options) (*Server, error) {
 		looks:          newLooks(),
 		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
 		explaining:     newRoom(explainingMax, explainingWaitingMax),
+		previewing:     newRoom(previewingMax, previewsWaitingMax),
 		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
 	}
 	s.options.PublicURL = strings.TrimSuffix(o.PublicURL, "/")

@@ -1,0 +1,120 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"folioscope/internal/alert"
+	"folioscope/internal/fault"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
+)
+
+// Bounds of previews: each may walk through years of a portfolio.
+const (
+	previewDays        = 90 // where a request doesn't say; at most three years
+	previewingMax      = 2
+	previewsWaitingMax = 16
+	previewRetryAfter  = 5 * time.Second
+)
+
+// AlertPreview is what a rule would have done in the past.
+type AlertPreview struct {
+	Days    int           `json:"days"`
+	Unit    string        `json:"unit" doc:"Of values: a currency, %, pt or nothing"`
+	Firings []AlertFiring `json:"firings" nullable:"false" doc:"The oldest first"`
+	Series  []AlertValue  `json:"series" nullable:"false" doc:"What the rule looks at, at the end of each day; of prices only the days that have one"`
+	Why     *string       `json:"why" doc:"Where the past can't say, or only in part"`
+}
+
+// AlertFiring is a day on which a rule would have fired.
+type AlertFiring struct {
+	Date  string  `json:"date"`
+	Value *string `json:"value"`
+	Told  bool    `json:"told" doc:"false: held back, since it was told not long before"`
+}
+
+// AlertValue is what a rule looked at on a day.
+type AlertValue struct {
+	Date  string  `json:"date"`
+	Value *string `json:"value" doc:"null: not known"`
+}
+
+type previewAlertInput struct {
+	Body struct {
+		Condition AlertCondition `json:"condition"`
+		AlertSettings
+		Days int `json:"days,omitempty" minimum:"1" maximum:"1096" doc:"How far back; 90 where left out"`
+	}
+}
+
+func (s *Server) previewAlert(ctx context.Context, in *previewAlertInput) (*answer[AlertPreview], error) {
+	c, today := callOf(ctx), s.today()
+	rule := alert.Rule{Owner: c.user(), Version: 1, Repeat: alert.RepeatEach, CreatedAt: s.now()}
+	if err := s.setAlert(ctx, &rule, &in.Body.Condition, in.Body.AlertSettings); err != nil {
+		return nil, err
+	}
+	rule.ExpiresAt, rule.SnoozedUntil = time.Time{}, time.Time{} // they are about what comes
+	leave, ok := s.previewing.enter(ctx)
+	if !ok {
+		p := newProblem(fault.Unavailable, "Too many previews are being worked out at this moment. Try again in a few seconds.")
+		p.retryAfter = previewRetryAfter
+		return nil, p
+	}
+	defer leave()
+	days := in.Body.Days
+	if days == 0 {
+		days = previewDays
+	}
+	values, why, err := s.alertPast(ctx, rule.Condition, today-market.Date(days)+1, today)
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.alertNames(ctx, []alert.Kept{{Rule: rule}})
+	if err != nil {
+		return nil, err
+	}
+	out := AlertPreview{Days: days, Unit: alertUnit(&rule.Condition, names[0].Currency), Firings: firings(&rule, values), Series: make([]AlertValue, 0, len(values)), Why: given(why)}
+	for _, v := range values {
+		out.Series = append(out.Series, AlertValue{Date: v.on.String(), Value: shownValue(v.value)})
+	}
+	return &answer[AlertPreview]{out}, nil
+}
+
+// dayValue is what a rule looked at at the end of a day; nil where that isn't known.
+type dayValue struct {
+	on    market.Date
+	value *money.Decimal
+}
+
+// firings steps a rule over the days as engine steps it over prices.
+func firings(rule *alert.Rule, values []dayValue) []AlertFiring {
+	out := []AlertFiring{}
+	if len(values) == 0 {
+		return out
+	}
+	standing := alert.Begin(values[0].on.Time(), 0)
+	for _, v := range values {
+		seen := alert.Observation{At: v.on.Time(), Value: v.value}
+		if v.value == nil {
+			seen.Missing = "Not known on that day."
+		}
+		var events []alert.Event
+		standing, events = rule.Step(standing, seen, time.UTC)
+		for _, e := range events {
+			if e.Kind == alert.EventFired || e.Kind == alert.EventHeldBack {
+				out = append(out, AlertFiring{Date: v.on.String(), Value: shownValue(e.Value), Told: e.Tell})
+			}
+		}
+	}
+	return out
+}
+
+// shownValue is a value with the digits that people can use.
+func shownValue(x *money.Decimal) *string {
+	if x == nil {
+		return nil
+	}
+	text := x.Round(quotientPlaces).Reduced().String()
+	return &text
+}
