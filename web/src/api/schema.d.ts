@@ -351,6 +351,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own rules, and how they stand */
+        get: operations["get-alerts"];
+        put?: never;
+        /** Make a rule */
+        post: operations["post-alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** When a rule would have fired; nothing is kept or sent */
+        post: operations["post-alerts-preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A rule */
+        get: operations["get-alerts-alert"];
+        put?: never;
+        post?: never;
+        /** Delete a rule */
+        delete: operations["delete-alerts-alert"];
+        options?: never;
+        head?: never;
+        /** Change or snooze a rule */
+        patch: operations["patch-alerts-alert"];
+        trace?: never;
+    };
     "/api/v1/channels": {
         parameters: {
             query?: never;
@@ -2032,6 +2086,122 @@ export interface components {
             items: components["schemas"]["AdminUser"][];
             next_cursor: string | null;
         };
+        Alert: {
+            /** @description Ids; null: all that are switched on; empty: the inbox alone */
+            channels: string[] | null;
+            condition: components["schemas"]["AlertCondition"];
+            /** Format: int64 */
+            cooldown_minutes: number;
+            /** Format: date-time */
+            expires_at: string | null;
+            /** Format: int64 */
+            for_minutes: number;
+            id: string;
+            name: string;
+            no_data: boolean;
+            /** @enum {string} */
+            repeat: "once" | "each" | "daily";
+            /** @description What it waits for */
+            sentence: string;
+            /** Format: date-time */
+            snoozed_until: string | null;
+            state: components["schemas"]["AlertState"];
+            /** @description Of threshold and value: a currency, %, pt, h, d or nothing */
+            unit: string;
+            /**
+             * Format: int64
+             * @description Grows with each change of the rule; If-Match names it
+             */
+            version: number;
+        };
+        AlertCondition: {
+            /** @description rate: what one unit of this costs */
+            base?: string;
+            /**
+             * Format: int64
+             * @description change, off_high, portfolio_change, drawdown: over how many
+             */
+            days?: number;
+            /**
+             * @description above and below include the threshold itself
+             * @enum {string}
+             */
+            direction?: "above" | "below" | "crossing";
+            expression?: string;
+            /** @description weight, drift: of a group of holdings, in place of one */
+            group?: components["schemas"]["AlertGroup"];
+            instrument_id?: string;
+            /** @enum {string} */
+            kind: "price" | "change" | "off_high" | "rate" | "value" | "gain" | "portfolio_change" | "drawdown" | "weight" | "drift" | "dividend" | "ex_date" | "stale" | "import_failed" | "sign_in" | "expression";
+            /** @description One's own; those of others tell their owners */
+            portfolio_id?: string;
+            /** @description rate: in this */
+            quote?: string;
+            /** @description Where the rule is armed again; left out: at the threshold */
+            rearm?: string;
+            /** @description drift: the weight that it should have, in percent */
+            target?: string;
+            /** @description By kind: in the currency of the price or the portfolio, in percent, points, hours or days */
+            threshold?: string;
+            /**
+             * @description gain: which of both
+             * @enum {string}
+             */
+            unit?: "amount" | "percent";
+        };
+        AlertFiring: {
+            date: string;
+            /** @description false: held back, since it was told not long before */
+            told: boolean;
+            value: string | null;
+        };
+        AlertGroup: {
+            /** @enum {string} */
+            by: "asset_class" | "sector" | "country" | "currency";
+            /** @description As in an allocation; empty: what has none */
+            name: string;
+        };
+        AlertPreview: {
+            /** Format: int64 */
+            days: number;
+            /** @description The oldest first */
+            firings: components["schemas"]["AlertFiring"][];
+            /** @description What the rule looks at, at the end of each day; of prices only the days that have one */
+            series: components["schemas"]["AlertValue"][];
+            /** @description Of values: a currency, %, pt or nothing */
+            unit: string;
+            /** @description Where the past can't say, or only in part */
+            why: string | null;
+        };
+        AlertState: {
+            /** @description It fired once, as it was to, or has expired */
+            ended: boolean;
+            /** Format: date-time */
+            fired_at: string | null;
+            /** Format: int64 */
+            firings: number;
+            /** Format: date-time */
+            since: string | null;
+            /** @enum {string} */
+            state: "inactive" | "pending" | "firing" | "resolved" | "no_data" | "error";
+            /**
+             * Format: date-time
+             * @description The last firing that was sent
+             */
+            told_at: string | null;
+            /** @description As last seen, in the unit of the threshold */
+            value: string | null;
+            /** @description Of no_data and error */
+            why: string | null;
+        };
+        AlertValue: {
+            date: string;
+            /** @description null: not known */
+            value: string | null;
+        };
+        Alerts: {
+            items: components["schemas"]["Alert"][];
+        };
         Allocation: {
             base_currency: string;
             /** @enum {string} */
@@ -2188,6 +2358,43 @@ export interface components {
             closed?: boolean;
             name?: string;
         };
+        ChangeAlertInputBody: {
+            /** @description All that are switched on, as in a new rule */
+            all_channels?: boolean;
+            /** @description Forget how it stood, such as that it had ended */
+            anew?: boolean;
+            /** @description Ids; empty: the inbox alone */
+            channels?: string[];
+            /** @description Whole. Another condition begins anew */
+            condition?: components["schemas"]["AlertCondition"];
+            /**
+             * Format: int64
+             * @description At most once in so many
+             */
+            cooldown_minutes?: number;
+            /** Format: date-time */
+            expires_at?: string;
+            /**
+             * Format: int64
+             * @description How long it has to hold before it fires
+             */
+            for_minutes?: number;
+            /** @description Empty: what it waits for is its name */
+            name?: string;
+            never_expires?: boolean;
+            /** @description Tell, too, when it can't be worked out for a day */
+            no_data?: boolean;
+            /**
+             * @description once: then it has ended; each: each time anew; daily: while it holds, once a day
+             * @enum {string}
+             */
+            repeat?: "once" | "each" | "daily";
+            /**
+             * Format: date-time
+             * @description A time that is over wakes it
+             */
+            snoozed_until?: string;
+        };
         ChangeChannelInputBody: {
             name?: string;
             on?: boolean;
@@ -2330,6 +2537,40 @@ export interface components {
         CreateAccountInputBody: {
             currency: string;
             name: string;
+        };
+        CreateAlertInputBody: {
+            /** @description All that are switched on, as in a new rule */
+            all_channels?: boolean;
+            /** @description Ids; empty: the inbox alone */
+            channels?: string[];
+            condition: components["schemas"]["AlertCondition"];
+            /**
+             * Format: int64
+             * @description At most once in so many
+             */
+            cooldown_minutes?: number;
+            /** Format: date-time */
+            expires_at?: string;
+            /**
+             * Format: int64
+             * @description How long it has to hold before it fires
+             */
+            for_minutes?: number;
+            /** @description Empty: what it waits for is its name */
+            name?: string;
+            never_expires?: boolean;
+            /** @description Tell, too, when it can't be worked out for a day */
+            no_data?: boolean;
+            /**
+             * @description once: then it has ended; each: each time anew; daily: while it holds, once a day
+             * @enum {string}
+             */
+            repeat?: "once" | "each" | "daily";
+            /**
+             * Format: date-time
+             * @description A time that is over wakes it
+             */
+            snoozed_until?: string;
         };
         CreateInstrumentInputBody: {
             /** @enum {string} */
@@ -3661,6 +3902,45 @@ export interface components {
         };
         Portfolios: {
             items: components["schemas"]["Portfolio"][];
+        };
+        PreviewAlertInputBody: {
+            /** @description All that are switched on, as in a new rule */
+            all_channels?: boolean;
+            /** @description Ids; empty: the inbox alone */
+            channels?: string[];
+            condition: components["schemas"]["AlertCondition"];
+            /**
+             * Format: int64
+             * @description At most once in so many
+             */
+            cooldown_minutes?: number;
+            /**
+             * Format: int64
+             * @description How far back; 90 where left out
+             */
+            days?: number;
+            /** Format: date-time */
+            expires_at?: string;
+            /**
+             * Format: int64
+             * @description How long it has to hold before it fires
+             */
+            for_minutes?: number;
+            /** @description Empty: what it waits for is its name */
+            name?: string;
+            never_expires?: boolean;
+            /** @description Tell, too, when it can't be worked out for a day */
+            no_data?: boolean;
+            /**
+             * @description once: then it has ended; each: each time anew; daily: while it holds, once a day
+             * @enum {string}
+             */
+            repeat?: "once" | "each" | "daily";
+            /**
+             * Format: date-time
+             * @description A time that is over wakes it
+             */
+            snoozed_until?: string;
         };
         Price: {
             amount: string | null;
@@ -5170,6 +5450,202 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alerts"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-alerts": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1 to 255 printable characters, new for each intent. The same key with the same body gets the same answer; with another body it is refused. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAlertInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-alerts-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewAlertInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPreview"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-alerts-alert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-alerts-alert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-alerts-alert": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that the change is made on */
+                "If-Match"?: string;
+            };
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAlertInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
             };
             /** @description Problem */
             default: {
