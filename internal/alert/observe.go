@@ -10,10 +10,11 @@ import (
 
 // Sight is what a condition is worked out from; each kind says what it looks at.
 type Sight struct {
-	Price     *money.Decimal // of the instrument: price, change, off_high
-	Reference *money.Decimal // change: the close that it is counted from; off_high: the highest close or price of the window
-	Rates     Rates          // rate
-	Facts     *Facts         // of the portfolio: all kinds that OfPortfolio
+	Price      *money.Decimal // of the instrument: price, change, off_high
+	Reference  *money.Decimal // change: the close that it is counted from; off_high: the highest close or price of the window
+	Rates      Rates          // rate
+	Facts      *Facts         // of the portfolio: all kinds that OfPortfolio
+	Expression *Expression    // the condition's own, compiled: expression
 }
 
 // Observe is the value of a condition with a level, or why there is none. At, Sequence and Subject are the caller's to say.
@@ -39,6 +40,9 @@ func (c *Condition) Observe(s Sight) Observation {
 	}
 	if s.Facts == nil {
 		return Observation{Missing: "The portfolio isn't known."}
+	}
+	if c.Kind == Expressed {
+		return s.Expression.Observe(s.Facts)
 	}
 	return c.ofPortfolio(s.Facts)
 }

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,8 +148,24 @@ func (v *validation) target(c *Condition) {
 
 func (v *validation) expression(c *Condition) {
 	v.check(c.Kind == Expressed || c.Expression == "", "condition.expression", notOfKind)
-	v.check(c.Kind != Expressed || strings.TrimSpace(c.Expression) != "", "condition.expression", "Write what has to be true.")
-	v.check(len(c.Expression) <= ExpressionBytesMax, "condition.expression", "At most %d bytes.", ExpressionBytesMax)
+	if c.Kind != Expressed {
+		return
+	}
+	if strings.TrimSpace(c.Expression) == "" {
+		v.check(false, "condition.expression", "Write what has to be true.")
+		return
+	}
+	if _, err := Compile(c.Expression); err != nil {
+		v.check(false, "condition.expression", "%s", refusal(err))
+	}
+}
+
+// refusal is what may be shown of why an expression is refused.
+func refusal(err error) string {
+	if problem, ok := errors.AsType[*fault.Error](err); ok {
+		return problem.Message
+	}
+	return "This can't be read."
 }
 
 func (v *validation) rearm(c *Condition, directed bool, measure Measure) {

@@ -93,6 +93,7 @@ var mayImport = map[string][]string{
 // foreign says which packages may import a module of others. A library has one home, so that replacing it is one package's
 // work; "*" is every package but the ground.
 var foreign = map[string][]string{
+	"cel.dev/cel-go":                         {"alert"},
 	"github.com/alecthomas/kong":             {"cmd/folioscope"},
 	"github.com/caddyserver/certmagic":       {"app", "httpapi"},
 	"github.com/cedar-policy/cedar-go":       {"access"},
