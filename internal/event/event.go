@@ -24,10 +24,12 @@ const (
 	QuotesAcceptedPrefix   = "folioscope.v1.quotes.accepted."
 	PortfolioChangedPrefix = "folioscope.v1.portfolio.changed."
 	UserRevokedPrefix      = "folioscope.v1.user.revoked."
+	AlertsChangedPrefix    = "folioscope.v1.alerts.changed."
 
 	QuotesAcceptedAll   = QuotesAcceptedPrefix + ">"
 	PortfolioChangedAll = PortfolioChangedPrefix + ">"
 	UserRevokedAll      = UserRevokedPrefix + ">"
+	AlertsChangedAll    = AlertsChangedPrefix + ">"
 
 	// QuotesAcceptedSubject is where all accepted quotes go: one key, so that they arrive in order.
 	QuotesAcceptedSubject = QuotesAcceptedPrefix + "all"
@@ -40,6 +42,9 @@ func PortfolioChangedSubject(id ledger.PortfolioID) string {
 
 // UserRevokedSubject is the subject of one user's sessions.
 func UserRevokedSubject(id ledger.OwnerID) string { return UserRevokedPrefix + token(string(id)) }
+
+// AlertsChangedSubject is the subject of one user's alert rules.
+func AlertsChangedSubject(id ledger.OwnerID) string { return AlertsChangedPrefix + token(string(id)) }
 
 // token makes an id fit for one place of a subject. Our own ids need no change; the payload carries the id as it is.
 func token(id string) string {
@@ -64,6 +69,11 @@ type PortfolioChanged struct {
 
 // UserRevoked says that a user's sessions ended: streams of that user are closed and have to sign in anew.
 type UserRevoked struct {
+	OwnerID ledger.OwnerID `json:"owner_id"`
+}
+
+// AlertsChanged says that a user's alert rules are not what they were. Nothing else about them travels.
+type AlertsChanged struct {
 	OwnerID ledger.OwnerID `json:"owner_id"`
 }
 
@@ -201,11 +211,23 @@ func ParseUserRevoked(payload []byte) (UserRevoked, error) {
 	return e, nil
 }
 
+// ParseAlertsChanged reads the hint.
+func ParseAlertsChanged(payload []byte) (AlertsChanged, error) {
+	var e AlertsChanged
+	if err := json.Unmarshal(payload, &e); err != nil || e.OwnerID == "" {
+		return AlertsChanged{}, fault.Wrap(fault.Invalid, err, "alerts changed: unreadable")
+	}
+	return e, nil
+}
+
 // Payload encodes a hint.
 func (e PortfolioChanged) Payload() []byte { return mustMarshal(e) }
 
 // Payload encodes a hint.
 func (e UserRevoked) Payload() []byte { return mustMarshal(e) }
+
+// Payload encodes a hint.
+func (e AlertsChanged) Payload() []byte { return mustMarshal(e) }
 
 func mustMarshal(v any) []byte {
 	out, err := json.Marshal(v)

@@ -102,6 +102,7 @@ func TestGolden(t *testing.T) {
 		{"quotes-accepted", "quotes-accepted", parts[0]},
 		{"portfolio-changed", "portfolio-changed", PortfolioChanged{OwnerID: "u_1", PortfolioID: "pf_1", Sequence: 17}.Payload()},
 		{"user-revoked", "user-revoked", UserRevoked{OwnerID: "u_1"}.Payload()},
+		{"alerts-changed", "alerts-changed", AlertsChanged{OwnerID: "u_1"}.Payload()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var pretty bytes.Buffer
@@ -392,6 +393,9 @@ func TestParseRefuses(t *testing.T) {
 	if _, err := ParseUserRevoked([]byte(`{}`)); err == nil {
 		t.Error("a hint without an id is taken")
 	}
+	if _, err := ParseAlertsChanged([]byte(`{}`)); err == nil {
+		t.Error("a hint without an id is taken")
+	}
 }
 
 func TestSubjects(t *testing.T) {
@@ -399,6 +403,9 @@ func TestSubjects(t *testing.T) {
 		t.Error(got)
 	}
 	if got := PortfolioChangedSubject("a.b>*\n "); got != "folioscope.v1.portfolio.changed.a_b____" {
+		t.Error(got)
+	}
+	if got := AlertsChangedSubject("u_1"); got != "folioscope.v1.alerts.changed.u_1" {
 		t.Error(got)
 	}
 	if got := UserRevokedSubject(""); got != "folioscope.v1.user.revoked._" {
