@@ -2,10 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"hash/fnv"
 	"slices"
 
 	"folioscope/internal/alert"
+	"folioscope/internal/engine"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -33,16 +33,6 @@ WHERE r.owner > $1 OR r.owner = $1 AND r.id > $2 ORDER BY r.owner, r.id LIMIT $3
 
 	ruleCols = `id, version, standing_version, body, standing`
 )
-
-// alertPartitions is how many parts the owners of rules are dealt to; the migration made a row for each.
-const alertPartitions = 64
-
-// partitionOf is the part that an owner's rules are evaluated in, the same for good.
-func partitionOf(owner ledger.OwnerID) int64 {
-	h := fnv.New32a()
-	h.Write([]byte(owner))
-	return int64(h.Sum32() % alertPartitions)
-}
 
 func errNoRule() error { return fault.New(fault.NotFound, "there is no such rule") }
 
@@ -125,10 +115,10 @@ func (s *Store) changesRules(ctx context.Context, owner ledger.OwnerID, w Write,
 			return err
 		}
 		var sequence int64
-		if err := q.one(ctx, sqlBumpPartition, []any{partitionOf(owner)}, &sequence); err != nil {
+		if err := q.one(ctx, sqlBumpPartition, []any{engine.PartitionOf(owner)}, &sequence); err != nil {
 			return err
 		}
-		if _, err := q.exec(ctx, sqlPutAlertOwner, string(owner), partitionOf(owner), sequence); err != nil {
+		if _, err := q.exec(ctx, sqlPutAlertOwner, string(owner), engine.PartitionOf(owner), sequence); err != nil {
 			return err
 		}
 		wants, err := change(q, key)
@@ -239,8 +229,10 @@ func (s *Store) DeleteRule(ctx context.Context, owner ledger.OwnerID, id alert.R
 		if err != nil {
 			return nil, err
 		}
-		if _, err := q.exec(ctx, sqlDropRule, string(owner), string(id)); err != nil {
-			return nil, err
+		for _, text := range [...]string{sqlDropRule, sqlDropOccurrences} {
+			if _, err := q.exec(ctx, text, string(owner), string(id)); err != nil {
+				return nil, err
+			}
 		}
 		return wants(&stored.Rule, nil), nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"folioscope/internal/alert"
 	"folioscope/internal/audit"
+	"folioscope/internal/engine"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -202,7 +203,7 @@ func TestRulesAreAnnouncedAndTheirPricesWanted(t *testing.T) {
 		counted("one was erased", 0, 1, 0)
 		b.ok(b.DeleteRule(ctx, "anna", "r1", entry("anna", audit.AlertDeleted)))
 		counted("none is left", 0, 0, 0)
-		if n := b.count(`SELECT COUNT(*) FROM alert_partitions`); n != alertPartitions {
+		if n := b.count(`SELECT COUNT(*) FROM alert_partitions`); n != engine.PartitionsCount {
 			t.Errorf("%d partitions", n)
 		}
 	})

@@ -55,6 +55,7 @@ var erasures = [...]string{
 	sqlEraseMembership, sqlEraseHousehold, sqlEraseMembers, sqlEraseHouseholdLinks, sqlEraseHouseholdShares,
 	sqlEraseChannels, sqlEraseNotices, sqlEraseNoticeDeliveries, sqlEraseNoticeSettings,
 	sqlEraseRules, sqlEraseAlertOwner,
+	sqlEraseAlertEvents, sqlEraseOccurrences,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.

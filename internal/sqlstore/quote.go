@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"folioscope/internal/engine"
 	"folioscope/internal/fault"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -18,7 +19,7 @@ const (
 	sqlCounter     = `SELECT value FROM counters WHERE name = $1`
 	counterQuotes  = "quotes"
 
-	sqlNewQuotes = `INSERT INTO quotes (sequence, instrument, price, currency, source, observed_at, market_time) VALUES `
+	sqlNewQuotes = `INSERT INTO quotes (` + quoteColumnNames + `) VALUES `
 
 	markColumnNames = `instrument, sequence, price, currency, source, observed_at, market_time, previous_close, previous_date, fallback,
 held_price, held_source, held_observed_at, held_market_time, held_reason`
@@ -30,6 +31,11 @@ held_price = excluded.held_price, held_source = excluded.held_source, held_obser
 held_market_time = excluded.held_market_time, held_reason = excluded.held_reason`
 	sqlMarksAfter = `SELECT ` + markColumnNames + ` FROM marks WHERE sequence > $1 ORDER BY sequence`
 	sqlMarksIn    = `SELECT ` + markColumnNames + ` FROM marks WHERE instrument IN (`
+
+	quoteColumnNames = `sequence, instrument, price, currency, source, observed_at, market_time`
+	sqlQuotesAfter   = `SELECT ` + quoteColumnNames + ` FROM quotes WHERE sequence > $1 ORDER BY sequence LIMIT $2`
+	// Looks back through everybody's prices: an instrument that has one has one of the last round of polls.
+	sqlLastQuote = `SELECT ` + quoteColumnNames + ` FROM quotes WHERE instrument = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT 1`
 )
 
 const (
@@ -197,11 +203,21 @@ func (s *Store) accept(ctx context.Context, q queries, marks []market.Mark) (seq
 }
 
 func knownMarks(ctx context.Context, q queries, marks []market.Mark) (map[market.InstrumentID]market.Mark, error) {
-	known := make(map[market.InstrumentID]market.Mark, len(marks))
 	ids := make([]market.InstrumentID, 0, len(marks))
 	for i := range marks {
 		ids = append(ids, marks[i].Instrument)
 	}
+	return marksOf(ctx, q, ids)
+}
+
+// MarksOf gives the newest marks of some instruments; those without one are left out.
+func (s *Store) MarksOf(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID]market.Mark, error) {
+	marks, err := marksOf(ctx, s.db, slices.Clone(ids))
+	return marks, s.explain("read marks", err)
+}
+
+func marksOf(ctx context.Context, q queries, ids []market.InstrumentID) (map[market.InstrumentID]market.Mark, error) {
+	known := make(map[market.InstrumentID]market.Mark, len(ids))
 	slices.Sort(ids)
 	err := inBatches(slices.Compact(ids), 1, func(list string, args []any) error {
 		return q.each(ctx, sqlMarksIn+list+")", args, func(row scanner) error {
@@ -243,4 +259,38 @@ func (s *Store) tradingDay(mic string, t time.Time) market.Date {
 		return market.DateOf(t.UTC())
 	}
 	return s.sessions.At(mic, t).Date
+}
+
+// QuotesAfter gives accepted prices after a sequence of the quotes' journal, in its order, at most so many.
+func (s *Store) QuotesAfter(ctx context.Context, sequence int64, limit int) ([]engine.Quote, error) {
+	var quotes []engine.Quote
+	err := s.db.each(ctx, sqlQuotesAfter, []any{sequence, limit}, func(row scanner) error {
+		quote, err := scanQuote(row)
+		quotes = append(quotes, quote)
+		return err
+	})
+	return quotes, s.explain("read quotes", err)
+}
+
+// LastQuote gives an instrument's last accepted price up to a sequence of the quotes' journal, nil where none is kept.
+func (s *Store) LastQuote(ctx context.Context, instrument market.InstrumentID, through int64) (*engine.Quote, error) {
+	var last *engine.Quote
+	err := s.db.each(ctx, sqlLastQuote, []any{string(instrument), through}, func(row scanner) error {
+		quote, err := scanQuote(row)
+		last = &quote
+		return err
+	})
+	return last, s.explain("read the last quote", err)
+}
+
+func scanQuote(row scanner) (quote engine.Quote, err error) {
+	var instrument, price, currency string
+	var observed, marketTime int64
+	if err := row.Scan(&quote.Sequence, &instrument, &price, &currency, &quote.Source, &observed, &marketTime); err != nil {
+		return quote, err
+	}
+	quote.Instrument, quote.Currency = market.InstrumentID(instrument), money.Currency(currency)
+	quote.ObservedAt, quote.MarketTime = moment(observed), moment(marketTime)
+	quote.Price, err = money.Parse(price)
+	return quote, err
 }

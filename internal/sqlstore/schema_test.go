@@ -21,7 +21,7 @@ var directoryTables = []string{"emails", "invitations", "subjects", "grant_links
 // publicTables name no owner.
 var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",
 	"instrument_polls", "poll_slots", "source_quotas", "source_states", "source_refusals", "quarantine", "calendar_overrides",
-	"source_calls", "source_latencies", "answered_challenges", "corporate_actions", "backfills", "alert_partitions",
+	"source_calls", "source_latencies", "answered_challenges", "corporate_actions", "backfills", "alert_partitions", "alert_engines",
 	"instrument_aliases", "instrument_keys", "attempts", "audit_tree", "audit_tiles", "audit_checkpoints", "root_keys", "keyring_nodes",
 	"health_watch", "health_reports", "health_troubles"}
 
@@ -174,7 +174,8 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 		"sqlSweepAdministrators", "sqlSweepOperators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
 		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
 		"sqlSweepPublicLinks", "sqlSweepOpenings", "sqlSweepLooks", "sqlSweepDevices",
-		"sqlSweepRuleInterests", "sqlSweepNotices", "sqlSweepNoticeDeliveries"}
+		"sqlSweepRuleInterests", "sqlSweepNotices", "sqlSweepNoticeDeliveries", "sqlSweepChanged",
+		"sqlSweepAlertEvents", "sqlSweepOccurrences"}
 	checked := 0
 	for name, text := range statements(t) {
 		if problem := ownerProblem(personal, text); problem != "" {

@@ -13,7 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"folioscope/internal/access"
+	"folioscope/internal/alert"
 	"folioscope/internal/audit"
+	"folioscope/internal/engine"
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
@@ -32,7 +34,7 @@ var planted = []string{
 	plantedIgnored, plantedAccepted,
 	plantedDevice, plantedPlace, plantedPending, plantedSeed, plantedToken, plantedPasskey, plantedPasskeyID, plantedPasskeyKey, plantedPasskeyAnew, plantedOffer, plantedHousehold,
 	plantedTarget, plantedSecret, plantedNotice, plantedZone,
-	plantedRule, plantedRuleAnew, plantedThreshold, plantedCondition,
+	plantedRule, plantedRuleAnew, plantedThreshold, plantedCondition, plantedFired, plantedOnce,
 }
 
 // The names of proposals say what somebody holds.
@@ -52,6 +54,7 @@ const (
 	plantedRule, plantedRuleAnew = "Planted Rule Name", "Planted Rule Anew"
 	plantedThreshold             = "818181.292929"
 	plantedCondition             = `holding("PLANTED").weight > 0.2`
+	plantedFired, plantedOnce    = "Planted Subject of a firing", "planted-occurrence:US0378331005"
 )
 
 // How somebody signs in is theirs too.
@@ -120,8 +123,14 @@ func (b *bench) plant() {
 	rule.Name, rule.Condition.Threshold = plantedRule, *number(plantedThreshold)
 	b.ok(b.CreateRule(ctx, rule, entry("u1", audit.AlertCreated)))
 	rule.Name, rule.Condition.Expression = plantedRuleAnew, plantedCondition
-	_, err = b.ReplaceRule(ctx, rule, true, entry("u1", audit.AlertChanged))
+	kept, err := b.ReplaceRule(ctx, rule, true, entry("u1", audit.AlertChanged))
 	b.ok(err)
+	fired := engine.Event{ID: "e1", Event: alert.Event{Kind: alert.EventFired, At: testStart, Subject: plantedFired, Occurrence: plantedOnce}}
+	settled, err := b.SettleAlerts(ctx, b.claim("node")[engine.PartitionOf("u1")], "u1", []engine.Settlement{{Rule: "r1", Version: kept.Rule.Version, StandingVersion: kept.StandingVersion, Events: []engine.Event{fired}}})
+	b.ok(err)
+	if !settled[0] {
+		b.t.Fatal("the planted firing is not settled")
+	}
 	seeded := seedUsers(1, 1)
 	seeded[0].Activities[0].Note = planted[19]
 	b.ok(b.Seed(ctx, seeded))

@@ -1,0 +1,289 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"folioscope/internal/alert"
+	"folioscope/internal/ledger"
+	"folioscope/internal/market"
+)
+
+// loaded is what a worker read of one owner.
+type loaded struct {
+	id    ledger.OwnerID
+	rules []loadedRule
+	zone  *time.Location
+	err   error
+}
+
+// loadedRule is a rule as the store has it, with where what it has to see begins.
+type loadedRule struct {
+	alert.Kept
+	names alert.Names
+	start int64
+	base  map[market.InstrumentID]market.Quote // the prices at start
+}
+
+// pass is what a worker read of the quotes' journal for the rules of some owners.
+type pass struct {
+	owners []loaded
+	quotes []Quote // of their instruments
+	end    int64   // how far the journal was read
+}
+
+// reload loads owners whose rules changed, but waits where one is just settled: then it comes after that.
+func (e *Engine) reload(p *partition, ids []ledger.OwnerID) {
+	var now []ledger.OwnerID
+	for _, id := range ids {
+		if o := e.owners[id]; o != nil && o.busy {
+			o.stale = true
+			continue
+		} else if o != nil {
+			o.busy = true
+		}
+		if t := e.troubled[id]; t != nil {
+			t.retryAt = e.o.Now() // perhaps it was mended by the change
+			continue
+		}
+		now = append(now, id)
+	}
+	if len(now) > 0 {
+		e.load(p, now, p.from)
+	}
+}
+
+// load reads the rules of owners and what they missed. From is where the replay begins for a rule that was settled before.
+func (e *Engine) load(p *partition, ids []ledger.OwnerID, from int64) {
+	p.joining++
+	e.work(&e.loads, func(ctx context.Context) func() {
+		read, err := e.readRules(ctx, ids, from)
+		return func() {
+			p.joining--
+			if e.partitions[p.lease.Partition] != p {
+				return // lost meanwhile
+			}
+			if err == nil && read.end < e.cursor && len(e.recent) > 0 && read.end < e.recent[0].Sequence-1 {
+				e.load(p, ids, from) // memory doesn't reach back so far any more
+				return
+			}
+			for i := range read.owners {
+				one := &read.owners[i]
+				if err != nil || one.err != nil {
+					e.inTrouble(one.id, from, cmp.Or(err, one.err))
+					continue
+				}
+				delete(e.troubled, one.id)
+				e.takeIn(p, one, &read)
+			}
+			e.meters.troubled.Store(int64(len(e.troubled)))
+			e.meters.rules.Store(int64(e.countRules()))
+		}
+	})
+}
+
+// readRules reads rules with all that they have to see: first the marks, then the journal, so that an instrument of which the journal
+// says nothing since a rule began was at its mark then.
+func (e *Engine) readRules(ctx context.Context, ids []ledger.OwnerID, from int64) (read pass, err error) {
+	read.owners = make([]loaded, len(ids))
+	wanted := make(map[market.InstrumentID]struct{})
+	for i, id := range ids {
+		one := &read.owners[i]
+		one.id = id
+		one.err = e.readOwner(ctx, one, from)
+		for _, r := range one.rules {
+			for _, instrument := range r.Rule.Condition.Wants() {
+				wanted[instrument] = struct{}{}
+			}
+		}
+	}
+	instruments := make([]market.InstrumentID, 0, len(wanted))
+	first := int64(-1)
+	for id := range wanted {
+		instruments = append(instruments, id)
+	}
+	for _, one := range read.owners {
+		for _, r := range one.rules {
+			if len(r.Rule.Condition.Wants()) > 0 && (first < 0 || r.start < first) {
+				first = r.start
+			}
+		}
+	}
+	marks, err := e.o.Store.MarksOf(ctx, instruments)
+	if err != nil {
+		return read, err
+	}
+	if read.end, err = e.o.Store.CurrentSequence(ctx); err != nil {
+		return read, err
+	}
+	if first < 0 || len(instruments) == 0 {
+		return read, nil
+	}
+	for after := first; after < read.end; {
+		page, err := e.o.Store.QuotesAfter(ctx, after, quotesPage)
+		if err != nil {
+			return read, err
+		}
+		for _, quote := range page {
+			if _, ok := wanted[quote.Instrument]; ok && quote.Sequence <= read.end {
+				read.quotes = append(read.quotes, quote)
+			}
+			after = quote.Sequence
+		}
+		if len(page) < quotesPage {
+			break
+		}
+	}
+	return read, e.baselines(ctx, &read, marks)
+}
+
+// readOwner reads one owner's rules and what is needed to speak of them.
+func (e *Engine) readOwner(ctx context.Context, one *loaded, from int64) error {
+	kept, err := e.o.Store.Rules(ctx, one.id)
+	if err != nil || len(kept) == 0 {
+		return err
+	}
+	if one.zone, err = e.o.Zone(ctx, one.id); err != nil {
+		return err
+	}
+	names, err := e.names(ctx, one.id, kept)
+	if err != nil {
+		return err
+	}
+	for i, k := range kept {
+		r := loadedRule{Kept: k, names: names[i], start: k.Standing.Through}
+		if !fresh(&k) {
+			r.start = max(r.start, from)
+		}
+		one.rules = append(one.rules, r)
+	}
+	return nil
+}
+
+// fresh says whether a rule was never looked at: it begins with what is so, and has seen nothing since it was made.
+func fresh(k *alert.Kept) bool {
+	return k.Rule.Condition.Kind.Level() && k.Standing.State == alert.StateInactive && k.Standing.Value == nil
+}
+
+// baselines finds the price that each instrument had where its rules begin.
+func (e *Engine) baselines(ctx context.Context, read *pass, marks map[market.InstrumentID]market.Mark) error {
+	last := make(map[market.InstrumentID]int64) // that the journal names of an instrument
+	for _, quote := range read.quotes {
+		last[quote.Instrument] = quote.Sequence
+	}
+	for i := range read.owners {
+		for n := range read.owners[i].rules {
+			r := &read.owners[i].rules[n]
+			r.base = make(map[market.InstrumentID]market.Quote)
+			for _, id := range r.Rule.Condition.Wants() {
+				if mark, ok := marks[id]; ok && last[id] <= r.start && !mark.MarketTime.IsZero() {
+					r.base[id] = mark.Quote
+					continue
+				}
+				quote, err := e.o.Store.LastQuote(ctx, id, r.start)
+				if err != nil {
+					return err
+				}
+				if quote != nil {
+					r.base[id] = quote.Quote
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// names finds what an owner's rules are about.
+func (e *Engine) names(ctx context.Context, owner ledger.OwnerID, kept []alert.Kept) ([]alert.Names, error) {
+	var ids []market.InstrumentID
+	for i := range kept {
+		if id := kept[i].Rule.Condition.Instrument; id != "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	instruments, err := e.o.Store.Instruments(ctx, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	portfolios, err := e.o.Store.Portfolios(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]alert.Names, len(kept))
+	for i := range kept {
+		c := &kept[i].Rule.Condition
+		if n := slices.IndexFunc(portfolios, func(p ledger.Portfolio) bool { return p.ID == c.Portfolio }); n >= 0 {
+			names[i].Portfolio, names[i].Currency = portfolios[n].Name, portfolios[n].BaseCurrency
+		}
+		if n := slices.IndexFunc(instruments, func(m market.Instrument) bool { return m.ID == c.Instrument }); n >= 0 {
+			names[i].Instrument = cmp.Or(instruments[n].Name, instruments[n].Symbol)
+			if c.Kind.OfPrices() {
+				names[i].Currency = instruments[n].Currency
+			}
+		}
+	}
+	return names, nil
+}
+
+// takeIn puts an owner's rules in place of what was known of them. A rule that stands in the store as it was settled from here goes on as
+// it stands in memory; every other one sees what it missed.
+func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
+	o := e.owners[one.id]
+	if o == nil {
+		if len(one.rules) == 0 {
+			return
+		}
+		o = &owner{id: one.id, partition: p.lease.Partition, rules: make(map[alert.RuleID]*rule)}
+		e.owners[one.id] = o
+	}
+	o.busy, o.zone = false, one.zone
+	kept := make(map[alert.RuleID]struct{}, len(one.rules))
+	for i := range one.rules {
+		found := &one.rules[i]
+		kept[found.Rule.ID] = struct{}{}
+		known := o.rules[found.Rule.ID]
+		if known != nil && known.stored == found.StandingVersion {
+			known.Rule, known.names = found.Rule, found.names
+			continue
+		}
+		if known != nil {
+			e.drop(known)
+		}
+		r := &rule{Rule: found.Rule, owner: o, names: found.names, standing: found.Standing, stored: found.StandingVersion, prices: found.base}
+		o.rules[found.Rule.ID] = r
+		e.list(r)
+		e.catchUp(r, found.start, read)
+	}
+	for id, r := range o.rules {
+		if _, ok := kept[id]; !ok {
+			e.drop(r)
+		}
+	}
+	if len(o.rules) == 0 {
+		e.forget(o)
+		return
+	}
+	if o.stale {
+		o.stale = false
+		e.reload(p, []ledger.OwnerID{o.id})
+	}
+}
+
+// catchUp shows a rule what it missed, in order: the prices where it begins, the journal as far as it was read for it, and what came since.
+func (e *Engine) catchUp(r *rule, start int64, read *pass) {
+	if fresh(&alert.Kept{Rule: r.Rule, Standing: r.standing}) {
+		e.first(r)
+	}
+	see := func(quotes []Quote, after int64) {
+		for i := range quotes {
+			if quotes[i].Sequence > after && r.wants(quotes[i].Instrument) {
+				e.step(r, &quotes[i])
+			}
+		}
+	}
+	see(read.quotes, start)
+	see(e.recent, max(read.end, start))
+}

@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"folioscope/internal/ledger"
+)
+
+// partition is one that this node evaluates.
+type partition struct {
+	lease   Lease
+	from    int64 // of the quotes' journal: up to there the store has all settled
+	seen    int64 // of the changes of rules: up to there their owners are known
+	asking  bool
+	joining int // chunks of owners that are still loaded after it was taken
+}
+
+// trouble is an owner whose rules could not be read or settled. They are not evaluated meanwhile, and nobody waits for them: once it
+// works again they see all that they missed.
+type trouble struct {
+	partition int
+	from      int64 // where the replay has to begin
+	since     time.Time
+	retryAt   time.Time
+	wait      time.Duration
+	loading   bool
+}
+
+// claim renews what this node holds, and finds what changed.
+func (e *Engine) claim() {
+	if !e.began || e.claims.busy() {
+		return
+	}
+	now := e.o.Now()
+	e.work(&e.claims, func(ctx context.Context) func() {
+		held, err := e.o.Store.ClaimPartitions(ctx, Claim{Node: e.o.Node, Now: now, Until: now.Add(leaseClaims * e.o.Interval), Latest: now.Add(leaseAheadMax)})
+		return func() {
+			if err != nil {
+				e.complain("alert rules could not be claimed; it is tried again", err)
+				return
+			}
+			e.hold(held)
+		}
+	})
+}
+
+// hold takes over what is new, lets go of what was lost, and asks for what changed in the rest.
+func (e *Engine) hold(leases []Lease) {
+	held := make(map[int]Lease, len(leases))
+	for _, l := range leases {
+		held[l.Partition] = l
+	}
+	for n, p := range e.partitions {
+		if l, ok := held[n]; !ok || l.Fence != p.lease.Fence {
+			e.letGo(n)
+		}
+	}
+	for _, l := range leases {
+		p := e.partitions[l.Partition]
+		if p == nil {
+			p = &partition{lease: l, from: l.Cursor}
+			if p.from == 0 {
+				p.from = e.cursor // never evaluated: its rules know themselves from where
+			}
+			e.partitions[l.Partition] = p
+			e.ask(p)
+		} else if l.Sequence > p.seen {
+			e.ask(p)
+		}
+	}
+	e.meters.partitions.Store(int64(len(e.partitions)))
+}
+
+// letGo forgets a partition with all its owners.
+func (e *Engine) letGo(n int) {
+	delete(e.partitions, n)
+	for _, o := range e.owners {
+		if o.partition == n {
+			e.forget(o)
+		}
+	}
+	maps.DeleteFunc(e.troubled, func(_ ledger.OwnerID, t *trouble) bool { return t.partition == n })
+}
+
+// ask finds the owners of a partition whose rules changed since it was asked last: at first all.
+func (e *Engine) ask(p *partition) {
+	if p.asking {
+		return
+	}
+	p.asking = true
+	after := p.seen
+	e.work(&e.loads, func(ctx context.Context) func() {
+		changed, err := e.o.Store.ChangedOwners(ctx, p.lease.Partition, after)
+		return func() {
+			p.asking = false
+			if e.partitions[p.lease.Partition] != p {
+				return // lost meanwhile
+			}
+			if err != nil {
+				e.complain("changed alert rules could not be listed; it is tried again", err)
+				return
+			}
+			var ids []ledger.OwnerID
+			for _, c := range changed {
+				p.seen = max(p.seen, c.Sequence)
+				ids = append(ids, c.Owner)
+			}
+			for chunk := range slices.Chunk(ids, ownersChunk) {
+				e.reload(p, chunk)
+			}
+		}
+	})
+}
+
+// ownerChanged is a hint that somebody's rules changed: whoever has their partition asks.
+func (e *Engine) ownerChanged(id ledger.OwnerID) {
+	if p := e.partitions[PartitionOf(id)]; p != nil {
+		e.ask(p)
+	}
+}
+
+// save notes how far everything is settled.
+func (e *Engine) save() {
+	back := make(map[int]int64) // the first sequence of each partition that isn't settled
+	hold := func(partition int, first int64) {
+		if known, ok := back[partition]; first > 0 && (!ok || first < known) {
+			back[partition] = first
+		}
+	}
+	for o := range e.waiting {
+		hold(o.partition, o.since)
+	}
+	for _, o := range e.owners {
+		hold(o.partition, o.flying)
+	}
+	now := e.o.Now()
+	for _, t := range e.troubled {
+		if now.Sub(t.since) < troubleMax {
+			hold(t.partition, t.from+1)
+		}
+	}
+	var moved []Lease
+	for n, p := range e.partitions {
+		l := p.lease
+		l.Cursor = e.cursor
+		if first, ok := back[n]; ok {
+			l.Cursor = min(l.Cursor, first-1)
+		}
+		if p.joining == 0 && !p.asking && l.Cursor > p.from {
+			moved = append(moved, l)
+		}
+	}
+	if len(moved) == 0 || e.claims.busy() {
+		return
+	}
+	slices.SortFunc(moved, func(a, b Lease) int { return a.Partition - b.Partition })
+	e.work(&e.claims, func(ctx context.Context) func() {
+		err := e.o.Store.SaveCursors(ctx, moved)
+		return func() {
+			if err != nil {
+				e.complain("how far alert rules are could not be noted; it is tried again", err)
+				return
+			}
+			for _, l := range moved {
+				if p := e.partitions[l.Partition]; p != nil && p.lease.Fence == l.Fence {
+					p.from = max(p.from, l.Cursor)
+				}
+			}
+		}
+	})
+}
+
+// inTrouble puts an owner aside until later.
+func (e *Engine) inTrouble(id ledger.OwnerID, from int64, err error) {
+	p := e.partitions[PartitionOf(id)]
+	if p == nil {
+		return
+	}
+	if o := e.owners[id]; o != nil {
+		e.forget(o)
+	}
+	now := e.o.Now()
+	t := e.troubled[id]
+	if t == nil {
+		t = &trouble{partition: p.lease.Partition, from: from, since: now, wait: retryMin}
+		e.troubled[id] = t
+		e.complain("somebody's alert rules are put aside; they catch up once it works again", err)
+	}
+	t.from, t.loading = min(t.from, from), false
+	t.retryAt, t.wait = now.Add(t.wait), min(2*t.wait, retryMax)
+	e.meters.troubled.Store(int64(len(e.troubled)))
+}
+
+// retry loads the rules of owners in trouble whose time has come.
+func (e *Engine) retry() {
+	now := e.o.Now()
+	for id, t := range e.troubled {
+		if p := e.partitions[t.partition]; p != nil && !t.loading && !now.Before(t.retryAt) {
+			t.loading = true
+			e.load(p, []ledger.OwnerID{id}, t.from)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"folioscope/internal/alert"
+	"folioscope/internal/ledger"
+	"folioscope/internal/notify"
+)
+
+// eventOf is what a rule did, with what its owner is told of it.
+func (e *Engine) eventOf(r *rule, event alert.Event) Event {
+	out := Event{Event: event, ID: e.o.NewID()}
+	if event.Kind == alert.EventFired || event.Kind == alert.EventHeldBack {
+		e.meters.firings.Add(1)
+	}
+	if !event.Tell {
+		return out
+	}
+	c := &r.Condition
+	out.Notice = &notify.Notice{
+		Owner: r.Owner, ID: out.ID, Kind: notify.NoticeAlert, At: event.At, Rule: r.ID, Channels: r.Channels,
+		Facts: notify.NoticeFacts{
+			Rule: r.Name, Sentence: r.Sentence(r.names), Kind: c.Kind, Subject: event.Subject, Value: event.Value, Personal: c.Personal(),
+			Unit: unitOf(c, r.names), PortfolioID: string(c.Portfolio), InstrumentID: string(c.Instrument), Text: event.Why,
+		},
+	}
+	if c.Kind.Level() {
+		out.Notice.Facts.Threshold = &c.Threshold
+	}
+	return out
+}
+
+// settleAll begins to settle whatever waits.
+func (e *Engine) settleAll() {
+	for o := range e.waiting {
+		if !o.busy {
+			e.settle(o)
+		}
+	}
+}
+
+// settle settles what waits of one owner.
+func (e *Engine) settle(o *owner) {
+	p := e.partitions[o.partition]
+	flying := slices.Clone(o.changed)
+	batch := make([]Settlement, len(flying))
+	for i, r := range flying {
+		batch[i] = Settlement{Rule: r.ID, Version: r.Version, StandingVersion: r.stored, After: r.standing, Events: r.events}
+		r.events, r.dirty = nil, false
+	}
+	o.busy, o.flying, o.since, o.changed = true, o.since, 0, nil
+	delete(e.waiting, o)
+	lease := p.lease
+	e.work(&e.settles, func(ctx context.Context) func() {
+		settled, err := e.o.Store.SettleAlerts(ctx, lease, o.id, batch)
+		return func() {
+			if e.owners[o.id] != o {
+				return // lost meanwhile
+			}
+			if err != nil {
+				e.inTrouble(o.id, o.flying-1, err)
+				return
+			}
+			e.settled(o, flying, settled)
+		}
+	})
+}
+
+// settled goes on after something was settled. What was not has another version in the store: it is read again, and sees again what it saw.
+func (e *Engine) settled(o *owner, rules []*rule, settled []bool) {
+	o.busy, o.flying = false, 0
+	for i, r := range rules {
+		if settled[i] {
+			r.stored++
+			e.meters.settled.Add(1)
+			continue
+		}
+		e.meters.conflicts.Add(1)
+		r.stored, o.stale = unknownVersion, true
+	}
+	if p := e.partitions[o.partition]; o.stale && p != nil {
+		o.stale = false
+		e.reload(p, []ledger.OwnerID{o.id})
+	}
+}
+
+// unknownVersion is no rule's: what has it is read from the store.
+const unknownVersion = -1
+
+// unitOf is what a rule's value and threshold count, as people read it.
+func unitOf(c *alert.Condition, names alert.Names) string {
+	switch c.Measure() {
+	case alert.InPriceCurrency, alert.InBaseCurrency:
+		return string(names.Currency)
+	case alert.InQuote:
+		return string(c.Quote)
+	case alert.InPercent:
+		return "%"
+	default:
+		return string(c.Measure()) // points, hours, days or nothing
+	}
+}
