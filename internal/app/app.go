@@ -18,6 +18,7 @@ import (
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
 	"folioscope/internal/config"
+	"folioscope/internal/engine"
 	"folioscope/internal/event"
 	"folioscope/internal/health"
 	"folioscope/internal/httpapi"
@@ -52,10 +53,11 @@ type Options struct {
 const (
 	answersKeptFor  = 7 * 24 * time.Hour // of requests with an Idempotency-Key: a retry comes within minutes, a week is generous
 	sessionsKeptFor = 30 * 24 * time.Hour
-	tokensKeptFor   = 30 * 24 * time.Hour // after their end, so that people find out why a program stopped
-	linksKeptFor    = 30 * 24 * time.Hour // public ones, after their end, so that people see how often they were opened
-	mailKeptFor     = 30 * 24 * time.Hour // what became of it; the mail itself goes away when it is sent
-	noticesKeptFor  = 90 * 24 * time.Hour // in people's inboxes
+	tokensKeptFor   = 30 * 24 * time.Hour  // after their end, so that people find out why a program stopped
+	linksKeptFor    = 30 * 24 * time.Hour  // public ones, after their end, so that people see how often they were opened
+	mailKeptFor     = 30 * 24 * time.Hour  // what became of it; the mail itself goes away when it is sent
+	noticesKeptFor  = 90 * 24 * time.Hour  // in people's inboxes
+	alertsKeptFor   = 400 * 24 * time.Hour // what rules did: a year to look back on, and no dividend of it is told twice
 	sessionCache    = 500 * time.Millisecond
 
 	challengesKeptFor = time.Hour // after their end, since nodes' clocks differ
@@ -113,8 +115,9 @@ type node struct {
 	ingest   *ingest.Ingest
 	mail     *notify.Service
 	messages *notify.Messenger
-	remote   *audit.Remote // nil where checkpoints are sent nowhere
-	signs    func() bool   // whether this node signs the audit log now
+	engine   *engine.Engine // nil where this node doesn't evaluate alert rules
+	remote   *audit.Remote  // nil where checkpoints are sent nowhere
+	signs    func() bool    // whether this node signs the audit log now
 	watch    *health.Watch
 	server   *httpapi.Server
 	metrics  *telemetry.Metrics // nil where nobody could read them
@@ -189,6 +192,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	if err := n.buildIngest(ctx, name, sessions, simulated); err != nil {
 		return err
 	}
+	n.buildEngine(name)
 	n.buildHealth(name)
 	if !n.settings.HasRole(config.RoleAPI) {
 		return nil
@@ -240,6 +244,9 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 			}},
 			{Name: "notices", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.DeleteNoticesBefore(ctx, now.Add(-noticesKeptFor))
+			}},
+			{Name: "alerts", Do: func(ctx context.Context, now time.Time) error {
+				return n.store.DeleteAlertEventsBefore(ctx, now.Add(-alertsKeptFor))
 			}},
 			{Name: "challenges", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.PruneChallenges(ctx, now.Add(-challengesKeptFor))
@@ -302,7 +309,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	who := people(n.settings, n.store, hasher, breached, n.relyingParty(listening), services, n.o)
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: who,
-		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar,
+		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar, AlertsChanged: n.alertsChanged,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "", Messages: n.messages, PushKey: n.messages.PushKey(),
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
