@@ -37,9 +37,8 @@ const (
 	tickInterval  = 15 * time.Second // for what time alone does
 	workTimeout   = 30 * time.Second // of one read or write
 	leaveTimeout  = 5 * time.Second  // to give leases back when told to end
-	retryMin      = time.Second      // after an owner's rules could not be read or settled
-	retryMax      = 5 * time.Minute
-	troubleMax    = time.Hour // so long an owner in trouble keeps the cursor back for a replay
+	retryMax      = time.Minute      // after an owner's rules could not be read or settled; the first time it is one interval
+	troubleMax    = time.Hour        // so long an owner in trouble keeps the cursor back for a replay
 
 	quotesPage  = 1000   // read at once
 	quotesKept  = 20_000 // in memory, for rules that are loaded meanwhile; some megabytes

@@ -34,21 +34,17 @@ type pass struct {
 	end    int64   // how far the journal was read
 }
 
-// reload loads owners whose rules changed, but waits where one is just settled: then it comes after that.
+// reload loads owners whose rules changed. Who is just read or settled is read again after that.
 func (e *Engine) reload(p *partition, ids []ledger.OwnerID) {
 	var now []ledger.OwnerID
 	for _, id := range ids {
-		if o := e.owners[id]; o != nil && o.busy {
-			o.stale = true
-			continue
-		} else if o != nil {
-			o.busy = true
-		}
 		if t := e.troubled[id]; t != nil {
-			t.retryAt = e.o.Now() // perhaps it was mended by the change
-			continue
+			t.retryAt = e.o.Now() // perhaps the change mended it
+		} else if o := e.owners[id]; o != nil && o.busy {
+			o.stale = true
+		} else {
+			now = append(now, id)
 		}
-		now = append(now, id)
 	}
 	if len(now) > 0 {
 		e.load(p, now, p.from)
@@ -58,6 +54,14 @@ func (e *Engine) reload(p *partition, ids []ledger.OwnerID) {
 // load reads the rules of owners and what they missed. From is where the replay begins for a rule that was settled before.
 func (e *Engine) load(p *partition, ids []ledger.OwnerID, from int64) {
 	p.joining++
+	for _, id := range ids {
+		o := e.owners[id]
+		if o == nil {
+			o = &owner{id: id, partition: p.lease.Partition, rules: make(map[alert.RuleID]*rule)}
+			e.owners[id] = o
+		}
+		o.busy = true
+	}
 	e.work(&e.loads, func(ctx context.Context) func() {
 		read, err := e.readRules(ctx, ids, from)
 		return func() {
@@ -72,7 +76,7 @@ func (e *Engine) load(p *partition, ids []ledger.OwnerID, from int64) {
 			for i := range read.owners {
 				one := &read.owners[i]
 				if err != nil || one.err != nil {
-					e.inTrouble(one.id, from, cmp.Or(err, one.err))
+					e.failed(one.id, from, cmp.Or(err, one.err))
 					continue
 				}
 				delete(e.troubled, one.id)
@@ -232,13 +236,6 @@ func (e *Engine) names(ctx context.Context, owner ledger.OwnerID, kept []alert.K
 // it stands in memory; every other one sees what it missed.
 func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
 	o := e.owners[one.id]
-	if o == nil {
-		if len(one.rules) == 0 {
-			return
-		}
-		o = &owner{id: one.id, partition: p.lease.Partition, rules: make(map[alert.RuleID]*rule)}
-		e.owners[one.id] = o
-	}
 	o.busy, o.zone = false, one.zone
 	kept := make(map[alert.RuleID]struct{}, len(one.rules))
 	for i := range one.rules {
@@ -262,13 +259,12 @@ func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
 			e.drop(r)
 		}
 	}
-	if len(o.rules) == 0 {
-		e.forget(o)
-		return
-	}
-	if o.stale {
+	switch {
+	case o.stale:
 		o.stale = false
 		e.reload(p, []ledger.OwnerID{o.id})
+	case len(o.rules) == 0:
+		e.forget(o)
 	}
 }
 

@@ -18,15 +18,14 @@ type partition struct {
 	joining int // chunks of owners that are still loaded after it was taken
 }
 
-// trouble is an owner whose rules could not be read or settled. They are not evaluated meanwhile, and nobody waits for them: once it
-// works again they see all that they missed.
+// trouble is an owner whose rules could not be read or settled, or changed while they were. They are not evaluated meanwhile, and nobody
+// waits for them: once they can be read again they see all that they missed.
 type trouble struct {
 	partition int
 	from      int64 // where the replay has to begin
 	since     time.Time
 	retryAt   time.Time
 	wait      time.Duration
-	loading   bool
 }
 
 // claim renews what this node holds, and finds what changed.
@@ -62,9 +61,6 @@ func (e *Engine) hold(leases []Lease) {
 		p := e.partitions[l.Partition]
 		if p == nil {
 			p = &partition{lease: l, from: l.Cursor}
-			if p.from == 0 {
-				p.from = e.cursor // never evaluated: its rules know themselves from where
-			}
 			e.partitions[l.Partition] = p
 			e.ask(p)
 		} else if l.Sequence > p.seen {
@@ -173,33 +169,35 @@ func (e *Engine) save() {
 	})
 }
 
-// inTrouble puts an owner aside until later.
-func (e *Engine) inTrouble(id ledger.OwnerID, from int64, err error) {
-	p := e.partitions[PartitionOf(id)]
-	if p == nil {
-		return
-	}
+// putAside leaves an owner alone until later, when their rules see again what was not settled.
+func (e *Engine) putAside(id ledger.OwnerID, from int64) {
 	if o := e.owners[id]; o != nil {
 		e.forget(o)
 	}
 	now := e.o.Now()
 	t := e.troubled[id]
 	if t == nil {
-		t = &trouble{partition: p.lease.Partition, from: from, since: now, wait: retryMin}
+		t = &trouble{partition: PartitionOf(id), from: from, since: now, wait: e.o.Interval}
 		e.troubled[id] = t
-		e.complain("somebody's alert rules are put aside; they catch up once it works again", err)
 	}
-	t.from, t.loading = min(t.from, from), false
+	t.from = min(t.from, from)
 	t.retryAt, t.wait = now.Add(t.wait), min(2*t.wait, retryMax)
 	e.meters.troubled.Store(int64(len(e.troubled)))
 }
 
-// retry loads the rules of owners in trouble whose time has come.
+// failed puts an owner aside whose rules could not be read or settled.
+func (e *Engine) failed(id ledger.OwnerID, from int64, err error) {
+	known := e.troubled[id] != nil
+	if e.putAside(id, from); !known {
+		e.complain("somebody's alert rules are put aside; they catch up once it works again", err)
+	}
+}
+
+// retry loads the rules of owners who were put aside, when their time has come.
 func (e *Engine) retry() {
 	now := e.o.Now()
 	for id, t := range e.troubled {
-		if p := e.partitions[t.partition]; p != nil && !t.loading && !now.Before(t.retryAt) {
-			t.loading = true
+		if p := e.partitions[t.partition]; p != nil && e.owners[id] == nil && !now.Before(t.retryAt) {
 			e.load(p, []ledger.OwnerID{id}, t.from)
 		}
 	}

@@ -60,7 +60,7 @@ func (e *Engine) settle(o *owner) {
 				return // lost meanwhile
 			}
 			if err != nil {
-				e.inTrouble(o.id, o.flying-1, err)
+				e.failed(o.id, o.flying-1, err)
 				return
 			}
 			e.settled(o, flying, settled)
@@ -68,26 +68,25 @@ func (e *Engine) settle(o *owner) {
 	})
 }
 
-// settled goes on after something was settled. What was not has another version in the store: it is read again, and sees again what it saw.
+// settled goes on after something was settled. Where a rule was not, another node or its owner changed it: their rules are read again and
+// see again what they saw.
 func (e *Engine) settled(o *owner, rules []*rule, settled []bool) {
-	o.busy, o.flying = false, 0
+	o.busy = false
 	for i, r := range rules {
-		if settled[i] {
-			r.stored++
-			e.meters.settled.Add(1)
-			continue
+		if !settled[i] {
+			e.meters.conflicts.Add(1)
+			e.putAside(o.id, o.flying-1)
+			return
 		}
-		e.meters.conflicts.Add(1)
-		r.stored, o.stale = unknownVersion, true
+		r.stored++
+		e.meters.settled.Add(1)
 	}
-	if p := e.partitions[o.partition]; o.stale && p != nil {
+	o.flying = 0
+	if o.stale {
 		o.stale = false
-		e.reload(p, []ledger.OwnerID{o.id})
+		e.reload(e.partitions[o.partition], []ledger.OwnerID{o.id})
 	}
 }
-
-// unknownVersion is no rule's: what has it is read from the store.
-const unknownVersion = -1
 
 // unitOf is what a rule's value and threshold count, as people read it.
 func unitOf(c *alert.Condition, names alert.Names) string {

@@ -1,0 +1,56 @@
+package engine_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// Three nodes, and something goes wrong all the time: nodes are killed or stopped and others come, one goes on with leases that it has
+// lost, and half of the hints are.
+func TestNoCrossingIsMissedOrDoubledWithFaults(t *testing.T) {
+	onEach(t, func(t *testing.T, world *world) {
+		w := newWalk()
+		w.prepare(world)
+		chaos := rand.New(rand.NewPCG(walkSeed, 2))
+		world.bus.lose = func() bool { return chaos.IntN(2) == 0 }
+		names, nodes := 0, []*node{}
+		start := func() *node { names++; return world.start(fmt.Sprint("node", names)) }
+		for range 3 {
+			nodes = append(nodes, start())
+		}
+		faults := map[string]int{}
+		began, steps := time.Now(), 0
+		for ; len(w.want) < crossingsMin; steps++ {
+			at := began.Add(time.Duration(steps) * time.Second)
+			world.accept(at, w.step(at))
+			i := chaos.IntN(len(nodes))
+			switch chaos.IntN(24) {
+			case 0:
+				faults["killed"]++
+				nodes[i].kill()
+				nodes[i] = start()
+			case 1:
+				faults["stopped"]++
+				nodes[i].stop()
+				nodes[i] = start()
+			case 2:
+				faults["goes on without its leases"]++
+				nodes[i].store.zombie.Store(true)
+				nodes = append(nodes, start())
+			case 3:
+				time.Sleep(2 * interval) // for leases to be lost and claimed
+			}
+			for len(nodes) > 6 {
+				nodes[0].kill()
+				nodes = nodes[1:]
+			}
+		}
+		missed, doubled := w.settled(world)
+		t.Logf("with faults: %d crossings in %d prices, %d missed, %d doubled; %v; %s", len(w.want), steps*walkInstruments, missed, doubled, faults, time.Since(began).Round(time.Millisecond))
+		if missed != 0 || doubled*1000 > len(w.want) {
+			t.Errorf("%d missed, %d doubled", missed, doubled)
+		}
+	})
+}
