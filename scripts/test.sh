@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs them: Go (unit and contract tests on both databases), web, browser.
-# usage: scripts/test.sh [go|web|browser]...   (all of them without an argument)
+# Installs what the tests need and runs them: Go (unit and contract tests on both databases), web, alerting rules, browser.
+# usage: scripts/test.sh [go|web|rules|browser]...   (all of them without an argument)
 # Ends with one line that sums the suites: "N passed, N failed", and exits 1 when anything failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -52,6 +52,23 @@ web_tests() {
   return $status
 }
 
+# The alerting rules fire, and keep still, on the series of their tests: one test for each.
+rules_tests() {
+  local rules=deploy/prometheus promtool tests
+  if ! promtool=$(scripts/promtool.sh); then
+    echo 'skipped: no promtool'
+    echo '0 0 1' >"$counts/rules"
+    return
+  fi
+  tests=$(grep -c 'exp_alerts:' $rules/folioscope.test.yml)
+  if "$promtool" check rules $rules/folioscope.rules.yml && "$promtool" test rules $rules/folioscope.test.yml; then
+    echo "$tests 0 0" >"$counts/rules"
+  else
+    echo '0 1 0' >"$counts/rules"
+    return 1
+  fi
+}
+
 browser_tests() {
   local report=$PWD/.cache/browser-tests.tap status=0 timeout=300000
   if [ -n "${FOLIOSCOPE_LONG:-}" ]; then timeout=2400000; fi # one of them waits until a price is stale
@@ -67,11 +84,11 @@ browser_tests() {
 }
 
 suites=("$@")
-if [ ${#suites[@]} -eq 0 ]; then suites=(go web browser); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(go web rules browser); fi
 for name in "${suites[@]}"; do
   case $name in
-    go | web | browser) suite "$name" "${name}_tests" ;;
-    *) echo "usage: scripts/test.sh [go|web|browser]..." >&2; exit 2 ;;
+    go | web | rules | browser) suite "$name" "${name}_tests" ;;
+    *) echo "usage: scripts/test.sh [go|web|rules|browser]..." >&2; exit 2 ;;
   esac
 done
 

@@ -119,6 +119,7 @@ type node struct {
 	remote   *audit.Remote  // nil where checkpoints are sent nowhere
 	signs    func() bool    // whether this node signs the audit log now
 	watch    *health.Watch
+	probe    *health.Probe // nil where there is none
 	server   *httpapi.Server
 	metrics  *telemetry.Metrics // nil where nobody could read them
 	hours    *hours             // nil where the market is made up
@@ -318,6 +319,8 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if err != nil {
 		return errors.Join(err, listening.Close())
 	}
+	n.buildProbe(listening.URL)
+	metrics.Collect(probeFamilies(), n.probeSamples)
 	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
 	n.add("recoveries", who.WorkOnRecoveries)
 	n.add("refusals", n.server.RecordRefusals)

@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"folioscope/internal/config"
@@ -70,4 +73,67 @@ func shownMetrics(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return n.metrics.Families()
+}
+
+var (
+	mentioned = regexp.MustCompile(`\bfolioscope_[a-z_]*[a-z]\b`)
+	recorded  = regexp.MustCompile(`\bfolioscope:[a-z_:0-9]+`)
+	recording = regexp.MustCompile(`(?m)^ +- record: (\S+)$`)
+	alerting  = regexp.MustCompile(`(?m)^ +- alert: (\S+)$`)
+	firing    = regexp.MustCompile(`(?m)^ +- alertname: (\S+)\n +eval_time: \S+\n +exp_alerts:\n +- exp_labels`)
+)
+
+// What the alerting rules, their tests and the dashboards ask for is there, so that none of them keeps still since it asks for nothing;
+// and there is a test in which each alert fires.
+func TestRulesAndDashboardsAskForWhatIsShown(t *testing.T) {
+	names := shownMetrics(t)
+	const rulesFile, testFile = "../../deploy/prometheus/folioscope.rules.yml", "../../deploy/prometheus/folioscope.test.yml"
+	read := func(path string) string {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	records := map[string]bool{}
+	for _, m := range recording.FindAllStringSubmatch(read(rulesFile), -1) {
+		records[m[1]] = true
+	}
+	boards, err := filepath.Glob("../../deploy/grafana/*.json")
+	if err != nil || len(boards) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, path := range append(boards, rulesFile, testFile) {
+		text := read(path)
+		if filepath.Ext(path) == ".json" && !json.Valid([]byte(text)) {
+			t.Errorf("%s is no JSON", path)
+		}
+		found := mentioned.FindAllString(text, -1)
+		if len(found) == 0 {
+			t.Errorf("%s asks for nothing", path)
+		}
+		for _, name := range found {
+			for _, part := range []string{"_bucket", "_count", "_sum"} {
+				name = strings.TrimSuffix(name, part)
+			}
+			if !slices.Contains(names, name) {
+				t.Errorf("%s asks for %s, which no node shows", path, name)
+			}
+		}
+		for _, name := range recorded.FindAllString(text, -1) {
+			if !records[name] {
+				t.Errorf("%s asks for %s, which no rule records", path, name)
+			}
+		}
+	}
+	fires := map[string]bool{}
+	for _, m := range firing.FindAllStringSubmatch(read(testFile), -1) {
+		fires[m[1]] = true
+	}
+	for _, m := range alerting.FindAllStringSubmatch(read(rulesFile), -1) {
+		if !fires[m[1]] {
+			t.Errorf("no test lets %s fire", m[1])
+		}
+	}
 }

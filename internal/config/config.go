@@ -45,6 +45,7 @@ type Config struct {
 	OIDC      map[string]OIDC     `key:"oidc"` // by the names that the operator gives them, see OIDC
 	SMTP      SMTP                `key:"smtp"`
 	Telemetry Telemetry           `key:"telemetry"`
+	Probe     Probe               `key:"probe"`
 }
 
 // Database says where the truth is kept.
@@ -158,6 +159,14 @@ type Telemetry struct {
 	LogFormat string `key:"log_format"` // text, json
 }
 
+// Probe says how the service uses itself, so that trouble is counted while nobody looks.
+type Probe struct {
+	Token Secret        `key:"token"` // an API token with read and write, of an account made for this; empty: no probe. Nodes with the role api run it
+	URL   string        `key:"url"`   // the service as its users reach it; empty: public_url, else this node itself
+	Read  time.Duration `key:"read"`  // between two reads
+	Write time.Duration `key:"write"` // between two writes; each is a row of the audit log
+}
+
 // Level is the log level as slog takes it.
 func (t Telemetry) Level() slog.Level {
 	switch t.LogLevel {
@@ -196,6 +205,7 @@ func Default() Config {
 		Identity:  Identity{RequireSecondFactor: []string{"admin"}},
 		SMTP:      SMTP{Port: 587},
 		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text"},
+		Probe:     Probe{Read: time.Second, Write: 10 * time.Second},
 	}
 	for _, name := range ProviderNames() {
 		// Yahoo has no public terms for programs: whoever runs the node decides, after reading the notice in the guide.

@@ -19,6 +19,9 @@ const (
 	pollIntervalMax = 24 * time.Hour
 )
 
+// probeIntervalMin keeps the probe from being what the service is busy with.
+const probeIntervalMin = 100 * time.Millisecond
+
 // Validate checks every setting and how they fit together. Its error is of kind Invalid and names each key that is wrong.
 func (c Config) Validate() error {
 	var wrong []error
@@ -62,6 +65,7 @@ func (c Config) Validate() error {
 			refuse("audit.webhook.secret", "is needed: with it the other end knows that a checkpoint is from here")
 		}
 	}
+	c.validateProbe(refuse)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Telemetry.LogLevel) {
 		refuse("telemetry.log_level", "needs debug, info, warn or error, got %.40q", c.Telemetry.LogLevel)
 	}
@@ -108,11 +112,8 @@ func (c Config) validateServer(refuse func(key, format string, args ...any)) {
 			refuse("outbound.proxy", "needs an address such as http://proxy:3128")
 		}
 	}
-	if c.PublicURL != "" {
-		u, err := url.Parse(c.PublicURL)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-			refuse("public_url", "needs an origin such as https://folio.example")
-		}
+	if c.PublicURL != "" && !isOrigin(c.PublicURL) {
+		refuse("public_url", "needs an origin such as https://folio.example")
 	}
 	switch {
 	case !isHostPort(c.Listen):
@@ -181,6 +182,24 @@ func (c Config) validateProviders(refuse func(key, format string, args ...any)) 
 			}
 		}
 	}
+}
+
+func (c Config) validateProbe(refuse func(key, format string, args ...any)) {
+	if c.Probe.Read < probeIntervalMin {
+		refuse("probe.read", "needs at least %s, got %s", probeIntervalMin, c.Probe.Read)
+	}
+	if c.Probe.Write < probeIntervalMin {
+		refuse("probe.write", "needs at least %s, got %s", probeIntervalMin, c.Probe.Write)
+	}
+	if c.Probe.URL != "" && !isOrigin(c.Probe.URL) {
+		refuse("probe.url", "needs an origin such as https://folio.example")
+	}
+}
+
+// isOrigin says whether an address is a scheme, a host and a port alone.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == ""
 }
 
 func isHostPort(text string) bool {
