@@ -54,7 +54,6 @@ func (s *Server) previewAlert(ctx context.Context, in *previewAlertInput) (*answ
 	if err := s.setAlert(ctx, &rule, &in.Body.Condition, in.Body.AlertSettings); err != nil {
 		return nil, err
 	}
-	rule.ExpiresAt, rule.SnoozedUntil = time.Time{}, time.Time{} // they are about what comes
 	leave, ok := s.previewing.enter(ctx)
 	if !ok {
 		p := newProblem(fault.Unavailable, "Too many previews are being worked out at this moment. Try again in a few seconds.")
@@ -90,21 +89,17 @@ type dayValue struct {
 // firings steps a rule over the days as engine steps it over prices.
 func firings(rule *alert.Rule, values []dayValue) []AlertFiring {
 	out := []AlertFiring{}
-	if len(values) == 0 {
-		return out
-	}
-	standing := alert.Begin(values[0].on.Time(), 0)
+	past := make([]alert.Observation, 0, len(values))
 	for _, v := range values {
 		seen := alert.Observation{At: v.on.Time(), Value: v.value}
 		if v.value == nil {
 			seen.Missing = "Not known on that day."
 		}
-		var events []alert.Event
-		standing, events = rule.Step(standing, seen, time.UTC)
-		for _, e := range events {
-			if e.Kind == alert.EventFired || e.Kind == alert.EventHeldBack {
-				out = append(out, AlertFiring{Date: v.on.String(), Value: shownValue(e.Value), Told: e.Tell})
-			}
+		past = append(past, seen)
+	}
+	for _, e := range alert.Replay(rule, past, time.UTC) {
+		if e.Kind == alert.EventFired || e.Kind == alert.EventHeldBack {
+			out = append(out, AlertFiring{Date: market.DateOf(e.At).String(), Value: shownValue(e.Value), Told: e.Tell})
 		}
 	}
 	return out

@@ -409,6 +409,26 @@ export const instruments = {
     ),
 };
 
+/** Rules of what one wants to be told of. */
+export const alerts = {
+  list: (signal?: AbortSignal) => result(client.GET('/api/v1/alerts', limits(signal))),
+  create: (body: t.NewAlert, key: string) =>
+    result(client.POST('/api/v1/alerts', { params: { header: once(key) }, body, ...limits() })),
+  change: (alert: string, version: number, body: t.AlertChange) =>
+    result(
+      client.PATCH('/api/v1/alerts/{alert}', {
+        params: { path: { alert }, header: madeOn(version) },
+        body,
+        ...limits(),
+      }),
+    ),
+  remove: (alert: string): Promise<unknown> =>
+    result(client.DELETE('/api/v1/alerts/{alert}', { params: { path: { alert } }, ...limits() })),
+  /** When a rule would have fired; nothing is kept. */
+  preview: (body: t.NewAlert & { days: number }, signal?: AbortSignal) =>
+    result(client.POST('/api/v1/alerts/preview', { body, ...limits(signal) })),
+};
+
 const madeOn = (sequence: number): { 'If-Match': string } => ({ 'If-Match': `"${sequence}"` });
 
 /** What belongs to one portfolio and no source prices. */

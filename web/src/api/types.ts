@@ -177,3 +177,12 @@ export type HouseholdPortfolio = Schemas['HouseholdPortfolio'];
 export type HouseholdLevel = HouseholdPortfolio['level'];
 /** A portfolio without amounts. */
 export type Percentages = Schemas['Percentages'];
+
+/** What somebody wants to be told of, and how it stands. */
+export type Alert = Schemas['Alert'];
+export type AlertCondition = Schemas['AlertCondition'];
+export type AlertKind = AlertCondition['kind'];
+export type AlertDirection = NonNullable<AlertCondition['direction']>;
+export type NewAlert = Schemas['CreateAlertInputBody'];
+export type AlertChange = Schemas['ChangeAlertInputBody'];
+export type AlertPreview = Schemas['AlertPreview'];

@@ -31,6 +31,8 @@ const tokens = [
   '--chart-bench',
   '--chart-flows',
   '--loss',
+  '--warn',
+  '--warn-wash',
 ] as const;
 export type Colours = Record<(typeof tokens)[number], string>;
 

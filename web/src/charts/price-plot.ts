@@ -12,6 +12,8 @@ export interface PricePlotData {
   formatPrice: (value: number) => string;
   /** Amounts are hidden: the axis says percent since the first day shown. */
   percent: boolean;
+  /** Somebody clicked at the height of a price. */
+  onlevel: (price: number) => void;
 }
 
 export class PricePlot {
@@ -19,6 +21,7 @@ export class PricePlot {
   readonly #library: Library;
   readonly #series: ISeriesApi<'Line'>;
   readonly #marks = new PriceMarks();
+  #onlevel: (price: number) => void = () => undefined;
 
   constructor(library: Library, host: HTMLElement, colours: Colours, onspot: (spot: Spot | null) => void) {
     this.#library = library;
@@ -35,6 +38,10 @@ export class PricePlot {
     });
     this.#series.attachPrimitive(this.#marks);
     this.#chart.subscribeCrosshairMove((event) => onspot(spotOf(event)));
+    this.#chart.subscribeClick(({ point }) => {
+      const price = point ? this.#series.coordinateToPrice(point.y) : null;
+      if (price !== null && price > 0) this.#onlevel(price);
+    });
     this.paint(colours);
   }
 
@@ -44,7 +51,8 @@ export class PricePlot {
     this.#marks.paint(colours);
   }
 
-  show({ points, marks, formatPrice, percent }: PricePlotData): void {
+  show({ points, marks, formatPrice, percent, onlevel }: PricePlotData): void {
+    this.#onlevel = onlevel;
     const { PriceScaleMode } = this.#library;
     this.#chart.applyOptions({
       rightPriceScale: { mode: percent ? PriceScaleMode.Percentage : PriceScaleMode.Normal },

@@ -19,6 +19,7 @@ const everybody: Entry[] = [
   { section: 'performance', href: '/performance', label: 'Performance', icon: 'line', needs: 'view' },
   { section: 'income', href: '/income', label: 'Income', icon: 'coins', needs: 'view' },
   { section: 'activities', href: '/activities', label: 'Activities', icon: 'journal', needs: 'view' },
+  { section: 'alerts', href: '/alerts', label: 'Alerts', icon: 'bell' },
   { section: 'import', href: '/import', label: 'Import', icon: 'import', needs: 'edit' },
 ];
 

@@ -9,6 +9,7 @@ export type Section =
   | 'income'
   | 'activities'
   | 'import'
+  | 'alerts'
   | 'portfolios'
   | 'data'
   | 'admin'
@@ -76,6 +77,12 @@ export const routes: Route[] = [
     title: 'Import',
     section: 'import',
     load: () => import('../screens/import/Import.svelte') as Loaded,
+  },
+  {
+    pattern: '/alerts',
+    title: 'Alerts',
+    section: 'alerts',
+    load: () => import('../screens/alerts/Alerts.svelte') as Loaded,
   },
   {
     pattern: '/portfolios',
@@ -181,6 +188,12 @@ export const routes: Route[] = [
     pattern: '/alerts/channels',
     title: 'How you are told',
     load: () => import('../screens/notifications/Channels.svelte') as Loaded,
+  },
+  {
+    pattern: '/alerts/:alert',
+    title: 'Alert',
+    section: 'alerts',
+    load: () => import('../screens/alerts/Alerts.svelte') as Loaded,
   },
   {
     pattern: '/channels/confirm/:token',
