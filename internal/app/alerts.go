@@ -3,23 +3,141 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 
+	"folioscope/internal/alert"
 	"folioscope/internal/config"
 	"folioscope/internal/engine"
 	"folioscope/internal/event"
+	"folioscope/internal/figures"
+	"folioscope/internal/journal"
 	"folioscope/internal/ledger"
+	"folioscope/internal/live"
+	"folioscope/internal/market"
+	"folioscope/internal/money"
 )
 
 // buildEngine makes what evaluates alert rules, where that is this node's role.
-func (n *node) buildEngine(name string) {
+func (n *node) buildEngine(name string, record *journal.Journal, hub *live.Hub) {
 	if !n.settings.HasRole(config.RoleEngine) {
 		return
 	}
 	n.engine = engine.New(engine.Options{
-		Store: n.store, Bus: n.bus, Zone: n.zone, Node: name, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
+		Store: n.store, Bus: n.bus, Portfolios: alertPortfolios{n, record, hub}, Past: alertPortfolios{n, record, hub}.past, Zone: n.zone, Node: name, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
 	})
 	n.add("alerts", n.engine.Run)
+}
+
+// alertPortfolios is what rules look at, in the engine's words.
+type alertPortfolios struct {
+	*node
+	record *journal.Journal
+	hub    *live.Hub
+}
+
+// Facts implements engine.Portfolios.
+func (p alertPortfolios) Facts(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, days int, quotes int64) (engine.Valued, error) {
+	if err := p.hub.Reach(ctx, quotes); err != nil {
+		return engine.Valued{}, err
+	}
+	now, err := p.hub.Value(ctx, owner, portfolio, 0)
+	if err != nil {
+		return engine.Valued{}, err
+	}
+	book, err := p.record.Book(ctx, owner, portfolio, now.Held.Portfolio.Sequence)
+	if err != nil {
+		return engine.Valued{}, err
+	}
+	var spread []figures.Shares
+	for _, by := range [...]figures.By{figures.ByClass, figures.BySector, figures.ByCountry, figures.ByCurrency} {
+		shares, err := figures.Allocation(now.Valuation, now.Held.Holdings, *book, by)
+		if err != nil {
+			return engine.Valued{}, fmt.Errorf("spread a portfolio: %w", err)
+		}
+		spread = append(spread, shares)
+	}
+	states := make(map[market.InstrumentID]market.State, len(now.Document.Holdings))
+	for i := range now.Document.Holdings {
+		states[now.Document.Holdings[i].InstrumentID] = now.Document.Holdings[i].Price.State
+	}
+	facts := alert.NewFacts(&now.Held.Portfolio, now.Held.Instruments, &now.Valuation, spread, func(id market.InstrumentID) market.State { return states[id] })
+	facts.Rates = p.rates(&now.Valuation)
+	if days > 0 && len(book.Activities) > 0 {
+		if facts.Index, err = p.index(ctx, book, days); err != nil {
+			return engine.Valued{}, err
+		}
+	}
+	return engine.Valued{Facts: facts, Needs: now.Held.Needs}, nil
+}
+
+// index is a portfolio's time-weighted index of the last days; it ends with the first day that isn't known.
+func (p alertPortfolios) index(ctx context.Context, book *ledger.Book, days int) ([]alert.IndexPoint, error) {
+	past, err := p.record.Market(ctx, book)
+	if err != nil {
+		return nil, err
+	}
+	today := market.DateOf(p.o.Now().UTC())
+	daily, err := figures.History(*book, p.hub.WithMarks(book, past), max(today-market.Date(days), book.Activities[0].Date), today)
+	if err != nil {
+		return nil, fmt.Errorf("work out an index: %w", err)
+	}
+	var points []alert.IndexPoint
+	for i := range daily.Len() {
+		if day := daily.Day(i); day.TWR != nil {
+			points = append(points, alert.IndexPoint{Day: day.Date, Level: 1 + *day.TWR})
+		}
+	}
+	return points, nil
+}
+
+// rates are those that a portfolio is valued with.
+func (p alertPortfolios) rates(v *figures.Valuation) alert.Rates {
+	rates := make(alert.Rates)
+	add := func(c money.Currency) {
+		if mark, ok := p.hub.Marks().Mark(market.RateID(c)); ok {
+			rates[c] = mark.Price
+		}
+	}
+	add(v.Base)
+	for _, r := range v.Rates {
+		add(r.Currency)
+	}
+	return rates
+}
+
+// past is the closes of an instrument's last days in the units of today, with the price of now as today's. The close before today's comes
+// from the source where the bars have none yet.
+func (p alertPortfolios) past(ctx context.Context, id market.InstrumentID, days int) ([]market.Bar, error) {
+	const shutMax = 10 // days that exchanges are shut in a row at most: a change is counted from before these
+	actions, err := p.store.Actions(ctx, []market.InstrumentID{id})
+	if err != nil {
+		return nil, err
+	}
+	book := ledger.Book{Instruments: map[market.InstrumentID]market.Instrument{id: {ID: id}}}
+	for _, a := range actions[id] {
+		if a.Kind == market.ActionSplit {
+			book.Activities = append(book.Activities, ledger.Activity{Type: ledger.Split, Date: a.Date, Instrument: id, Ratio: &ledger.Ratio{New: a.New, Old: a.Old}})
+		}
+	}
+	series, err := p.record.Series(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	today := market.DateOf(p.o.Now().UTC())
+	if mark, ok := p.hub.Marks().Mark(id); ok {
+		var newest []market.Bar
+		if mark.PreviousClose != nil && mark.PreviousDate != market.NoDate {
+			newest = append(newest, market.Bar{Date: mark.PreviousDate, Close: *mark.PreviousClose})
+		}
+		newest = append(newest, market.Bar{Date: market.DateOf(mark.MarketTime.UTC()), Close: mark.Price})
+		series = series.Fill(id, mark.Currency, newest)
+	}
+	var bars []market.Bar
+	for _, price := range figures.Draw(book, id, series, max(today-market.Date(days)-shutMax, market.NoDate), today, today).Prices {
+		bars = append(bars, market.Bar{Date: price.Date, Close: price.Adjusted})
+	}
+	return bars, nil
 }
 
 // zone is where somebody's days begin and end.

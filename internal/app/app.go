@@ -193,7 +193,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	if err := n.buildIngest(ctx, name, sessions, simulated); err != nil {
 		return err
 	}
-	n.buildEngine(name)
+	n.buildEngine(name, record, hub)
 	n.buildHealth(name)
 	if !n.settings.HasRole(config.RoleAPI) {
 		return nil
@@ -301,6 +301,9 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		metrics.Gauge("folioscope_audit_copy_lag_seconds", "For how long an audit checkpoint has been waiting to be taken elsewhere; on the node that sends them.", func() float64 { return n.remote.Lag().Seconds() })
 	}
 	metrics.Collect(healthFamilies(), n.healthSamples)
+	if n.engine != nil {
+		metrics.Collect(alertFamilies(), func() []telemetry.Sample { return alertSamples(n.engine.Meters()) })
+	}
 	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })
 	metrics.Collect(messageFamilies(), func() []telemetry.Sample { return messageSamples(n.messages.Tries()) })
 	signer, err := n.store.AuditSigner()

@@ -31,14 +31,15 @@ import (
 
 // Bounds and times.
 const (
-	claimInterval = 3 * time.Second  // a node that comes or goes is noticed within, and prices and rules that no hint told of
-	leaseClaims   = 4                // a node that didn't claim for so many intervals has lost its partitions to the others
-	leaseAheadMax = time.Hour        // a lease beyond was taken by a wrong clock
-	tickInterval  = 15 * time.Second // for what time alone does
-	workTimeout   = 30 * time.Second // of one read or write
-	leaveTimeout  = 5 * time.Second  // to give leases back when told to end
-	retryMax      = time.Minute      // after an owner's rules could not be read or settled; the first time it is one interval
-	troubleMax    = time.Hour        // so long an owner in trouble keeps the cursor back for a replay
+	claimInterval   = 3 * time.Second  // a node that comes or goes is noticed within, and prices and rules that no hint told of
+	leaseClaims     = 4                // a node that didn't claim for so many intervals has lost its partitions to the others
+	leaseAheadMax   = time.Hour        // a lease beyond was taken by a wrong clock
+	revalueInterval = 5 * time.Minute  // of portfolios: for changes that no hint told of, and for what a new day makes of them
+	tickInterval    = 15 * time.Second // for what time alone does
+	workTimeout     = 30 * time.Second // of one read or write
+	leaveTimeout    = 5 * time.Second  // to give leases back when told to end
+	retryMax        = time.Minute      // after an owner's rules could not be read or settled; the first time it is one interval
+	troubleMax      = time.Hour        // so long an owner in trouble keeps the cursor back for a replay
 
 	quotesPage  = 1000   // read at once
 	quotesKept  = 20_000 // in memory, for rules that are loaded meanwhile; some megabytes
@@ -46,6 +47,7 @@ const (
 	hintsMax    = 1000   // owners of changed rules in line; beyond, all are asked for
 	loadersMax  = 2      // chunks of owners read at once
 	settlersMax = 4      // owners settled at once
+	valuersMax  = 2      // portfolios valued at once
 )
 
 // Store is what the engine needs of the truth.
@@ -81,6 +83,10 @@ type Store interface {
 type Options struct {
 	Store Store
 	Bus   bus.Bus
+
+	Portfolios Portfolios
+	Past       func(ctx context.Context, id market.InstrumentID, days int) ([]market.Bar, error) // closes of the last days in today's units, rising
+
 	Zone  func(ctx context.Context, owner ledger.OwnerID) (*time.Location, error) // that an owner's days are of
 	Node  string
 	Now   func() time.Time
@@ -99,6 +105,9 @@ type Engine struct {
 	changes chan struct{} // somebody's rules may have changed unheard
 	owned   chan ledger.OwnerID
 
+	portfolios chan portfolioKey // that changed
+	everything chan struct{}     // portfolios may have changed unheard
+
 	// The loop's alone.
 	group      *errgroup.Group
 	ctx        context.Context // of the workers
@@ -106,6 +115,7 @@ type Engine struct {
 	claims     line
 	loads      line
 	settles    line
+	values     line
 	began      bool
 	reading    bool // a page of the journal is on its way
 	again      bool // and another one is wanted
@@ -115,6 +125,12 @@ type Engine struct {
 	owners     map[ledger.OwnerID]*owner
 	troubled   map[ledger.OwnerID]*trouble
 	listed     map[market.InstrumentID]*listing
+	watches    map[portfolioKey]*watched
+	holders    map[market.InstrumentID]map[*watched]struct{}
+	unvalued   map[*watched]struct{} // to be tried again
+	refs       []*rule               // by alert.Ref
+	free       []alert.Ref
+	crossed    []alert.Ref         // room
 	waiting    map[*owner]struct{} // who has something to settle
 	meters     meters
 }
@@ -126,7 +142,9 @@ func New(o Options) *Engine {
 	}
 	return &Engine{
 		o: o, results: make(chan func(), settlersMax+loadersMax), quotes: make(chan struct{}, 1), changes: make(chan struct{}, 1), owned: make(chan ledger.OwnerID, hintsMax),
-		reads: line{max: 1}, claims: line{max: 1}, loads: line{max: loadersMax}, settles: line{max: settlersMax},
+		portfolios: make(chan portfolioKey, hintsMax), everything: make(chan struct{}, 1),
+		reads: line{max: 1}, claims: line{max: 1}, loads: line{max: loadersMax}, settles: line{max: settlersMax}, values: line{max: valuersMax},
+		watches: make(map[portfolioKey]*watched), holders: make(map[market.InstrumentID]map[*watched]struct{}), unvalued: make(map[*watched]struct{}),
 		partitions: make(map[int]*partition), owners: make(map[ledger.OwnerID]*owner), troubled: make(map[ledger.OwnerID]*trouble),
 		listed: make(map[market.InstrumentID]*listing), waiting: make(map[*owner]struct{}),
 	}
@@ -141,6 +159,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}{
 		{event.QuotesAcceptedAll, func(string, []byte) { ask(e.quotes) }, func() { ask(e.quotes) }},
 		{event.AlertsChangedAll, e.alertsChanged, func() { ask(e.changes) }},
+		{event.PortfolioChangedAll, e.portfolioChanged, func() { ask(e.everything) }},
 	} {
 		stop, err := e.o.Bus.Subscribe(s.subject, s.handle, s.gap)
 		if err != nil {
@@ -180,8 +199,9 @@ func (e *Engine) alertsChanged(_ string, payload []byte) {
 }
 
 func (e *Engine) loop(ctx context.Context) error {
-	claims, ticks := time.NewTicker(e.o.Interval), time.NewTicker(tickInterval)
+	claims, ticks, revalues := time.NewTicker(e.o.Interval), time.NewTicker(tickInterval), time.NewTicker(revalueInterval)
 	defer claims.Stop()
+	defer revalues.Stop()
 	defer ticks.Stop()
 	e.begin()
 	for {
@@ -202,6 +222,15 @@ func (e *Engine) loop(ctx context.Context) error {
 			e.claim()
 			e.read()
 			e.retry()
+			e.revalue(false)
+		case k := <-e.portfolios:
+			if w := e.watches[k]; w != nil {
+				e.value(w)
+			}
+		case <-e.everything:
+			e.revalue(true)
+		case <-revalues.C:
+			e.revalue(true)
 		case <-ticks.C:
 			e.tick()
 		}

@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"folioscope/internal/alert"
+	"folioscope/internal/event"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -47,5 +49,72 @@ func TestAPriceIsTold(t *testing.T) {
 		if got, want := w.values("anna"), []string{"99", "100.5", "98", "100", "0.625"}; !slices.Equal(got, want) {
 			t.Errorf("told %v, want %v", got, want)
 		}
+	})
+}
+
+// A portfolio is valued when a price in it changed, or it did, and not for anything else.
+func TestAPortfolioIsTold(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		now := time.Now()
+		w.user("anna")
+		w.worth("p1", "900", "aapl")
+		n := w.start("one")
+		w.rule(alert.Rule{Owner: "anna", ID: "value", Condition: alert.Condition{Kind: alert.Value, Portfolio: "p1", Direction: alert.Above, Threshold: money.MustParse("1000")}})
+		w.eventually("the portfolio is valued", func() bool { return n.Meters().Valued == 1 })
+		w.worth("p1", "1010", "aapl", "msft")
+		w.prices(now.Add(time.Second), map[market.InstrumentID]string{"aapl": "101"})
+		w.eventually("its price changed", func() bool { return slices.Equal(w.values("anna"), []string{"1010"}) })
+		w.prices(now.Add(2*time.Second), map[market.InstrumentID]string{"tsla": "5"})
+		w.worth("p1", "990", "aapl", "msft")
+		w.prices(now.Add(3*time.Second), map[market.InstrumentID]string{"msft": "5"})
+		w.eventually("it is armed again", func() bool { return n.Meters().Valued == 3 })
+		w.worth("p1", "1020", "aapl")
+		w.bus.send(event.PortfolioChangedSubject("p1"), event.PortfolioChanged{OwnerID: "anna", PortfolioID: "p1", Sequence: 2}.Payload())
+		w.eventually("it changed itself", func() bool { return slices.Equal(w.values("anna"), []string{"1010", "1020"}) })
+		if valued := n.Meters().Valued; valued != 4 {
+			t.Errorf("it was valued %d times", valued)
+		}
+	})
+}
+
+// A change is counted from the close before, on the next day from that day's; a fall from the highest price of its days.
+func TestAChangeIsTold(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		monday := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+		day := market.DateOf(monday)
+		closes := func(last market.Date, prices ...string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.past = nil
+			for i, p := range prices {
+				w.past = append(w.past, market.Bar{Date: last - market.Date(len(prices)-1-i), Close: money.MustParse(p)})
+			}
+		}
+		closes(day, "80", "100", "101")
+		w.user("anna")
+		w.prices(monday, map[market.InstrumentID]string{"aapl": "101"})
+		w.start("one")
+		about := func(id alert.RuleID, kind alert.Kind, direction alert.Direction, threshold string, days int) {
+			w.rule(alert.Rule{Owner: "anna", ID: id, Condition: alert.Condition{Kind: kind, Instrument: "aapl", Direction: direction, Threshold: money.MustParse(threshold), Days: days}})
+		}
+		about("day", alert.Change, alert.Above, "10", 1)
+		about("week", alert.Change, alert.Above, "40", 2)
+		about("fall", alert.OffHigh, alert.Above, "50", 30)
+		step := func(minutes int, p string) {
+			w.prices(monday.Add(time.Duration(minutes)*time.Minute), map[market.InstrumentID]string{"aapl": p})
+		}
+		step(1, "110")
+		w.eventually("10 % over 100", func() bool { return slices.Equal(w.values("anna"), []string{"10"}) })
+		step(2, "112")
+		w.eventually("40 % over 80", func() bool { return slices.Equal(w.values("anna"), []string{"10", "40"}) })
+		closes(day+1, "80", "100", "112", "113")
+		step(24*60, "113") // less than 10 % over the day before
+		step(24*60+1, "124")
+		w.eventually("10 % over 112", func() bool { return len(w.values("anna")) == 3 })
+		if got := w.values("anna")[2]; !strings.HasPrefix(got, "10.714285714285714") {
+			t.Errorf("told %s", got)
+		}
+		step(24*60+2, "62")
+		w.eventually("50 % under 124", func() bool { return len(w.values("anna")) == 4 && w.values("anna")[3] == "50" })
 	})
 }

@@ -35,11 +35,10 @@ func (e *Engine) evaluate(page []Quote) {
 		quote := &page[i]
 		e.cursor = quote.Sequence
 		if l := e.listed[quote.Instrument]; l != nil {
-			for _, r := range l.rules {
-				e.step(r, quote)
-			}
+			e.cross(l, quote)
 		}
 	}
+	e.valueHolders(page)
 	e.recent = append(e.recent, page...)
 	if extra := len(e.recent) - quotesKept; extra > quotesPage {
 		e.recent = append(e.recent[:0:0], e.recent[extra:]...)

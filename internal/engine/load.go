@@ -23,6 +23,7 @@ type loaded struct {
 type loadedRule struct {
 	alert.Kept
 	names alert.Names
+	past  []market.Bar
 	start int64
 	base  map[market.InstrumentID]market.Quote // the prices at start
 }
@@ -161,6 +162,11 @@ func (e *Engine) readOwner(ctx context.Context, one *loaded, from int64) error {
 		if !fresh(&k) {
 			r.start = max(r.start, from)
 		}
+		if c := &k.Rule.Condition; c.Kind == alert.Change || c.Kind == alert.OffHigh {
+			if r.past, err = e.o.Past(ctx, c.Instrument, c.Days); err != nil {
+				return err
+			}
+		}
 		one.rules = append(one.rules, r)
 	}
 	return nil
@@ -244,15 +250,18 @@ func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
 		known := o.rules[found.Rule.ID]
 		if known != nil && known.stored == found.StandingVersion {
 			known.Rule, known.names = found.Rule, found.names
+			e.renew(known, found.past)
 			continue
 		}
 		if known != nil {
 			e.drop(known)
 		}
 		r := &rule{Rule: found.Rule, owner: o, names: found.names, standing: found.Standing, stored: found.StandingVersion, prices: found.base}
+		r.begin(found.past)
 		o.rules[found.Rule.ID] = r
 		e.list(r)
 		e.catchUp(r, found.start, read)
+		e.place(r)
 	}
 	for id, r := range o.rules {
 		if _, ok := kept[id]; !ok {
@@ -270,6 +279,9 @@ func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
 
 // catchUp shows a rule what it missed, in order: the prices where it begins, the journal as far as it was read for it, and what came since.
 func (e *Engine) catchUp(r *rule, start int64, read *pass) {
+	if r.Condition.Kind.OfPortfolio() || !r.Condition.Kind.Level() {
+		return
+	}
 	if fresh(&alert.Kept{Rule: r.Rule, Standing: r.standing}) {
 		e.first(r)
 	}

@@ -12,6 +12,7 @@ type Meters struct {
 	Troubled   int64 // owners who are put aside
 	Cursor     int64 // of the quotes' journal
 	Quotes     uint64
+	Valued     uint64 // portfolios
 	Firings    uint64 // told or held back, before they were settled
 	Settled    uint64 // standings of rules
 	Conflicts  uint64 // standings that another node, or the rule's owner, had changed
@@ -19,8 +20,8 @@ type Meters struct {
 }
 
 type meters struct {
-	partitions, rules, troubled, cursor, lag atomic.Int64
-	quotes, firings, settled, conflicts      atomic.Uint64
+	partitions, rules, troubled, cursor, lag    atomic.Int64
+	quotes, valued, firings, settled, conflicts atomic.Uint64
 }
 
 // Meters may be asked for while Run works.
@@ -28,6 +29,6 @@ func (e *Engine) Meters() Meters {
 	m := &e.meters
 	return Meters{
 		Partitions: m.partitions.Load(), Rules: m.rules.Load(), Troubled: m.troubled.Load(), Cursor: m.cursor.Load(), Lag: time.Duration(m.lag.Load()),
-		Quotes: m.quotes.Load(), Firings: m.firings.Load(), Settled: m.settled.Load(), Conflicts: m.conflicts.Load(),
+		Quotes: m.quotes.Load(), Valued: m.valued.Load(), Firings: m.firings.Load(), Settled: m.settled.Load(), Conflicts: m.conflicts.Load(),
 	}
 }

@@ -32,40 +32,98 @@ type rule struct {
 	standing alert.Standing
 	stored   int64 // the version of the standing in the store that this one goes on from
 	prices   map[market.InstrumentID]market.Quote
-	events   []Event // to be settled
-	dirty    bool    // in owner.changed
+	past     []market.Bar // of a change or a fall from a high, see reference
+	day      market.Date  // that past is as of
+	unseen   []*Quote     // of a later day, until past is
+	events   []Event      // to be settled
+	dirty    bool         // in owner.changed
+
+	ref    alert.Ref
+	placed bool // at watch among the thresholds of its instrument
+	watch  alert.Watch
 }
 
 // listing is what an instrument's prices concern.
-type listing struct{ rules []*rule }
+type listing struct {
+	thresholds alert.Thresholds // of its price
+	rules      []*rule          // that every price changes the value of: changes, falls, rates
+	last       *Quote           // nil before the first
+}
 
 // wants says whether an instrument's price is part of a rule's value.
 func (r *rule) wants(id market.InstrumentID) bool { return slices.Contains(r.Condition.Wants(), id) }
 
+// subject is the name of what a rule is about.
+func (r *rule) subject() string { return cmp.Or(r.names.Instrument, r.names.Portfolio) }
+
+// list has a rule see what changes it from now on.
 func (e *Engine) list(r *rule) {
+	switch {
+	case r.Condition.Kind.OfPortfolio():
+		e.watch(r)
+		return
+	case !r.Condition.Kind.Level():
+		return
+	}
+	if n := len(e.free); n > 0 {
+		r.ref, e.free = e.free[n-1], e.free[:n-1]
+		e.refs[r.ref] = r
+	} else {
+		r.ref = alert.Ref(len(e.refs))
+		e.refs = append(e.refs, r)
+	}
 	for _, id := range r.Condition.Wants() {
 		l := e.listed[id]
 		if l == nil {
 			l = &listing{}
 			e.listed[id] = l
 		}
-		l.rules = append(l.rules, r)
+		if r.Condition.Kind != alert.Price {
+			l.rules = append(l.rules, r)
+		}
+	}
+	e.place(r)
+}
+
+// place puts the level that a rule of a price waits for among those of its instrument.
+func (e *Engine) place(r *rule) {
+	if r.Condition.Kind != alert.Price {
+		return
+	}
+	l := e.listed[r.Condition.Instrument]
+	if r.placed {
+		l.thresholds.Remove(r.ref, r.watch)
+	}
+	if r.watch, r.placed = r.Watch(r.standing); r.placed {
+		l.thresholds.Put(r.ref, r.watch)
 	}
 }
 
 // drop forgets a rule.
 func (e *Engine) drop(r *rule) {
-	for _, id := range r.Condition.Wants() {
-		l := e.listed[id]
-		l.rules = slices.DeleteFunc(l.rules, func(other *rule) bool { return other == r })
-		if len(l.rules) == 0 {
-			delete(e.listed, id)
-		}
-	}
 	delete(r.owner.rules, r.ID)
 	if r.dirty {
 		r.owner.changed = slices.DeleteFunc(r.owner.changed, func(other *rule) bool { return other == r })
 	}
+	switch {
+	case r.Condition.Kind.OfPortfolio():
+		e.unwatch(r)
+		return
+	case !r.Condition.Kind.Level():
+		return
+	}
+	for _, id := range r.Condition.Wants() {
+		l := e.listed[id]
+		if r.placed {
+			l.thresholds.Remove(r.ref, r.watch)
+		}
+		l.rules = slices.DeleteFunc(l.rules, func(other *rule) bool { return other == r })
+		if len(l.rules) == 0 && l.thresholds.Len() == 0 {
+			delete(e.listed, id)
+		}
+	}
+	e.refs[r.ref] = nil
+	e.free = append(e.free, r.ref)
 }
 
 // forget drops an owner with all rules.
@@ -84,34 +142,39 @@ func (e *Engine) countRules() (n int) {
 	return n
 }
 
-// value is what a rule of prices looks at, nil with a reason where something isn't known.
-func (r *rule) value() (value *money.Decimal, missing string) {
-	const noPrice = "There is no price yet."
+// cross shows a price to all rules that it can change.
+func (e *Engine) cross(l *listing, quote *Quote) {
+	l.last = quote
+	e.crossed = l.thresholds.Cross(quote.Price, e.crossed[:0])
+	for _, ref := range e.crossed {
+		e.refs[ref].placed = false
+	}
+	for _, ref := range e.crossed {
+		e.step(e.refs[ref], quote)
+		e.place(e.refs[ref])
+	}
+	for _, r := range l.rules {
+		e.step(r, quote)
+	}
+}
+
+// sight is what a rule of prices is worked out from.
+func (r *rule) sight() (s alert.Sight) {
 	c := &r.Condition
-	if c.Kind == alert.CurrencyRate {
-		rates := make(alert.Rates)
-		for _, currency := range [...]money.Currency{c.Base, c.Quote} {
-			if quote, ok := r.prices[market.RateID(currency)]; ok {
-				rates[currency] = quote.Price
-			}
-		}
-		if value = rates.Cross(c.Base, c.Quote); value == nil {
-			return nil, "There is no rate yet."
-		}
-		return value, ""
+	if quote, ok := r.prices[c.Instrument]; ok {
+		s.Price, s.Reference = &quote.Price, r.reference(&quote)
 	}
-	quote, ok := r.prices[c.Instrument]
-	if !ok {
-		return nil, noPrice
+	s.Rates = make(alert.Rates)
+	for _, currency := range [...]money.Currency{c.Base, c.Quote} {
+		if quote, ok := r.prices[market.RateID(currency)]; ok {
+			s.Rates[currency] = quote.Price
+		}
 	}
-	return &quote.Price, ""
+	return s
 }
 
 // first shows a rule what is so when it begins.
-func (e *Engine) first(r *rule) {
-	value, missing := r.value()
-	e.see(r, alert.Observation{At: e.o.Now(), Value: value, Missing: missing, Subject: r.subject()})
-}
+func (e *Engine) first(r *rule) { e.look(r, e.o.Now(), 0) }
 
 // step shows a rule an accepted price.
 func (e *Engine) step(r *rule, quote *Quote) {
@@ -119,27 +182,51 @@ func (e *Engine) step(r *rule, quote *Quote) {
 		return
 	}
 	r.prices[quote.Instrument] = quote.Quote
-	value, missing := r.value()
-	e.see(r, alert.Observation{At: quote.ObservedAt, Sequence: quote.Sequence, Value: value, Missing: missing, Subject: r.subject()})
+	if r.outdated(&quote.Quote) {
+		if r.unseen == nil {
+			e.reload(e.partitions[r.owner.partition], []ledger.OwnerID{r.Owner})
+		}
+		r.unseen = append(r.unseen, quote)
+		return
+	}
+	r.remember(&quote.Quote)
+	e.look(r, quote.ObservedAt, quote.Sequence)
+}
+
+// renew gives a rule a newer past, and shows it what waited for that.
+func (e *Engine) renew(r *rule, past []market.Bar) {
+	r.begin(past)
+	unseen := r.unseen
+	r.unseen = nil
+	for _, quote := range unseen {
+		r.day = max(r.day, market.DateOf(quote.MarketTime.UTC()))
+		e.step(r, quote)
+	}
+}
+
+func (e *Engine) look(r *rule, at time.Time, sequence int64) {
+	seen := r.Condition.Observe(r.sight())
+	seen.At, seen.Sequence, seen.Subject = at, sequence, r.subject()
+	e.see(r, seen)
 }
 
 // see takes a rule on by an observation.
 func (e *Engine) see(r *rule, seen alert.Observation) {
 	after, events := r.Rule.Step(r.standing, seen, r.owner.zone)
-	sequence := seen.Sequence
-	if sequence == 0 {
-		sequence = e.cursor
-	}
-	e.take(r, after, events, sequence)
+	e.take(r, after, events, cmp.Or(seen.Sequence, e.cursor))
 }
 
-// tick takes all rules on by time alone.
+// tick takes all rules on by time alone. What is told daily is told with the price of now.
 func (e *Engine) tick() {
 	now := e.o.Now()
 	for _, o := range e.owners {
 		for _, r := range o.rules {
+			if l := e.listed[r.Condition.Instrument]; r.Repeat == alert.RepeatDaily && r.standing.State == alert.StateFiring && l != nil && l.last != nil {
+				e.step(r, l.last)
+			}
 			after, events := r.Rule.Tick(r.standing, now, o.zone)
 			e.take(r, after, events, e.cursor)
+			e.place(r)
 		}
 	}
 }
@@ -167,6 +254,3 @@ func (e *Engine) take(r *rule, after alert.Standing, events []alert.Event, seque
 	}
 	e.waiting[o] = struct{}{}
 }
-
-// subject is the name of what a rule is about.
-func (r *rule) subject() string { return cmp.Or(r.names.Instrument, r.names.Portfolio) }

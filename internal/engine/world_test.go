@@ -17,6 +17,7 @@ import (
 	"folioscope/internal/audit"
 	"folioscope/internal/engine"
 	"folioscope/internal/event"
+	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -35,6 +36,38 @@ type world struct {
 	*sqlstore.Store
 	t   *testing.T
 	bus *hints
+
+	mu    sync.Mutex
+	facts map[ledger.PortfolioID]engine.Valued // what portfolios are worth, said by the test
+	past  []market.Bar                         // of every instrument
+}
+
+// Facts implements engine.Portfolios.
+func (w *world) Facts(_ context.Context, _ ledger.OwnerID, portfolio ledger.PortfolioID, _ int, _ int64) (engine.Valued, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	valued, ok := w.facts[portfolio]
+	if !ok {
+		return engine.Valued{}, fault.New(fault.NotFound, "there is no such portfolio")
+	}
+	return valued, nil
+}
+
+func (w *world) closes(context.Context, market.InstrumentID, int) ([]market.Bar, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.past), nil
+}
+
+// worth says what a portfolio is worth from now on.
+func (w *world) worth(portfolio ledger.PortfolioID, value string, needs ...market.InstrumentID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.facts == nil {
+		w.facts = make(map[ledger.PortfolioID]engine.Valued)
+	}
+	x := money.MustParse(value)
+	w.facts[portfolio] = engine.Valued{Facts: &alert.Facts{Portfolio: portfolio, Value: &x}, Needs: needs}
 }
 
 // place keeps a keyring in memory.
@@ -162,7 +195,7 @@ func (w *world) told(owner ledger.OwnerID) (notices []notify.Notice) {
 // eventually waits until something is so.
 func (w *world) eventually(what string, so func() bool) {
 	w.t.Helper()
-	for range 3000 {
+	for range 1000 {
 		if so() {
 			return
 		}
@@ -184,6 +217,7 @@ func (w *world) start(name string) *node {
 	n := &node{store: &cable{Store: w.Store}}
 	n.Engine = engine.New(engine.Options{
 		Store: n.store, Bus: w.bus, Node: name, Now: time.Now, NewID: rand.Text, Log: slog.New(slog.DiscardHandler), Interval: interval,
+		Portfolios: w, Past: w.closes,
 		Zone: func(context.Context, ledger.OwnerID) (*time.Location, error) { return time.UTC, nil },
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"folioscope/internal/event"
+	"folioscope/internal/fault"
 	"folioscope/internal/figures"
 	"folioscope/internal/journal"
 	"folioscope/internal/ledger"
@@ -99,4 +100,21 @@ func (h *Hub) Value(ctx context.Context, owner ledger.OwnerID, portfolio ledger.
 	b := h.newBuilder() // its document stays with the caller
 	d, v := b.build(held, h.marks, h.now())
 	return Valued{Held: held, Valuation: v, Document: d}, nil
+}
+
+// Reach waits until prices in memory are as new as a sequence of the quotes' journal; fault.Unavailable where that takes longer than a
+// caller can wait for.
+func (h *Hub) Reach(ctx context.Context, sequence int64) error {
+	const wait, pause = 5 * time.Second, 10 * time.Millisecond // a look at the store takes some milliseconds
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for h.marks.Cursor() < sequence {
+		h.behind()
+		select {
+		case <-ctx.Done():
+			return fault.Wrap(fault.Unavailable, ctx.Err(), "the newest prices are not here yet")
+		case <-time.After(pause):
+		}
+	}
+	return nil
 }
