@@ -115,6 +115,7 @@ type node struct {
 	ingest   *ingest.Ingest
 	mail     *notify.Service
 	messages *notify.Messenger
+	digests  notify.Digests
 	engine   *engine.Engine // nil where this node doesn't evaluate alert rules
 	remote   *audit.Remote  // nil where checkpoints are sent nowhere
 	signs    func() bool    // whether this node signs the audit log now
@@ -187,6 +188,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	if n.mail, err = newMail(ctx, n.settings, n.store, n.o); err != nil {
 		return err
 	}
+	n.digests = notify.Digests{Store: n.store, Digester: digester{n.store, record, hub}, Now: n.o.Now, Log: n.o.Log}
 	if n.messages, err = n.newMessenger(); err != nil {
 		return err
 	}
@@ -262,7 +264,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if err != nil {
 		return err
 	}
-	queue, err := jobs.New(ctx, jobs.Database(database), slices.Concat(n.ingest.Kinds(), n.mail.Kinds(), n.messages.Kinds()), jobs.Options{ID: name, Log: n.o.Log})
+	queue, err := jobs.New(ctx, jobs.Database(database), slices.Concat(n.ingest.Kinds(), n.mail.Kinds(), n.messages.Kinds(), n.digests.Kinds()), jobs.Options{ID: name, Log: n.o.Log})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"folioscope/internal/access"
@@ -57,7 +58,7 @@ type ChannelTest struct {
 type newChannelInput struct {
 	Body struct {
 		Kind         string `json:"kind" enum:"email,push,webhook,telegram,slack,discord,ntfy,gotify,matrix,pushover"`
-		Name         string `json:"name,omitempty" maxLength:"120"`
+		Name         string `json:"name,omitempty" maxLength:"480"`
 		URL          string `json:"url,omitempty" maxLength:"2000" doc:"Of every kind but email and push; its form is in the guide"`
 		Address      string `json:"address,omitempty" maxLength:"254" doc:"Of email; left out: the account's own. Another gets a link that confirms it"`
 		Subscription *struct {
@@ -78,7 +79,7 @@ type ChannelPath struct {
 type changeChannelInput struct {
 	ChannelPath
 	Body struct {
-		Name *string `json:"name,omitempty" maxLength:"120"`
+		Name *string `json:"name,omitempty" maxLength:"480"`
 		On   *bool   `json:"on,omitempty"`
 	}
 }
@@ -124,7 +125,11 @@ func (s *Server) createChannel(ctx context.Context, in *newChannelInput) (*answe
 	if err != nil {
 		return nil, err
 	}
-	made := notify.Channel{Owner: c.user(), ID: notify.ChannelID(id), Kind: notify.ChannelKind(in.Body.Kind), State: notify.ChannelOn, Name: in.Body.Name, CreatedAt: now}
+	name, err := channelName(in.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	made := notify.Channel{Owner: c.user(), ID: notify.ChannelID(id), Kind: notify.ChannelKind(in.Body.Kind), State: notify.ChannelOn, Name: name, CreatedAt: now}
 	written := in.Body.URL
 	switch made.Kind {
 	case notify.ChannelEmail:
@@ -144,6 +149,14 @@ func (s *Server) createChannel(ctx context.Context, in *newChannelInput) (*answe
 		return nil, err
 	}
 	return &answer[NewChannel]{out}, nil
+}
+
+// channelName is what somebody calls a channel; it may have none.
+func channelName(text string) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", nil
+	}
+	return cleanName(text)
 }
 
 func (s *Server) webhookSecret() (string, error) {
@@ -179,8 +192,8 @@ func (s *Server) createEmail(ctx context.Context, made notify.Channel, address s
 		}
 		return &answer[NewChannel]{out}, nil
 	}
-	if wait, ok := s.channelTests.allow(string(c.user()), s.now()); !ok { // nobody fills strangers' mailboxes
-		return nil, limitedProblem(wait)
+	if err := s.identity.TakeAddressMail(ctx, c.user()); err != nil {
+		return nil, err
 	}
 	secret, hash, err := identity.NewSecret(s.random)
 	if err != nil {
@@ -198,9 +211,11 @@ func (s *Server) createEmail(ctx context.Context, made notify.Channel, address s
 
 func (s *Server) changeChannel(ctx context.Context, in *changeChannelInput) (*answer[ChannelItem], error) {
 	c := callOf(ctx)
-	change := func(held *notify.Channel) error {
+	change := func(held *notify.Channel) (err error) {
 		if in.Body.Name != nil {
-			held.Name = *in.Body.Name
+			if held.Name, err = channelName(*in.Body.Name); err != nil {
+				return err
+			}
 		}
 		switch {
 		case in.Body.On == nil:
@@ -265,7 +280,7 @@ func (s *Server) readerOf(ctx context.Context, owner ledger.OwnerID) (notify.Rea
 	if err != nil {
 		return notify.Reader{}, err
 	}
-	out := notify.Reader{Name: user.Name}
+	var out notify.Reader
 	if !user.ConfirmedAt.IsZero() {
 		out.Address = user.Email
 	}

@@ -94,6 +94,9 @@ func TestWhatIsNoChannelIsRefused(t *testing.T) {
 			t.Errorf("%s: %+v", body, p)
 		}
 	}
+	for _, name := range []string{"a\u202eb", strings.Repeat("x", 121)} {
+		h.ask("ann", "POST", channelsPath, `{"kind":"ntfy","url":"ntfy://ntfy.sh/topic","name":"`+name+`"}`, once(h.key())).problem(http.StatusUnprocessableEntity, "invalid")
+	}
 	h.ask("ann", "POST", channelsPath, `{"kind":"email"}`, once(h.key())).problem(http.StatusConflict, "conflict") // no mail server
 	for range alert.ChannelsMax {
 		h.channel("ann", `{"kind":"ntfy","url":"ntfy://ntfy.sh/topic"}`)
@@ -148,7 +151,7 @@ func TestTheInboxIsItsOwners(t *testing.T) {
 		facts := notify.NoticeFacts{Sentence: "Price of " + subject + " above 200 USD", Subject: subject, Value: dec("1201.5"), Unit: "USD", InstrumentID: "world-etf"}
 		must(t, h.store.Tell(t.Context(), notify.Notice{Owner: h.people["ann"].id, Kind: notify.NoticeAlert, Rule: "r1", At: h.clock.Now().Add(time.Duration(i) * time.Minute), Facts: facts}))
 	}
-	settings := `{"zone":"Europe/Berlin","locale":"de","hide_amounts":true,"quiet_from":"22:00","quiet_to":"07:00"}`
+	settings := `{"zone":"Europe/Berlin","locale":"de","hide_amounts":true,"quiet_from":"22:00","quiet_to":"07:00","digest":"daily","digest_at":"07:30"}`
 	if got := h.ask("ann", "PUT", "/api/v1/notifications/settings", settings).is(http.StatusOK); strings.TrimSpace(got.Body.String()) != settings {
 		t.Errorf("%s", got.Body)
 	}
@@ -157,7 +160,7 @@ func TestTheInboxIsItsOwners(t *testing.T) {
 		t.Fatalf("%+v", first)
 	}
 	newest := first.Items[0]
-	if newest.Title != "Price of World above 200 USD" || newest.Text != "World\nNow 1.201,5\u00a0USD" || *newest.RuleID != "r1" || *newest.InstrumentID != "world-etf" || newest.ReadAt != nil || newest.PortfolioID != nil {
+	if newest.Title != "Price of World above 200 USD" || newest.Text != "Now 1.201,5\u00a0USD" || *newest.RuleID != "r1" || *newest.InstrumentID != "world-etf" || newest.ReadAt != nil || newest.PortfolioID != nil {
 		t.Errorf("%+v", newest)
 	}
 	rest := into[Notifications](h.ask("ann", "GET", "/api/v1/notifications?cursor="+*first.NextCursor, "").is(http.StatusOK))
@@ -173,8 +176,8 @@ func TestTheInboxIsItsOwners(t *testing.T) {
 	}
 	h.ask("ann", "GET", "/api/v1/notifications?cursor=nonsense", "").problem(http.StatusUnprocessableEntity, "invalid")
 	for body, field := range map[string]string{
-		`{"zone":"Europe/Atlantis","locale":"","hide_amounts":false,"quiet_from":"00:00","quiet_to":"00:00"}`: "zone",
-		`{"zone":"","locale":"","hide_amounts":false,"quiet_from":"25:00","quiet_to":"00:00"}`:                "quiet_from",
+		`{"zone":"Europe/Atlantis","locale":"","hide_amounts":false,"quiet_from":"00:00","quiet_to":"00:00","digest":"off","digest_at":"00:00"}`: "zone",
+		`{"zone":"","locale":"","hide_amounts":false,"quiet_from":"25:00","quiet_to":"00:00","digest":"off","digest_at":"00:00"}`:                "quiet_from",
 	} {
 		if p := h.ask("ann", "PUT", "/api/v1/notifications/settings", body).problem(http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Location != field {
 			t.Errorf("%+v", p)

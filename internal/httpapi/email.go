@@ -7,6 +7,7 @@ import (
 
 	"folioscope/internal/access"
 	"folioscope/internal/identity"
+	"folioscope/internal/ledger"
 )
 
 // The address that somebody signs in with: whether mail there reaches them, and another one.
@@ -14,6 +15,7 @@ import (
 // addresses is what these routes want of identity.
 type addresses interface {
 	SendsMail() bool
+	TakeAddressMail(ctx context.Context, user ledger.OwnerID) error
 	AskEmail(ctx context.Context, session identity.Session, email string, from identity.Request) error
 	ConfirmEmail(ctx context.Context, token string, from identity.Request) error
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -33,7 +34,7 @@ type NoticeStore interface {
 	ConfirmChannel(ctx context.Context, owner ledger.OwnerID, confirm identity.TokenHash, now time.Time, write audit.Write) error
 }
 
-const noticesPageDefault, noticesPageMax = 30, 100
+const noticesPageDefault = 30
 
 // Notification is something that somebody was told. Its inbox is theirs, so that nothing is left out of it.
 type Notification struct {
@@ -85,6 +86,8 @@ type NotificationSettings struct {
 	HideAmounts bool   `json:"hide_amounts" doc:"No message but the inbox names an amount"`
 	QuietFrom   string `json:"quiet_from" maxLength:"5" doc:"Such as 22:00"`
 	QuietTo     string `json:"quiet_to" maxLength:"5" doc:"The same as quiet_from: there are no quiet hours"`
+	Digest      string `json:"digest" enum:"off,daily,weekly" doc:"By e-mail; weekly on Mondays"`
+	DigestAt    string `json:"digest_at" maxLength:"5" doc:"Such as 07:30"`
 }
 
 type notificationSettingsInput struct {
@@ -111,7 +114,7 @@ func (s *Server) listNotices(ctx context.Context, in *notificationsInput) (*answ
 	if limit == 0 {
 		limit = noticesPageDefault
 	}
-	items, next, err := s.store.Notices(ctx, owner, after, min(limit, noticesPageMax))
+	items, next, err := s.store.Notices(ctx, owner, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +173,7 @@ func settingsShown(settings notify.Settings) NotificationSettings {
 	return NotificationSettings{
 		Zone: settings.Zone, Locale: settings.Locale, HideAmounts: settings.HideAmounts,
 		QuietFrom: settings.QuietFrom.String(), QuietTo: settings.QuietTo.String(),
+		Digest: string(cmp.Or(settings.Digest, notify.DigestOff)), DigestAt: settings.DigestAt.String(),
 	}
 }
 
@@ -183,12 +187,12 @@ func (s *Server) noticeSettings(ctx context.Context, _ *none) (*answer[Notificat
 
 func (s *Server) setNoticeSettings(ctx context.Context, in *notificationSettingsInput) (*answer[NotificationSettings], error) {
 	c := callOf(ctx)
-	settings := notify.Settings{Zone: in.Body.Zone, Locale: in.Body.Locale, HideAmounts: in.Body.HideAmounts}
+	settings := notify.Settings{Zone: in.Body.Zone, Locale: in.Body.Locale, HideAmounts: in.Body.HideAmounts, Digest: notify.DigestEvery(in.Body.Digest)}
 	var err error
 	for _, field := range []struct {
 		name, text string
 		into       *notify.Clock
-	}{{"quiet_from", in.Body.QuietFrom, &settings.QuietFrom}, {"quiet_to", in.Body.QuietTo, &settings.QuietTo}} {
+	}{{"quiet_from", in.Body.QuietFrom, &settings.QuietFrom}, {"quiet_to", in.Body.QuietTo, &settings.QuietTo}, {"digest_at", in.Body.DigestAt, &settings.DigestAt}} {
 		if *field.into, err = notify.ParseClock(field.name, field.text); err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"folioscope/internal/audit"
 	"folioscope/internal/fault"
+	"folioscope/internal/ledger"
 )
 
 // EmailLinkAgeMax is how long a link that confirms an address works: who changes it may read that mail elsewhere, and later.
@@ -34,12 +35,8 @@ func (s *Service) AskEmail(ctx context.Context, session Session, email string, f
 	if err != nil {
 		return err
 	}
-	wait, err := s.store.TakeAttempts(ctx, s.now(), []Take{{Key: "address mails of " + string(user.ID), Max: emailMailsMax, Refill: emailMailsRefill}})
-	if err != nil {
-		return fmt.Errorf("count mails: %w", err)
-	}
-	if wait > 0 {
-		return tooOften(wait)
+	if err := s.TakeAddressMail(ctx, user.ID); err != nil {
+		return err
 	}
 	secret, hash, err := NewSecret(s.random)
 	if err != nil {
@@ -50,6 +47,18 @@ func (s *Service) AskEmail(ctx context.Context, session Session, email string, f
 	mail := audit.Mail{Kind: audit.MailConfirmEmail, Address: email, Name: user.Name, Path: confirmPath + OwnedToken(user.ID, secret)}
 	if err := s.store.CreateMailedLink(ctx, link, audit.Write{Audit: entry, Mail: []audit.Mail{mail}}); err != nil {
 		return fmt.Errorf("create link: %w", err)
+	}
+	return nil
+}
+
+// TakeAddressMail counts a mail that a user has sent to an address of their choice, and refuses one too many.
+func (s *Service) TakeAddressMail(ctx context.Context, user ledger.OwnerID) error {
+	wait, err := s.store.TakeAttempts(ctx, s.now(), []Take{{Key: "address mails of " + string(user), Max: emailMailsMax, Refill: emailMailsRefill}})
+	if err != nil {
+		return fmt.Errorf("count mails: %w", err)
+	}
+	if wait > 0 {
+		return tooOften(wait)
 	}
 	return nil
 }

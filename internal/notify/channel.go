@@ -43,11 +43,8 @@ const (
 	ChannelGone        ChannelState = "gone"        // the other side said that it is there no more
 )
 
-// Bounds of channels.
-const (
-	ChannelNameBytesMax = 120
-	ConfirmAgeMax       = 24 * time.Hour // of the link that confirms an address
-)
+// ConfirmAgeMax is how long the link works that confirms an address.
+const ConfirmAgeMax = 24 * time.Hour
 
 // Channel is a way to reach its owner.
 type Channel struct {

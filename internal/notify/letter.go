@@ -18,6 +18,7 @@ type Letter struct {
 	Subject string
 	Text    string
 	HTML    string
+	Chart   []byte // a PNG that HTML shows as chartID; nil: none
 	At      time.Time
 }
 
@@ -142,7 +143,10 @@ type letterPage struct {
 	Body           []string
 	Link, LinkText string
 	Origin         string
+	ChartOf        string // what the letter's chart shows; empty: it has none
 }
+
+const chartID = "chart.png" // of the picture that comes with a letter
 
 func (p letterPage) text() string {
 	parts := append([]string{p.Greeting}, p.Body...)
@@ -157,6 +161,7 @@ var pageHTML = template.Must(template.New("letter").Parse(`<!doctype html>
 <html lang="en"><body style="font-family:sans-serif;line-height:1.5;max-width:34em">
 <p>{{.Greeting}}</p>
 {{range .Body}}<p>{{.}}</p>
+{{end}}{{if .ChartOf}}<p><img src="cid:chart.png" alt="{{.ChartOf}}" width="480" height="120"><br>{{.ChartOf}}</p>
 {{end}}{{if .Link}}<p><a href="{{.Link}}">{{.LinkText}}</a></p>
 <p>If that doesn't open, copy this address into your browser:<br>{{.Link}}</p>
 {{end}}<p>Folioscope at {{.Origin}}</p>

@@ -113,6 +113,14 @@ func (c customs) amount(x money.Decimal, unit string) string {
 	return c.number(x) + noBreak + unit
 }
 
+// signed writes a change with its unit.
+func (c customs) signed(x money.Decimal, unit string) string {
+	if x.Sign() > 0 {
+		return "+" + c.amount(x, unit)
+	}
+	return c.amount(x, unit)
+}
+
 // moment writes a time in a zone, and which zone that is.
 func (c customs) moment(t time.Time, zone *time.Location) string {
 	local := t.In(zone)

@@ -37,6 +37,5 @@ type Message struct {
 
 // Reader is who gets a message.
 type Reader struct {
-	Name    string
 	Address string // of their account; empty: it isn't confirmed
 }

@@ -69,7 +69,7 @@ func (s *memory) add(owner ledger.OwnerID, id string, kind ChannelKind, target s
 	n.Owner, n.ID = owner, id
 	job := NoticeJob{Owner: owner, Notice: id, Channel: "c1"}
 	c := Channel{Owner: owner, ID: "c1", Kind: kind, State: ChannelOn, Target: target, Secret: testSecret}
-	s.messages[job] = Message{Notice: n, Channel: c, Reader: Reader{Name: "Anna", Address: "anna@example.net"}, State: Waiting, CreatedAt: at, DueAt: at}
+	s.messages[job] = Message{Notice: n, Channel: c, Reader: Reader{Address: "anna@example.net"}, State: Waiting, CreatedAt: at, DueAt: at}
 	return job
 }
 

@@ -47,6 +47,7 @@ type NoticeFacts struct {
 	InstrumentID string         `json:"instrument_id,omitempty"`
 	Text         string         `json:"text,omitempty"` // of operators: what is wrong
 	Fix          string         `json:"fix,omitempty"`  // and what to do
+	Digest       *Digest        `json:"digest,omitempty"`
 }
 
 // Told is a delivery as its owner's log shows it.

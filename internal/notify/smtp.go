@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -94,6 +95,11 @@ func (s *SMTP) message(letter Letter) (*mail.Msg, error) {
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // no answers from those who are away
 	m.SetBodyString(mail.TypeTextPlain, letter.Text)
 	m.AddAlternativeString(mail.TypeTextHTML, letter.HTML)
+	if letter.Chart != nil {
+		if err := m.EmbedReader(chartID, bytes.NewReader(letter.Chart), mail.WithFileContentID(chartID), mail.WithFileContentType("image/png")); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 

@@ -9,13 +9,15 @@ import (
 
 // Words are a notice as its reader gets it, in the words of every channel.
 type Words struct {
-	ID    string // of the notice: the same in every try and by every channel
-	Kind  NoticeKind
-	At    time.Time
-	Title string
-	Lines []string    // what there is to say besides the title; may be empty
-	Link  string      // where to look
-	Facts NoticeFacts // without what is hidden
+	ID      string // of the notice: the same in every try and by every channel
+	Kind    NoticeKind
+	At      time.Time
+	Title   string
+	Lines   []string    // what there is to say besides the title; may be empty
+	Link    string      // where to look
+	Chart   []byte      // a PNG for mail; nil: none
+	ChartOf string      // what it shows
+	Facts   NoticeFacts // without what is hidden
 }
 
 // Text is all lines as one text.
@@ -35,6 +37,8 @@ func Write(n Notice, s Settings, origin string) Words {
 		w.Link = link(origin, "/alerts/channels")
 	case NoticeOperator:
 		w.Link = link(origin, "/admin/status")
+	case NoticeDigest:
+		w.Link = link(origin, "/")
 	default:
 		w.Link = link(origin, "/alerts")
 	}
@@ -53,6 +57,8 @@ func Inbox(n Notice, s Settings) Words {
 		w.Title, w.Lines = "A test from Folioscope", []string{"This channel works: alerts come this way."}
 	case NoticeOperator:
 		w.Title, w.Lines = line(n.Facts.Text), lines(line(n.Facts.Fix))
+	case NoticeDigest:
+		w.digest(local, s.HideAmounts)
 	default:
 		w.alert(local)
 	}
@@ -65,10 +71,10 @@ func (w *Words) alert(local customs) {
 	switch {
 	case name != "":
 		w.Title = name
-		w.Lines = lines(sentence, subject)
+		w.Lines = lines(sentence, unsaid(subject, name+sentence))
 	case sentence != "":
 		w.Title = sentence
-		w.Lines = lines(subject)
+		w.Lines = lines(unsaid(subject, sentence))
 	case subject != "":
 		w.Title = "One of your rules fired: " + subject
 	default:
@@ -78,6 +84,14 @@ func (w *Words) alert(local customs) {
 		w.Lines = append(w.Lines, "Now "+local.amount(shownValue(*f.Value), line(f.Unit)))
 	}
 	w.Title = cut(w.Title, titleRunesMax)
+}
+
+// unsaid is a name, unless a text has it already.
+func unsaid(name, in string) string {
+	if strings.Contains(in, name) {
+		return ""
+	}
+	return name
 }
 
 // shownValue is a number in the digits of a message.
@@ -118,6 +132,6 @@ func cut(text string, runesMax int) string {
 
 // letter is the words as a mail.
 func (w Words) letter(to string, channel ChannelID, origin string) Letter {
-	page := letterPage{Greeting: w.Title, Body: w.Lines, Link: w.Link, LinkText: "Look at it", Origin: origin}
-	return Letter{ID: w.ID + "." + string(channel), To: to, Subject: w.Title, Text: page.text(), HTML: page.html(), At: w.At}
+	page := letterPage{Greeting: w.Title, Body: w.Lines, Link: w.Link, LinkText: "Look at it", Origin: origin, ChartOf: w.ChartOf}
+	return Letter{ID: w.ID + "." + string(channel), To: to, Subject: w.Title, Text: page.text(), HTML: page.html(), Chart: w.Chart, At: w.At}
 }

@@ -59,13 +59,13 @@ func alertNotice() Notice {
 func TestAlertsInWords(t *testing.T) {
 	settings := Settings{Zone: "Europe/Berlin", Locale: "de"}
 	w := Write(alertNotice(), settings, "https://folio.example")
-	want := "Value of Pension below 123456.78 EUR\nPension\nNow 123.400,5\u00a0EUR\n02.03.2026, 15:30 CET"
+	want := "Value of Pension below 123456.78 EUR\nNow 123.400,5\u00a0EUR\n02.03.2026, 15:30 CET"
 	if w.Title != "Pension" || w.Text() != want || w.Link != "https://folio.example/alerts" || w.ID != "n1" {
 		t.Errorf("%q\n%s", w.Title, w.Text())
 	}
 	unnamed := alertNotice()
 	unnamed.Facts.Rule, unnamed.Facts.Personal, unnamed.Facts.Sentence, unnamed.Facts.Subject = "", false, "Price of Nvidia above 200 USD", "Nvidia"
-	if w := Write(unnamed, Settings{}, ""); w.Title != "Price of Nvidia above 200 USD" || w.Lines[0] != "Nvidia" || w.Link != "" {
+	if w := Write(unnamed, Settings{}, ""); w.Title != "Price of Nvidia above 200 USD" || w.Lines[0] != "Now 123,400.5\u00a0EUR" || w.Link != "" {
 		t.Errorf("%+v", w)
 	}
 	operator := Notice{Kind: NoticeOperator, At: testNow, Facts: NoticeFacts{Text: "Prices are 25 minutes old.", Fix: "Look at the sources."}}

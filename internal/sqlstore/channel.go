@@ -28,6 +28,8 @@ const (
 
 	sqlNoticeSettings      = `SELECT body FROM notice_settings WHERE owner = $1`
 	sqlSetNoticeSettings   = `INSERT INTO notice_settings (owner, body, digest_due) VALUES ($1, $2, $3) ON CONFLICT (owner) DO UPDATE SET body = excluded.body, digest_due = excluded.digest_due`
+	sqlMoveDigest          = `UPDATE notice_settings SET digest_due = $3 WHERE owner = $1 AND digest_due = $2`
+	sqlSweepDigests        = `SELECT owner, digest_due FROM notice_settings WHERE digest_due > 0 AND digest_due <= $1 ORDER BY digest_due, owner LIMIT $2`
 	sqlEraseNoticeSettings = `DELETE FROM notice_settings WHERE owner = $1`
 )
 
@@ -315,4 +317,34 @@ func (s *Store) SetNoticeSettings(ctx context.Context, owner ledger.OwnerID, set
 		return s.record(ctx, q, owner, w)
 	})
 	return s.explain("set how to tell", err)
+}
+
+// DueDigests are those due at a time, the longest due first.
+func (s *Store) DueDigests(ctx context.Context, now time.Time, limit int) ([]notify.DigestDue, error) {
+	var all []notify.DigestDue
+	err := s.db.each(ctx, sqlSweepDigests, []any{stamp(now), limit}, func(row scanner) error {
+		var owner string
+		var at int64
+		err := row.Scan(&owner, &at)
+		all = append(all, notify.DigestDue{Owner: ledger.OwnerID(owner), At: moment(at)})
+		return err
+	})
+	for i := range all {
+		if err == nil {
+			all[i].Settings, err = s.noticeSettings(ctx, s.db, all[i].Owner)
+		}
+	}
+	return all, s.explain("find digests", err)
+}
+
+// SettleDigest makes the next digest due and tells this one, unless another node has; without a notice nothing is told.
+func (s *Store) SettleDigest(ctx context.Context, due notify.DigestDue, next time.Time, told *notify.Notice) error {
+	err := s.db.write(ctx, func(q queries) error {
+		moved, err := q.exec(ctx, sqlMoveDigest, string(due.Owner), stamp(due.At), stamp(next))
+		if err != nil || moved == 0 || told == nil {
+			return err
+		}
+		return s.tell(ctx, q, *told)
+	})
+	return s.explain("settle digest", err)
 }

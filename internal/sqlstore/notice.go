@@ -26,7 +26,8 @@ const (
 	sqlInbox       = `SELECT id, kind, rule, body, at, read_at FROM notices WHERE owner = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4`
 	sqlUnread      = `SELECT COUNT(*) FROM (SELECT 1 FROM notices WHERE owner = $1 AND read_at = 0 LIMIT $2) unread`
 	sqlReadNotices = `UPDATE notices SET read_at = $2 WHERE owner = $1 AND read_at = 0 AND at <= $3`
-	// Counts across owners, and forgets across them.
+	sqlAlertsTold  = `SELECT COUNT(*) FROM notices WHERE owner = $1 AND kind = 'alert' AND at > $2`
+	// Forgets across owners.
 	sqlSweepNotices = `DELETE FROM notices WHERE at < $1`
 
 	sqlNewNoticeDelivery = `INSERT INTO notice_deliveries (owner, notice, channel, kind, state, outcome, tries, due_at, tried_at, created_at) VALUES ($1, $2, $3, $4, $5, '', 0, $6, 0, $7)`
@@ -243,7 +244,6 @@ func (s *Store) openMessageOf(ctx context.Context, m *notify.Message, channel al
 	if err != nil {
 		return err
 	}
-	m.Reader = notify.Reader{Name: user.Name}
 	if !user.ConfirmedAt.IsZero() {
 		m.Reader.Address = user.Email
 	}
@@ -273,6 +273,12 @@ func (s *Store) SettleMessage(ctx context.Context, job notify.NoticeJob, state n
 		return noteOfChannel(ctx, q, job.Owner, job.Channel, outcome, at)
 	})
 	return s.explain("settle message", err)
+}
+
+// AlertsTold is of how many alerts somebody was told since a time.
+func (s *Store) AlertsTold(ctx context.Context, owner ledger.OwnerID, since time.Time) (count int, err error) {
+	err = s.db.one(ctx, sqlAlertsTold, []any{string(owner), stamp(since)}, &count)
+	return count, s.explain("count alerts", err)
 }
 
 // DeleteNoticesBefore forgets the notices that were told before a time, and their messages.

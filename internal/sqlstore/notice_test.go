@@ -241,3 +241,47 @@ func TestChannelsAreBoundedAndConfirmedOnce(t *testing.T) {
 		b.ok(b.CreateChannel(ctx, one, identity.TokenHash{}, time.Time{}, entry("anna", audit.ChannelCreated)))
 	})
 }
+
+// Two nodes that find the same digest due tell it once, by mail alone, and the next one is due.
+func TestADigestIsToldOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		database := b.queued()
+		settings := notify.Settings{Zone: "UTC", Digest: notify.DigestDaily, DigestAt: 15 * 60}
+		for _, owner := range []ledger.OwnerID{"anna", "bob"} {
+			b.user(owner)
+			b.ok(b.SetNoticeSettings(ctx, owner, settings, testStart, entry(owner, audit.NoticesSet)))
+		}
+		b.ok(b.SetNoticeSettings(ctx, "bob", notify.Settings{Digest: notify.DigestOff}, testStart, entry("bob", audit.NoticesSet)))
+		b.channelOf("anna", "mail", notify.ChannelEmail)
+		b.channelOf("anna", "hook", notify.ChannelWebhook)
+		if early, err := b.DueDigests(ctx, testStart, 10); err != nil || len(early) != 0 {
+			t.Errorf("before its time: %+v, %v", early, err)
+		}
+		now := testStart.Add(time.Hour)
+		due, err := b.DueDigests(ctx, now, 10)
+		b.ok(err)
+		if len(due) != 1 || due[0].Owner != "anna" || due[0].Settings != settings {
+			t.Fatalf("due: %+v", due)
+		}
+		for node := range 2 {
+			n := notify.Notice{Owner: "anna", ID: fmt.Sprintf("digest of node %d", node), Kind: notify.NoticeDigest, At: now, Facts: notify.NoticeFacts{Digest: &notify.Digest{Every: notify.DigestDaily, Fired: 3}}}
+			b.ok(b.SettleDigest(ctx, due[0], settings.NextDigest(now), &n))
+		}
+		items, _, err := b.Notices(ctx, "anna", notify.Place{}, 10)
+		b.ok(err)
+		if len(items) != 1 || items[0].Facts.Digest.Fired != 3 || len(b.noticeJobs(database)) != 1 {
+			t.Errorf("told: %+v", items)
+		}
+		if again, err := b.DueDigests(ctx, now, 10); err != nil || len(again) != 0 {
+			t.Errorf("still due: %+v, %v", again, err)
+		}
+		if count, err := b.AlertsTold(ctx, "anna", testStart.Add(-time.Hour)); err != nil || count != 0 {
+			t.Errorf("%d alerts, %v", count, err)
+		}
+		b.ok(b.Tell(ctx, noticeTo("anna", "n1")))
+		if count, err := b.AlertsTold(ctx, "anna", testStart.Add(-time.Hour)); err != nil || count != 1 {
+			t.Errorf("%d alerts, %v", count, err)
+		}
+	})
+}

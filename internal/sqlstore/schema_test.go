@@ -174,7 +174,7 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 		"sqlSweepAdministrators", "sqlSweepOperators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
 		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
 		"sqlSweepPublicLinks", "sqlSweepOpenings", "sqlSweepLooks", "sqlSweepDevices",
-		"sqlSweepRuleInterests", "sqlSweepNotices", "sqlSweepNoticeDeliveries", "sqlSweepChanged",
+		"sqlSweepRuleInterests", "sqlSweepNotices", "sqlSweepNoticeDeliveries", "sqlSweepDigests", "sqlSweepChanged",
 		"sqlSweepAlertEvents", "sqlSweepOccurrences"}
 	checked := 0
 	for name, text := range statements(t) {

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"errors"
 	"io"
 	"math/big"
@@ -63,6 +64,7 @@ type Mail struct {
 	Header   mail.Header
 	Text     string // its plain part
 	HTML     string
+	Inline   map[string][]byte // pictures by their content id
 }
 
 // Start runs a server until the test ends.
@@ -207,7 +209,11 @@ func (m *Mail) parse() error {
 	if err != nil || !strings.HasPrefix(kind, "multipart/") {
 		return errors.Join(err, errors.New("not of several parts"))
 	}
-	parts := multipart.NewReader(message.Body, parameters["boundary"])
+	return m.parts(multipart.NewReader(message.Body, parameters["boundary"]))
+}
+
+// parts reads parts, and those within them.
+func (m *Mail) parts(parts *multipart.Reader) error {
 	for {
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
@@ -216,12 +222,33 @@ func (m *Mail) parse() error {
 		if err != nil {
 			return err
 		}
+		kind, parameters, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(kind, "multipart/") {
+			if err := m.parts(multipart.NewReader(part, parameters["boundary"])); err != nil {
+				return err
+			}
+			continue
+		}
+		if part.Header.Get("Content-Transfer-Encoding") == "base64" {
+			picture, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, part))
+			if err != nil {
+				return err
+			}
+			if m.Inline == nil {
+				m.Inline = map[string][]byte{}
+			}
+			m.Inline[strings.Trim(part.Header.Get("Content-Id"), "<>")] = picture
+			continue
+		}
 		body, err := io.ReadAll(quotedprintable.NewReader(part))
 		if err != nil {
 			return err
 		}
 		text := string(bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")))
-		if strings.HasPrefix(part.Header.Get("Content-Type"), "text/html") {
+		if kind == "text/html" {
 			m.HTML = text
 		} else {
 			m.Text = text

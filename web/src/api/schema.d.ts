@@ -3582,6 +3582,13 @@ export interface components {
             title: string;
         };
         NotificationSettings: {
+            /**
+             * @description By e-mail; weekly on Mondays
+             * @enum {string}
+             */
+            digest: "off" | "daily" | "weekly";
+            /** @description Such as 07:30 */
+            digest_at: string;
             /** @description No message but the inbox names an amount */
             hide_amounts: boolean;
             /** @description Such as de-CH; numbers and dates are written as there; empty: English */
