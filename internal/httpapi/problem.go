@@ -116,6 +116,9 @@ type hindered struct {
 func (e *hindered) Error() string { return e.fault.Error() }
 func (e *hindered) Unwrap() error { return e.fault }
 
+// statusClientGone is what logs and metrics show of a request that its client didn't wait for, as nginx has it: no fault of the service.
+const statusClientGone = 499
+
 // problemOf turns any error into what is answered. What has no kind is logged in full and answered blandly.
 func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
@@ -132,9 +135,9 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 	if _, known := statusOf[kind]; !known {
 		kind, detail = fault.Internal, internalDetail
 	}
+	clientGone := kind == fault.Internal && errors.Is(err, context.Canceled) && ctx.Err() != nil
 	switch {
-	case kind == fault.Internal && errors.Is(err, context.Canceled):
-		// The client has gone; nobody reads the answer and nothing of ours is broken.
+	case clientGone: // nobody reads the answer, and nothing of ours is broken
 	case kind == fault.Internal || kind == fault.Unavailable:
 		s.log.ErrorContext(ctx, "request failed", "request_id", callOf(ctx).id, "route", callOf(ctx).route.pattern(), "error", err)
 	}
@@ -142,6 +145,9 @@ func (s *Server) problemOf(ctx context.Context, err error) *Problem {
 		detail = placed(places[0].Location, detail)
 	}
 	p := newProblem(kind, sentence(detail))
+	if clientGone {
+		p.Status, p.Title = statusClientGone, "Client Closed Request"
+	}
 	for _, place := range places[:min(len(places), errorsShownMax)] {
 		p.Errors = append(p.Errors, Place{Location: place.Location, Message: sentence(place.Message)})
 	}
