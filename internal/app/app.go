@@ -33,6 +33,7 @@ import (
 	"folioscope/internal/outbound"
 	"folioscope/internal/sqlstore"
 	"folioscope/internal/telemetry"
+	"folioscope/internal/trace"
 	"folioscope/internal/transfer"
 	"folioscope/web"
 )
@@ -44,6 +45,7 @@ type Options struct {
 	Log     *slog.Logger
 	Ready   func(url string) // called once the node answers there
 
+	tracer       trace.Tracer   // nil: nobody wants to know
 	node         string         // this node's name; empty for a command
 	limits       httpapi.Limits // those that everybody gets where it is zero; only benchmarks lift them
 	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
@@ -77,6 +79,10 @@ func Serve(ctx context.Context, settings config.Config, o Options) error {
 	}
 	defer release()
 	o.node = name
+	return withTraces(ctx, settings, o, func(o Options) error { return serveNode(ctx, settings, calendar, o) })
+}
+
+func serveNode(ctx context.Context, settings config.Config, calendar *market.Calendar, o Options) error {
 	sessions := newHours(calendar, o.Log)
 	store, err := openStore(ctx, settings, sessions, o)
 	if err != nil {
@@ -86,7 +92,7 @@ func Serve(ctx context.Context, settings config.Config, o Options) error {
 	if err := sessions.reload(ctx); err != nil {
 		return errors.Join(err, store.Close())
 	}
-	n, err := newNode(ctx, settings, name, store, sessions, o)
+	n, err := newNode(ctx, settings, o.node, store, sessions, o)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
@@ -140,7 +146,7 @@ func (n *node) add(name string, run func(ctx context.Context) error) {
 
 // newNode builds all parts of a node. On an error the store stays the caller's.
 func newNode(ctx context.Context, settings config.Config, name string, store *sqlstore.Store, sessions market.Sessions, o Options) (*node, error) {
-	out, err := outbound.New(outbound.Options{Allow: settings.Outbound.Allow, Messages: settings.Outbound.Messages, Proxy: settings.Outbound.Proxy.Reveal()})
+	out, err := outbound.New(outbound.Options{Allow: settings.Outbound.Allow, Messages: settings.Outbound.Messages, Proxy: settings.Outbound.Proxy.Reveal(), Tracer: o.tracer})
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +270,8 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if err != nil {
 		return err
 	}
-	queue, err := jobs.New(ctx, jobs.Database(database), slices.Concat(n.ingest.Kinds(), n.mail.Kinds(), n.messages.Kinds(), n.digests.Kinds()), jobs.Options{ID: name, Log: n.o.Log})
+	kinds := slices.Concat(n.ingest.Kinds(), n.mail.Kinds(), n.messages.Kinds(), n.digests.Kinds())
+	queue, err := jobs.New(ctx, jobs.Database(database), tracedKinds(kinds, n.o.tracer), jobs.Options{ID: name, Log: n.o.Log})
 	if err != nil {
 		return err
 	}
@@ -317,7 +324,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		Identity: who,
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar, AlertsChanged: n.alertsChanged,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "", Messages: n.messages, PushKey: n.messages.PushKey(),
-		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
+		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
 	})

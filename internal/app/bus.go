@@ -13,7 +13,7 @@ import (
 // busOptions says where the bus is. A command, which isn't joined, has a server of its own where a node has one: nobody hears its hints, and nodes
 // find what it wrote with their next poll.
 func busOptions(settings config.NATS, name string, joined bool, o Options) (natsbus.Options, error) {
-	bus := natsbus.Options{URLs: settings.URLs, Name: name, Log: o.Log}
+	bus := natsbus.Options{URLs: settings.URLs, Name: name, Tracer: o.tracer, Log: o.Log}
 	var authorities *x509.CertPool // nil: those that the machine trusts
 	var err error
 	if settings.TLS.CA != "" {

@@ -30,7 +30,7 @@ const (
 // The layers, from the bottom. A package is named by its path below internal/; a folder inside it counts as a part of it.
 var (
 	ground    = []string{"fault", "money", "market", "ledger", "figures", "alert"}
-	contracts = []string{"event", "bus"}
+	contracts = []string{"event", "bus", "trace"}
 	services  = []string{"access", "webhook", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "engine", "transfer", "health", "httpapi"}
 	adapters  = []string{"provider", "natsbus", "sqlstore", "seal", "certificate", "outbound"}
 )
@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 	// Contracts: what crosses a process.
 	"event": ground,
 	"bus":   join(ground, "event"),
+	"trace": {},
 
 	// Services: no service knows an adapter; it says in an interface of its own what it needs. Only ingest knows provider,
 	// whose shape of a source is what all sources share.
@@ -64,22 +65,22 @@ var mayImport = map[string][]string{
 	"live":     join(ground, "event", "bus", "journal"),
 	"transfer": join(ground, "audit", "journal"),
 	"health":   join(ground, "audit", "ingest", "jobs", "notify"),
-	"httpapi":  join(ground, "access", "audit", "engine", "event", "bus", "health", "identity", "ingest", "journal", "live", "notify", "transfer"),
+	"httpapi":  join(ground, "access", "audit", "engine", "event", "bus", "health", "identity", "ingest", "journal", "live", "notify", "trace", "transfer"),
 
 	// Scenarios that anybody can check our figures with.
 	"conformance": {"fault", "figures"},
 
 	// Adapters: never one another, but that sqlstore seals what is personal before SQL sees it. They know the values of the services that they serve, not what these do.
 	"provider":    ground,
-	"natsbus":     join(ground, "event", "bus"),
-	"sqlstore":    join(ground, "access", "audit", "engine", "event", "health", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "transfer"),
+	"natsbus":     join(ground, "event", "bus", "trace"),
+	"sqlstore":    join(ground, "access", "audit", "engine", "event", "health", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "trace", "transfer"),
 	"seal":        ground,
-	"outbound":    ground,
+	"outbound":    join(ground, "trace"),
 	"certificate": {"fault"},
 
 	// Composition: app alone puts the pieces together.
 	"config":    {"fault", "money"},
-	"telemetry": {},
+	"telemetry": {"trace"},
 	"demo":      join(ground, "audit", "event", "identity", "ingest"),
 	"app":       join(ground, join(contracts, join(services, join(adapters, "config", "telemetry", "demo", "web")...)...)...),
 
@@ -122,6 +123,7 @@ var foreign = map[string][]string{
 	"github.com/aws/aws-sdk-go-v2":           {"seal"}, // these are what Tink's key services rest on
 	"github.com/aws/smithy-go":               {"seal"},
 	"github.com/hashicorp/vault":             {"seal"},
+	"go.opentelemetry.io/otel":               {"telemetry"},
 	"google.golang.org/api":                  {"seal"},
 	"github.com/SherClockHolmes/webpush-go":  {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
@@ -138,7 +140,7 @@ var foreign = map[string][]string{
 }
 
 // foreignInTests may be imported by every test, and by nothing else.
-var foreignInTests = []string{"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}
+var foreignInTests = []string{"go.uber.org/goleak", "go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}
 
 // standard says which packages may import a part of the standard library that is a decision of its own. An empty list is
 // nobody.

@@ -157,6 +157,13 @@ func (s SMTP) Protection() string {
 type Telemetry struct {
 	LogLevel  string `key:"log_level"`  // debug, info, warn, error
 	LogFormat string `key:"log_format"` // text, json
+	Traces    Traces `key:"traces"`
+}
+
+// Traces says where it is sent what requests, jobs and hints caused.
+type Traces struct {
+	Endpoint Secret `key:"endpoint"` // of OTLP over HTTP, whole: https://collector.example:4318/v1/traces; empty: nowhere
+	Percent  int    `key:"percent"`  // of all that are sent
 }
 
 // Probe says how the service uses itself, so that trouble is counted while nobody looks.
@@ -204,7 +211,7 @@ func Default() Config {
 		},
 		Identity:  Identity{RequireSecondFactor: []string{"admin"}},
 		SMTP:      SMTP{Port: 587},
-		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text"},
+		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text", Traces: Traces{Percent: 10}},
 		Probe:     Probe{Read: time.Second, Write: 10 * time.Second},
 	}
 	for _, name := range ProviderNames() {

@@ -66,6 +66,15 @@ func (c Config) Validate() error {
 		}
 	}
 	c.validateProbe(refuse)
+	const percentMax = 100
+	if c.Telemetry.Traces.Percent < 1 || c.Telemetry.Traces.Percent > percentMax {
+		refuse("telemetry.traces.percent", "needs 1 to %d, got %d", percentMax, c.Telemetry.Traces.Percent)
+	}
+	if to := c.Telemetry.Traces.Endpoint.Reveal(); to != "" {
+		if u, err := url.Parse(to); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") == "" {
+			refuse("telemetry.traces.endpoint", "needs a whole address such as https://collector.example:4318/v1/traces")
+		}
+	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Telemetry.LogLevel) {
 		refuse("telemetry.log_level", "needs debug, info, warn or error, got %.40q", c.Telemetry.LogLevel)
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"folioscope/internal/fault"
+	"folioscope/internal/trace"
 )
 
 // Headers of every answer.
@@ -151,13 +152,15 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			h["Connection"] = closeHeader // it may have had a length too, and then a front may see its end elsewhere (RFC 9112, 6.1)
 		}
 		recorded := &recorder{ResponseWriter: w}
-		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		ctx, span := s.options.Tracer.Start(trace.WithRequest(r.Context(), c.id), trace.Server, "request")
+		r = r.WithContext(context.WithValue(ctx, callKey{}, c))
 		began := s.now()
 		defer func() {
 			if cause := recover(); cause != nil {
 				s.panicked(recorded, r, cause)
 			}
 			took := s.now().Sub(began)
+			traceAnswer(span, c, recorded.status)
 			s.logAccess(r, recorded, took)
 			if s.options.Observe != nil && !c.route.endless {
 				s.options.Observe(c.route.pattern(), recorded.status, took)
@@ -165,6 +168,14 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(recorded, r)
 	})
+}
+
+// traceAnswer ends the span of a request: by its route, never by its path.
+func traceAnswer(span trace.Span, c *call, status int) {
+	span.Rename(c.route.pattern())
+	span.Set("http.response.status_code", strconv.Itoa(status))
+	span.Set("folioscope.request_id", c.id)
+	span.End(status >= http.StatusInternalServerError)
 }
 
 func (s *Server) panicked(w *recorder, r *http.Request, cause any) {

@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"folioscope/internal/ledger"
+	"folioscope/internal/trace"
 )
 
 // handlerDeadline is how long any answer but a stream may take; shorter than clients wait.
@@ -49,6 +50,7 @@ type Options struct {
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
 	Observe func(route string, status int, took time.Duration) // of every answer, for metrics; nil: nobody looks
+	Tracer  trace.Tracer                                       // nil: nobody wants to know
 	Ready   func(ctx context.Context) []string                 // why this node isn't ready yet; nil or empty: it is
 
 	Secure           bool           // browsers reach us over HTTPS, here or at a trusted proxy
@@ -126,6 +128,9 @@ func New(o Options) (*Server, error) {
 		explaining:     newRoom(explainingMax, explainingWaitingMax),
 		previewing:     newRoom(previewingMax, previewsWaitingMax),
 		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
+	}
+	if s.options.Tracer == nil {
+		s.options.Tracer = trace.Off{}
 	}
 	s.options.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
 	var err error

@@ -321,7 +321,7 @@ func (j *Journal) Announce(ctx context.Context, owner ledger.OwnerID, portfolio 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hintTimeout) // the change is made, whoever hung up
 	defer cancel()
 	if err := j.bus.Publish(ctx, event.PortfolioChangedSubject(portfolio), hint.Payload()); err != nil {
-		j.log.Warn("no hint of a portfolio's change", "portfolio", string(portfolio), "sequence", sequence, "error", err)
+		j.log.WarnContext(ctx, "no hint of a portfolio's change", "portfolio", string(portfolio), "sequence", sequence, "error", err)
 	}
 }
 

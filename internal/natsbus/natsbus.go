@@ -20,6 +20,7 @@ import (
 
 	"folioscope/internal/bus"
 	"folioscope/internal/fault"
+	"folioscope/internal/trace"
 )
 
 // Bounds and times of the connection.
@@ -34,15 +35,17 @@ const (
 	reconnectBytesMax = 1 << 20 // published while the connection is down; more is refused
 	startTimeout      = 5 * time.Second
 	closeTimeout      = 5 * time.Second
-	subjectBytesMax   = 255 // ours have less than 100
+	carriedHeader     = "Traceparent" // only where hints are traced
+	subjectBytesMax   = 255           // ours have less than 100
 )
 
 // Options says where the bus is.
 type Options struct {
-	URLs    []string    // servers; empty for one inside this process
-	TLS     *tls.Config // for servers that are spoken to over TLS; nil: whom the machine trusts, and no certificate of our own
-	Cluster *Cluster    // joins the server inside with those of other nodes; nil: it is alone
-	Name    string      // of this node, as servers show it; no two nodes have the same
+	URLs    []string     // servers; empty for one inside this process
+	TLS     *tls.Config  // for servers that are spoken to over TLS; nil: whom the machine trusts, and no certificate of our own
+	Cluster *Cluster     // joins the server inside with those of other nodes; nil: it is alone
+	Tracer  trace.Tracer // nil: nobody wants to know
+	Name    string       // of this node, as servers show it; no two nodes have the same
 	Log     *slog.Logger
 }
 
@@ -53,6 +56,7 @@ type Bus struct {
 	watched    sync.WaitGroup // what watches its routes
 	watchEnd   chan struct{}
 	log        *slog.Logger
+	tracer     trace.Tracer
 	closed     chan struct{}
 
 	mu            sync.Mutex
@@ -68,7 +72,10 @@ func Open(ctx context.Context, options Options) (*Bus, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{log: options.Log, closed: make(chan struct{}), watchEnd: make(chan struct{}), subscriptions: map[*nats.Subscription]*subscription{}}
+	if options.Tracer == nil {
+		options.Tracer = trace.Off{}
+	}
+	b := &Bus{log: options.Log, tracer: options.Tracer, closed: make(chan struct{}), watchEnd: make(chan struct{}), subscriptions: map[*nats.Subscription]*subscription{}}
 	settings := []nats.Option{
 		nats.Name(options.Name),
 		nats.MaxReconnects(-1),
@@ -137,7 +144,14 @@ func (b *Bus) Publish(ctx context.Context, subject string, payload []byte) error
 	if len(payload) > bus.PayloadBytesMax {
 		return fault.New(fault.TooLarge, "publish %s: %d bytes, at most %d", subject, len(payload), bus.PayloadBytesMax)
 	}
-	if err := b.connection.Publish(subject, payload); err != nil {
+	ctx, span := b.tracer.Start(ctx, trace.Producer, "send "+noun(subject))
+	message := &nats.Msg{Subject: subject, Data: payload}
+	if carried := b.tracer.Carry(ctx); carried != "" {
+		message.Header = nats.Header{carriedHeader: {carried}}
+	}
+	err := b.connection.PublishMsg(message)
+	span.End(err != nil)
+	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "publish %s", subject)
 	}
 	return nil
@@ -146,6 +160,7 @@ func (b *Bus) Publish(ctx context.Context, subject string, payload []byte) error
 // subscription calls handle and gap one at a time: handle from the client's goroutine, gap from its own.
 type subscription struct {
 	handle  func(string, []byte)
+	tracer  trace.Tracer
 	gap     func()
 	wake    chan struct{} // holds one: gaps that come together are one
 	stopped chan struct{}
@@ -158,7 +173,7 @@ func (b *Bus) Subscribe(subject string, handle func(string, []byte), gap func())
 	if err := checkSubject(subject, true); err != nil {
 		return nil, err
 	}
-	s := &subscription{handle: handle, gap: gap, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	s := &subscription{handle: handle, tracer: b.tracer, gap: gap, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.done {
@@ -207,9 +222,13 @@ func (s *subscription) ended() bool {
 func (s *subscription) deliver(m *nats.Msg) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if !s.ended() {
-		s.handle(m.Subject, m.Data)
+	if s.ended() {
+		return
 	}
+	ctx := s.tracer.Adopt(context.Background(), m.Header.Get(carriedHeader))
+	_, span := s.tracer.Start(ctx, trace.Consumer, "receive "+noun(m.Subject))
+	defer span.End(false)
+	s.handle(m.Subject, m.Data)
 }
 
 // run calls gap when messages may have been lost, until the subscription ends.
@@ -294,6 +313,16 @@ func (b *Bus) Close() error {
 		return fmt.Errorf("close the bus: %w", withoutURL(flushed))
 	}
 	return nil
+}
+
+// noun is what a subject is about, without whose it is: "portfolio.changed" of folioscope.v1.portfolio.changed.KEY.
+func noun(subject string) string {
+	const about, verb = 2, 4
+	parts := strings.Split(subject, ".")
+	if len(parts) < verb {
+		return "hint"
+	}
+	return strings.Join(parts[about:verb], ".")
 }
 
 // checkSubject refuses what NATS would take as something else.

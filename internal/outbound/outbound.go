@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"folioscope/internal/fault"
+	"folioscope/internal/trace"
 )
 
 // Bounds of a request and its answer. Who asks sets tighter ones where it knows better.
@@ -46,6 +47,7 @@ type Options struct {
 	Messages []string       // HOST:PORT of the operator's own services that users' messages may go to, though they lie inside
 	Proxy    string         // URL of a proxy for the operator's own addresses; empty: none, whatever the environment says
 	RootCAs  *x509.CertPool // nil: the system's
+	Tracer   trace.Tracer   // nil: nobody wants to know
 }
 
 // Outbound makes clients that share what the operator allows.
@@ -55,13 +57,17 @@ type Outbound struct {
 	messages map[string]bool // HOST:PORT that users' messages may go to
 	proxy    *url.URL
 	rootCAs  *x509.CertPool
+	tracer   trace.Tracer
 	resolver *net.Resolver              // nil: the system's; tests have their own
 	judge    func(netip.AddrPort) reach // what an address is; tests put a server of theirs among the public
 }
 
 // New reads the options. Its error is of kind Invalid and names the setting.
 func New(o Options) (*Outbound, error) {
-	out := &Outbound{hosts: map[string]bool{}, messages: map[string]bool{}, rootCAs: o.RootCAs, judge: func(a netip.AddrPort) reach { return reachOf(a.Addr()) }}
+	out := &Outbound{hosts: map[string]bool{}, messages: map[string]bool{}, rootCAs: o.RootCAs, tracer: o.Tracer, judge: func(a netip.AddrPort) reach { return reachOf(a.Addr()) }}
+	if out.tracer == nil {
+		out.tracer = trace.Off{}
+	}
 	for _, text := range o.Allow {
 		network, hostPort, err := ParseAllowed(text)
 		switch {
@@ -180,7 +186,9 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
+	_, span := g.policy.tracer.Start(r.Context(), trace.Client, "outbound "+r.Method) // and where to stays here: users' addresses are theirs
 	answer, err := g.next.RoundTrip(r)
+	span.End(err != nil)
 	if err != nil {
 		return nil, err
 	}

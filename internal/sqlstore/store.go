@@ -24,6 +24,7 @@ import (
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/seal"
+	"folioscope/internal/trace"
 )
 
 // Options says what a store stands on.
@@ -36,6 +37,7 @@ type Options struct {
 	Now      func() time.Time // nil for the system's clock
 	Log      *slog.Logger     // nil for none
 	Node     string           // this node's name, for audit rows
+	Tracer   trace.Tracer     // nil: nobody wants to know
 	Sessions market.Sessions  // says which trading day a quote belongs to when quotes become bars; nil: the day in UTC
 }
 
@@ -92,6 +94,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err := s.checkKeyring(ctx); err != nil {
 		return nil, s.opening(errors.Join(err, s.db.close()))
 	}
+	s.tracing(options.Tracer)
 	s.log.Info("store is open", "postgres", options.URL != "", "keyring", s.root.Fingerprint())
 	return s, nil
 }
@@ -156,7 +159,7 @@ type JobsDatabase struct {
 // JobsDB lends the database to package jobs, and to nobody else.
 func (s *Store) JobsDB() (JobsDatabase, error) {
 	s.jobsOnce.Do(func() {
-		switch db := s.db.(type) {
+		switch db := bare(s.db).(type) {
 		case *postgres:
 			s.jobs.Pool = db.pool
 		case *sqlite:

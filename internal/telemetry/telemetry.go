@@ -19,9 +19,9 @@ import (
 func NewLog(w io.Writer, level slog.Level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(identified{slog.NewJSONHandler(w, options)})
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(identified{slog.NewTextHandler(w, options)})
 }
 
 // Metrics are a node's figures for its operators. They are safe for concurrent use.

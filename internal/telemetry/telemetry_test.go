@@ -1,11 +1,28 @@
 package telemetry
 
 import (
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"folioscope/internal/trace"
 )
+
+// A line that belongs to a request says so once, whoever wrote it.
+func TestLinesNameTheirRequest(t *testing.T) {
+	var out strings.Builder
+	log := NewLog(&out, slog.LevelInfo, "json").With("part", "x")
+	ctx := trace.WithRequest(t.Context(), "r1")
+	log.InfoContext(ctx, "one")
+	log.InfoContext(ctx, "two", "request_id", "r1")
+	log.Info("three")
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 || strings.Count(lines[0], `"request_id":"r1"`) != 1 || strings.Count(lines[1], `"request_id":"r1"`) != 1 || strings.Contains(lines[2], "request_id") || !strings.Contains(lines[0], `"part":"x"`) {
+		t.Errorf("%s", out.String())
+	}
+}
 
 func TestMetricsShowRequestsByRouteAndStatus(t *testing.T) {
 	m := NewMetrics("v1")
