@@ -3,8 +3,10 @@ package health
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +60,7 @@ func TestATroubleIsToldOnceAndItsEndOnce(t *testing.T) {
 
 // memory is a store for several watches.
 type memory struct {
+	mutex    sync.Mutex
 	reports  map[string]Report
 	troubles map[place]Trouble
 	holder   string
@@ -67,6 +70,8 @@ type memory struct {
 }
 
 func (m *memory) ClaimWatch(_ context.Context, node string, now, until, _ time.Time) (int64, bool, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	if m.holder != node && now.Before(m.until) {
 		return 0, false, nil
 	}
@@ -74,24 +79,38 @@ func (m *memory) ClaimWatch(_ context.Context, node string, now, until, _ time.T
 	m.fence++
 	return m.fence, true, nil
 }
-func (m *memory) PutReport(_ context.Context, r Report) error { m.reports[r.Node] = r; return nil }
+func (m *memory) PutReport(_ context.Context, r Report) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.reports[r.Node] = r
+	return nil
+}
+
 func (m *memory) DeleteReport(_ context.Context, node string) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	delete(m.reports, node)
 	return nil
 }
 func (m *memory) Reports(context.Context) (all []Report, _ error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	for _, r := range m.reports {
 		all = append(all, r)
 	}
 	return all, nil
 }
 func (m *memory) Troubles(context.Context) (all []Trouble, _ error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	for _, t := range m.troubles {
 		all = append(all, t)
 	}
 	return all, nil
 }
 func (m *memory) SettleTroubles(_ context.Context, s Settlement) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	if s.Fence != m.fence {
 		return fault.New(fault.Conflict, "another node watches")
 	}
@@ -107,6 +126,8 @@ func (m *memory) SettleTroubles(_ context.Context, s Settlement) error {
 	return nil
 }
 func (m *memory) QuietTrouble(_ context.Context, node, name string, until time.Time, _ audit.Write) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	t := m.troubles[place{node, name}]
 	t.QuietUntil = until
 	m.troubles[place{node, name}] = t
@@ -124,8 +145,13 @@ func TestOneNodeTellsAndAnotherTakesOver(t *testing.T) {
 				return found(Check{Name: "disk", State: map[string]State{"a": OK, "b": Failing}[name], Says: "It is full.", Fix: "Make room."}), nil
 			}
 			w := NewWatch(WatchOptions{Store: store, Node: name, Now: time.Now, Log: quiet, Own: []Look{{Name: "disk", At: full}},
-				Shared: []Look{{Name: "jobs", At: func(context.Context) (Found, error) { shared[name]++; return Jobs(nil), nil }}},
-				Jobs:   func(context.Context) ([]jobs.Count, error) { return nil, nil }})
+				Shared: []Look{{Name: "jobs", At: func(context.Context) (Found, error) {
+					store.mutex.Lock()
+					defer store.mutex.Unlock()
+					shared[name]++
+					return Jobs(nil), nil
+				}}},
+				Jobs: func(context.Context) ([]jobs.Count, error) { return nil, nil }})
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan struct{})
 			go func() {
@@ -136,16 +162,31 @@ func TestOneNodeTellsAndAnotherTakesOver(t *testing.T) {
 			}()
 			return w, func() { cancel(); <-ended }
 		}
+		looked := func(name string) int {
+			store.mutex.Lock()
+			defer store.mutex.Unlock()
+			return shared[name]
+		}
+		told := func() []string {
+			store.mutex.Lock()
+			defer store.mutex.Unlock()
+			return slices.Clone(store.told)
+		}
+		reported := func() map[string]Report {
+			store.mutex.Lock()
+			defer store.mutex.Unlock()
+			return maps.Clone(store.reports)
+		}
 		a, stopA := node("a")
 		synctest.Wait()
 		b, stopB := node("b")
 		time.Sleep(10*time.Minute + time.Second)
 		synctest.Wait()
-		if shared["a"] != 11 || shared["b"] != 0 {
-			t.Errorf("what is shared was looked at %v times", shared)
+		if looked("a") != 11 || looked("b") != 0 {
+			t.Errorf("what is shared was looked at %d and %d times", looked("a"), looked("b"))
 		}
-		if want := []string{"disk on b: It is full."}; !slices.Equal(store.told, want) {
-			t.Errorf("told %q", store.told)
+		if want := []string{"disk on b: It is full."}; !slices.Equal(told(), want) {
+			t.Errorf("told %q", told())
 		}
 		if _, _, held := a.Latest(); !held {
 			t.Error("a doesn't know that it watches")
@@ -155,25 +196,27 @@ func TestOneNodeTellsAndAnotherTakesOver(t *testing.T) {
 			t.Errorf("%+v, %v", status, err)
 		}
 		stopA()
-		last := store.reports["b"]
+		last := reported()["b"]
 		last.Node, last.Checks = "dead", nil
-		store.reports["dead"] = last // one that was killed
+		if err := store.PutReport(t.Context(), last); err != nil { // of one that was killed
+			t.Fatal(err)
+		}
 		time.Sleep(20 * time.Minute)
 		synctest.Wait()
-		if shared["b"] < 15 {
-			t.Errorf("b doesn't watch: %v", shared)
+		if looked("b") < 15 {
+			t.Errorf("b doesn't watch: %d", looked("b"))
 		}
-		if len(store.told) != 2 || !strings.HasPrefix(store.told[1], "node dead: The node dead has said nothing for ") {
-			t.Errorf("told %q", store.told)
+		if len(told()) != 2 || !strings.HasPrefix(told()[1], "node dead: The node dead has said nothing for ") {
+			t.Errorf("told %q", told())
 		}
 		time.Sleep(25 * time.Hour)
 		synctest.Wait()
-		if len(store.told) != 3 || !strings.HasPrefix(store.told[2], "node dead: It is as it should be again. It was:") || len(store.reports) != 2 {
-			t.Errorf("told %q, %v", store.told, store.reports)
+		if len(told()) != 3 || !strings.HasPrefix(told()[2], "node dead: It is as it should be again. It was:") || len(reported()) != 2 {
+			t.Errorf("told %q, %v", told(), reported())
 		}
 		stopB()
-		if len(store.reports) != 1 {
-			t.Errorf("reports of nodes that stopped: %v", store.reports)
+		if len(reported()) != 1 {
+			t.Errorf("reports of nodes that stopped: %v", reported())
 		}
 	})
 }
