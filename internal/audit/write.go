@@ -5,6 +5,7 @@ type Write struct {
 	Audit       Entry
 	Idempotency *Idempotency // nil where the request can't be repeated
 	Mail        []Mail       // that goes out because of it, sealed under the key of the audit row's owner
+	Incident    Incident     // that it is to the audit row's owner; empty: none
 }
 
 // Idempotency is what a repeated request gets: the answer of the first. The store seals Answer and keeps the key hashed.

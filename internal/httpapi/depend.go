@@ -96,6 +96,8 @@ type Store interface {
 	Vouch(purpose, text string) [32]byte
 	// RecordAudit adds an audit row that no change goes with.
 	RecordAudit(ctx context.Context, entry audit.Entry) error
+	// RecordRefusal adds an audit row of its owner that no change goes with, and what tells of it.
+	RecordRefusal(ctx context.Context, write audit.Write) error
 	// Own instruments and prices entered by hand are a portfolio's, at a sequence.
 	CreateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, own ledger.Own, write func(sequence int64) audit.Write) (sequence int64, err error)
 	UpdateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, own ledger.Own, write audit.Write) (sequence int64, err error)

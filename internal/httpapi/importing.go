@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"errors"
 	"mime"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -55,12 +57,27 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
 	})
 	switch {
 	case err != nil:
-		s.fail(w, r, err)
+		s.fail(w, r, s.importRefused(r, dryRun, err))
 	case dryRun:
 		s.answer(w, http.StatusOK, importPreviewOf(result))
 	default:
 		s.answer(w, http.StatusCreated, importResultOf(result))
 	}
+}
+
+// importRefused notes that an import was refused for what is in the file, so that whose portfolio it was for can be told, and gives the refusal.
+// A trial isn't noted: whoever tries looks at the answer.
+func (s *Server) importRefused(r *http.Request, dryRun bool, refusal error) error {
+	kind := fault.KindOf(refusal)
+	if dryRun || !slices.Contains([]fault.Kind{fault.Invalid, fault.TooLarge, fault.Internal}, kind) {
+		return refusal
+	}
+	entry := callOf(r.Context()).entry(audit.ActivitiesImported, string(portfolioID(r)))
+	entry.Result = string(kind)
+	if err := s.store.RecordRefusal(r.Context(), audit.Write{Audit: entry, Incident: audit.IncidentImportRefused}); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return refusal
 }
 
 // asksDryRun reads dry_run. What is neither true nor false is refused: somebody who writes 1 wants nothing stored.

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"folioscope/internal/alert"
 )
 
 // Bad input: the answer names the place, nothing is stored, the service goes on.
@@ -202,6 +205,10 @@ func TestImport(t *testing.T) {
 	p = h.ask("ann", "POST", path, oversell, asCSV, once("k6")).problem(http.StatusUnprocessableEntity, "invalid")
 	if p.Errors[0].Location != "row 2, quantity" || !strings.Contains(p.Errors[0].Message, "2026-01-10") {
 		t.Fatalf("%+v", p)
+	}
+	incidents, err := h.store.Incidents(t.Context(), "owner-ann", time.Unix(0, 0))
+	if err != nil || len(incidents) != 2 || incidents[0].Kind != alert.ImportFailed {
+		t.Errorf("%v: two files were refused, which rules can wait for: %+v", err, incidents)
 	}
 }
 

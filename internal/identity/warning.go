@@ -18,20 +18,25 @@ const (
 
 // codeRefused records a wrong code and gives its refusal; with the fifth in a row its owner is told.
 func (s *Service) codeRefused(ctx context.Context, owner ledger.OwnerID, from Request, refusal error) error {
-	mail, err := s.warnOfCodes(ctx, owner)
+	write := audit.Write{Audit: refusalOf(owner, audit.CodeRefused, from, refusal)}
+	warn, err := s.tooManyCodes(ctx, owner)
 	if err != nil {
 		return err
 	}
-	if err := s.store.RecordRefusal(ctx, audit.Write{Audit: refusalOf(owner, audit.CodeRefused, from, refusal), Mail: mail}); err != nil {
+	if warn {
+		write.Incident = audit.IncidentCodesRefused
+		if write.Mail, err = s.mailToOwner(ctx, owner, audit.MailCodesRefused, ""); err != nil {
+			return err
+		}
+	}
+	if err := s.store.RecordRefusal(ctx, write); err != nil {
 		return fmt.Errorf("record refusal: %w", err)
 	}
 	return refusal
 }
 
-func (s *Service) warnOfCodes(ctx context.Context, owner ledger.OwnerID) ([]audit.Mail, error) {
-	if !s.mail {
-		return nil, nil
-	}
+// tooManyCodes counts a refused code, and says whether its owner is to be told of them now.
+func (s *Service) tooManyCodes(ctx context.Context, owner ledger.OwnerID) (bool, error) {
 	for _, t := range []struct {
 		take     Take
 		goesOver bool // being over it is what is waited for
@@ -41,11 +46,11 @@ func (s *Service) warnOfCodes(ctx context.Context, owner ledger.OwnerID) ([]audi
 	} {
 		wait, err := s.store.TakeAttempts(ctx, s.now(), []Take{t.take})
 		if err != nil {
-			return nil, fmt.Errorf("count wrong codes: %w", err)
+			return false, fmt.Errorf("count wrong codes: %w", err)
 		}
 		if (wait > 0) != t.goesOver {
-			return nil, nil
+			return false, nil
 		}
 	}
-	return s.mailToOwner(ctx, owner, audit.MailCodesRefused, "")
+	return true, nil
 }

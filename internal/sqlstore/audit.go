@@ -83,7 +83,7 @@ func (s *Store) RecordAudit(ctx context.Context, entry audit.Entry) error {
 	return s.explain("record audit", s.db.write(ctx, func(q queries) error { return s.audit(ctx, q, entry) }))
 }
 
-// RecordRefusal adds an audit row of its owner that no change goes with, and the mails that tell of it.
+// RecordRefusal adds an audit row of its owner that no change goes with, and the mails and the incident that tell of it.
 func (s *Store) RecordRefusal(ctx context.Context, w Write) error {
 	return s.explain("record refusal", s.db.write(ctx, func(q queries) error { return s.record(ctx, q, w.Audit.Owner, w) }))
 }

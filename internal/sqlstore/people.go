@@ -54,8 +54,7 @@ var erasures = [...]string{
 	sqlEraseGrants, sqlEraseGrantLinks, sqlEraseShares, sqlEraseLooks,
 	sqlEraseMembership, sqlEraseHousehold, sqlEraseMembers, sqlEraseHouseholdLinks, sqlEraseHouseholdShares,
 	sqlEraseChannels, sqlEraseNotices, sqlEraseNoticeDeliveries, sqlEraseNoticeSettings,
-	sqlEraseRules, sqlEraseAlertOwner,
-	sqlEraseAlertEvents, sqlEraseOccurrences,
+	sqlEraseRules, sqlEraseAlertOwner, sqlEraseAlertEvents, sqlEraseOccurrences, sqlEraseIncidents,
 }
 
 // errLastAdministrator is the refusal that would leave nobody to look after the service.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"folioscope/internal/audit"
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
@@ -74,7 +75,7 @@ func (s *Store) OpenSession(ctx context.Context, session identity.Session, code 
 				return err
 			}
 			if isNew {
-				told.Mail = slices.Concat(w.Mail, device.Notice)
+				told.Mail, told.Incident = slices.Concat(w.Mail, device.Notice), audit.IncidentNewBrowser
 			}
 		}
 		return s.record(ctx, q, session.Owner, told)

@@ -49,6 +49,11 @@ func (s *Store) record(ctx context.Context, q queries, owner ledger.OwnerID, w W
 			return err
 		}
 	}
+	if w.Incident != "" {
+		if err := s.happened(ctx, q, w.Audit.Owner, w.Incident); err != nil {
+			return err
+		}
+	}
 	if w.Idempotency == nil {
 		return nil
 	}
