@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -19,12 +20,13 @@ import (
 )
 
 // buildEngine makes what evaluates alert rules, where that is this node's role.
-func (n *node) buildEngine(name string, record *journal.Journal, hub *live.Hub) {
+func (n *node) buildEngine(name string, record *journal.Journal, hub *live.Hub, sessions market.Sessions) {
 	if !n.settings.HasRole(config.RoleEngine) {
 		return
 	}
+	seen := alertPortfolios{n, record, hub, sessions}
 	n.engine = engine.New(engine.Options{
-		Store: n.store, Bus: n.bus, Portfolios: alertPortfolios{n, record, hub}, Past: alertPortfolios{n, record, hub}.past, Zone: n.zone, Node: name, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
+		Store: n.store, Bus: n.bus, Portfolios: seen, Past: seen.past, Zone: n.zone, Node: name, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
 	})
 	n.add("alerts", n.engine.Run)
 }
@@ -32,8 +34,9 @@ func (n *node) buildEngine(name string, record *journal.Journal, hub *live.Hub) 
 // alertPortfolios is what rules look at, in the engine's words.
 type alertPortfolios struct {
 	*node
-	record *journal.Journal
-	hub    *live.Hub
+	record   *journal.Journal
+	hub      *live.Hub
+	sessions market.Sessions
 }
 
 // Facts implements engine.Portfolios.
@@ -69,6 +72,50 @@ func (p alertPortfolios) Facts(ctx context.Context, owner ledger.OwnerID, portfo
 		}
 	}
 	return engine.Valued{Facts: facts, Needs: now.Held.Needs}, nil
+}
+
+// Scene implements engine.Portfolios.
+func (p alertPortfolios) Scene(ctx context.Context, owner ledger.OwnerID, r *alert.Rule) (scene alert.Scene, err error) {
+	about, err := p.about(ctx, owner, &r.Condition)
+	if err != nil {
+		return scene, err
+	}
+	ids := make([]market.InstrumentID, 0, len(about))
+	scene.Names = make(map[market.InstrumentID]string, len(about))
+	for _, i := range about {
+		ids = append(ids, i.ID)
+		scene.Names[i.ID] = cmp.Or(i.Name, i.Symbol)
+	}
+	switch r.Condition.Kind {
+	case alert.Dividend, alert.ExDate:
+		scene.Actions, err = p.store.Actions(ctx, ids)
+	case alert.Stale:
+		scene.Ages = make(map[market.InstrumentID]alert.Age)
+		for _, i := range about {
+			if mark, ok := p.hub.Marks().Mark(i.ID); ok && !ledger.IsOwn(i.ID) {
+				scene.Ages[i.ID] = alert.Age{ObservedAt: mark.ObservedAt, Traded: p.sessions.TradingTime(i.MIC, mark.ObservedAt, p.o.Now())}
+			}
+		}
+	}
+	return scene, err
+}
+
+// about is what a condition is about: its instrument, or all that its portfolio holds.
+func (p alertPortfolios) about(ctx context.Context, owner ledger.OwnerID, c *alert.Condition) (all []market.Instrument, err error) {
+	if c.Instrument != "" {
+		return p.store.Instruments(ctx, []market.InstrumentID{c.Instrument})
+	}
+	if c.Portfolio == "" {
+		return nil, nil
+	}
+	held, err := p.record.Holdings(ctx, owner, c.Portfolio, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range held.Holdings.Instruments() {
+		all = append(all, held.Instruments[id])
+	}
+	return all, nil
 }
 
 // index is a portfolio's time-weighted index of the last days; it ends with the first day that isn't known.

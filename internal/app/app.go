@@ -201,7 +201,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	if err := n.buildIngest(ctx, name, sessions, simulated); err != nil {
 		return err
 	}
-	n.buildEngine(name, record, hub)
+	n.buildEngine(name, record, hub, sessions)
 	n.buildHealth(name)
 	if !n.settings.HasRole(config.RoleAPI) {
 		return nil

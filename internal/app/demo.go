@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"folioscope/internal/audit"
 	"folioscope/internal/config"
 	"folioscope/internal/demo"
 	"folioscope/internal/fault"
@@ -117,6 +118,12 @@ func fill(ctx context.Context, store *sqlstore.Store, o DemoOptions) error {
 	}
 	if err := store.Seed(ctx, users); err != nil {
 		return err
+	}
+	for _, rule := range world.Alerts() { // a start that was cut short here leaves some without
+		write := audit.Write{Audit: audit.Entry{Owner: rule.Owner, Actor: rule.Owner, Action: audit.AlertCreated, Object: string(rule.ID), Result: "ok"}}
+		if err := store.CreateRule(ctx, rule, write); err != nil {
+			return err
+		}
 	}
 	o.Log.Info("made up people and a market", "users", len(world.People), "instruments", len(world.Instruments), "took", o.Now().Sub(began).Round(time.Millisecond))
 	return nil

@@ -35,6 +35,7 @@ const (
 	leaseClaims     = 4                // a node that didn't claim for so many intervals has lost its partitions to the others
 	leaseAheadMax   = time.Hour        // a lease beyond was taken by a wrong clock
 	revalueInterval = 5 * time.Minute  // of portfolios: for changes that no hint told of, and for what a new day makes of them
+	occurInterval   = 20               // intervals between two looks for dividends, stale prices, failed imports and sign-ins: a minute
 	tickInterval    = 15 * time.Second // for what time alone does
 	workTimeout     = 30 * time.Second // of one read or write
 	leaveTimeout    = 5 * time.Second  // to give leases back when told to end
@@ -66,6 +67,8 @@ type Store interface {
 	Rules(ctx context.Context, owner ledger.OwnerID) ([]alert.Kept, error)
 	// SettleAlerts settles what it can of one owner's rules and says what: a rule that changed meanwhile, or a lost lease, isn't settled.
 	SettleAlerts(ctx context.Context, lease Lease, owner ledger.OwnerID, settlements []Settlement) ([]bool, error)
+	// Occurred says whether a rule was told of an occurrence.
+	Occurred(ctx context.Context, owner ledger.OwnerID, rule alert.RuleID, occurrence string) (bool, error)
 
 	// CurrentSequence is the newest of the quotes' journal, QuotesAfter a page of it, LastQuote an instrument's last one up to a sequence.
 	CurrentSequence(ctx context.Context) (int64, error)
@@ -199,8 +202,9 @@ func (e *Engine) alertsChanged(_ string, payload []byte) {
 }
 
 func (e *Engine) loop(ctx context.Context) error {
-	claims, ticks, revalues := time.NewTicker(e.o.Interval), time.NewTicker(tickInterval), time.NewTicker(revalueInterval)
+	claims, ticks, occurs, revalues := time.NewTicker(e.o.Interval), time.NewTicker(tickInterval), time.NewTicker(occurInterval*e.o.Interval), time.NewTicker(revalueInterval)
 	defer claims.Stop()
+	defer occurs.Stop()
 	defer revalues.Stop()
 	defer ticks.Stop()
 	e.begin()
@@ -231,6 +235,8 @@ func (e *Engine) loop(ctx context.Context) error {
 			e.revalue(true)
 		case <-revalues.C:
 			e.revalue(true)
+		case <-occurs.C:
+			e.occur()
 		case <-ticks.C:
 			e.tick()
 		}

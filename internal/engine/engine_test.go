@@ -1,12 +1,14 @@
 package engine_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"folioscope/internal/alert"
+	"folioscope/internal/engine"
 	"folioscope/internal/event"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -116,5 +118,56 @@ func TestAChangeIsTold(t *testing.T) {
 		}
 		step(24*60+2, "62")
 		w.eventually("50 % under 124", func() bool { return len(w.values("anna")) == 4 && w.values("anna")[3] == "50" })
+	})
+}
+
+// What happens is told once, whatever node looks and however often.
+func TestAnOccurrenceIsTold(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		w.user("anna")
+		w.start("one")
+		w.rule(alert.Rule{Owner: "anna", ID: "imports", Condition: alert.Condition{Kind: alert.ImportFailed}})
+		fails := func(ids ...string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for _, id := range ids {
+				w.scene.Incidents = append(w.scene.Incidents, alert.Incident{ID: id, Kind: alert.ImportFailed, At: time.Now().Add(time.Hour), Says: "Line 3 has no date."})
+			}
+		}
+		fails("a", "b")
+		w.eventually("both are told", func() bool { return len(w.told("anna")) == 2 })
+		two := w.start("two") // and takes half of the partitions, perhaps hers
+		w.eventually("the partitions are shared", func() bool { return two.Meters().Partitions == engine.PartitionsCount/2 })
+		fails("c")
+		w.eventually("the third is told", func() bool { return len(w.told("anna")) >= 3 })
+		if told := w.told("anna"); len(told) != 3 || told[0].Facts.Subject != "Line 3 has no date." {
+			t.Errorf("told %d times: %+v", len(told), told)
+		}
+	})
+}
+
+// An owner whose rules can't be settled is put aside; nobody waits for them, and once it works again they are told what they missed.
+func TestNobodyWaitsForAnotherOwner(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		now := time.Now()
+		n := w.start("one")
+		n.store.fail("broken")
+		for _, id := range []ledger.OwnerID{"anna", "broken"} {
+			w.user(id)
+		}
+		for i := range alert.RulesMax {
+			w.rule(price("broken", alert.RuleID(fmt.Sprint("r", i)), "aapl", alert.Above, "100"))
+		}
+		w.rule(price("anna", "r", "aapl", alert.Above, "100"))
+		w.eventually("they are loaded", func() bool { return n.Meters().Rules > 0 })
+		for i, p := range []string{"99", "101", "98", "102"} {
+			w.prices(now.Add(time.Duration(i+1)*time.Second), map[market.InstrumentID]string{"aapl": p})
+		}
+		w.eventually("anna is told", func() bool { return slices.Equal(w.values("anna"), []string{"101", "102"}) })
+		if told := len(w.told("broken")); told != 0 || n.Meters().Troubled != 1 {
+			t.Errorf("%d owners are put aside, who were told %d times", n.Meters().Troubled, told)
+		}
+		n.store.fail("")
+		w.eventually("the others are told too", func() bool { return len(w.told("broken")) == 2*alert.RulesMax })
 	})
 }

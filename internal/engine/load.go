@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,10 +23,11 @@ type loaded struct {
 // loadedRule is a rule as the store has it, with where what it has to see begins.
 type loadedRule struct {
 	alert.Kept
-	names alert.Names
-	past  []market.Bar
-	start int64
-	base  map[market.InstrumentID]market.Quote // the prices at start
+	names      alert.Names
+	past       []market.Bar
+	expression *alert.Expression
+	start      int64
+	base       map[market.InstrumentID]market.Quote // the prices at start
 }
 
 // pass is what a worker read of the quotes' journal for the rules of some owners.
@@ -167,6 +169,11 @@ func (e *Engine) readOwner(ctx context.Context, one *loaded, from int64) error {
 				return err
 			}
 		}
+		if k.Rule.Condition.Kind == alert.Expressed {
+			if r.expression, err = alert.Compile(k.Rule.Condition.Expression); err != nil {
+				return fmt.Errorf("compile the expression of a rule: %w", err)
+			}
+		}
 		one.rules = append(one.rules, r)
 	}
 	return nil
@@ -256,7 +263,7 @@ func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
 		if known != nil {
 			e.drop(known)
 		}
-		r := &rule{Rule: found.Rule, owner: o, names: found.names, standing: found.Standing, stored: found.StandingVersion, prices: found.base}
+		r := &rule{Rule: found.Rule, owner: o, names: found.names, standing: found.Standing, stored: found.StandingVersion, prices: found.base, expression: found.expression}
 		r.begin(found.past)
 		o.rules[found.Rule.ID] = r
 		e.list(r)

@@ -22,6 +22,8 @@ type Portfolios interface {
 	// Facts gives a portfolio of an owner's with prices no older than a sequence of the quotes' journal, and with its index of the last
 	// days where some are asked for. fault.NotFound where it is gone.
 	Facts(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, days int, quotes int64) (Valued, error)
+	// Scene is where a rule's occurrences are looked for, without Now and Zone. fault.NotFound where its portfolio is gone.
+	Scene(ctx context.Context, owner ledger.OwnerID, r *alert.Rule) (alert.Scene, error)
 }
 
 // portfolioKey names a portfolio with its owner.
@@ -120,7 +122,7 @@ func (e *Engine) valued(w *watched, valued Valued, err error) {
 	for _, r := range w.rules {
 		seen := alert.Observation{Missing: "The portfolio is gone."}
 		if err == nil {
-			seen = r.Condition.Observe(alert.Sight{Facts: valued.Facts})
+			seen = r.Condition.Observe(alert.Sight{Facts: valued.Facts, Expression: r.expression})
 		}
 		seen.At, seen.Subject = at, r.subject()
 		e.see(r, seen)

@@ -19,6 +19,7 @@ type owner struct {
 	rules     map[alert.RuleID]*rule
 	busy      bool  // read or settled just now
 	stale     bool  // to be read again after that
+	looking   bool  // for occurrences
 	since     int64 // the first sequence that something waits from to be settled; 0 for none
 	flying    int64 // the same of what is being settled
 	changed   []*rule
@@ -27,16 +28,17 @@ type owner struct {
 // rule is one in memory. Its standing may be ahead of the store's by what waits to be settled.
 type rule struct {
 	alert.Rule
-	owner    *owner
-	names    alert.Names
-	standing alert.Standing
-	stored   int64 // the version of the standing in the store that this one goes on from
-	prices   map[market.InstrumentID]market.Quote
-	past     []market.Bar // of a change or a fall from a high, see reference
-	day      market.Date  // that past is as of
-	unseen   []*Quote     // of a later day, until past is
-	events   []Event      // to be settled
-	dirty    bool         // in owner.changed
+	owner      *owner
+	names      alert.Names
+	expression *alert.Expression // of a rule that has one
+	standing   alert.Standing
+	stored     int64 // the version of the standing in the store that this one goes on from
+	prices     map[market.InstrumentID]market.Quote
+	past       []market.Bar // of a change or a fall from a high, see reference
+	day        market.Date  // that past is as of
+	unseen     []*Quote     // of a later day, until past is
+	events     []Event      // to be settled
+	dirty      bool         // in owner.changed
 
 	ref    alert.Ref
 	placed bool // at watch among the thresholds of its instrument

@@ -40,6 +40,7 @@ type world struct {
 	mu    sync.Mutex
 	facts map[ledger.PortfolioID]engine.Valued // what portfolios are worth, said by the test
 	past  []market.Bar                         // of every instrument
+	scene alert.Scene
 }
 
 // Facts implements engine.Portfolios.
@@ -51,6 +52,13 @@ func (w *world) Facts(_ context.Context, _ ledger.OwnerID, portfolio ledger.Port
 		return engine.Valued{}, fault.New(fault.NotFound, "there is no such portfolio")
 	}
 	return valued, nil
+}
+
+// Scene implements engine.Portfolios: whatever a test says that happened.
+func (w *world) Scene(context.Context, ledger.OwnerID, *alert.Rule) (alert.Scene, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.scene, nil
 }
 
 func (w *world) closes(context.Context, market.InstrumentID, int) ([]market.Bar, error) {
@@ -244,8 +252,8 @@ type cable struct {
 	engine.Store
 	cut    atomic.Bool
 	zombie atomic.Bool
-	failed ledger.OwnerID // whose rules can't be settled
 	mu     sync.Mutex
+	failed ledger.OwnerID // whose rules can't be settled
 	leases []engine.Lease
 }
 
@@ -272,8 +280,18 @@ func (c *cable) ReleasePartitions(ctx context.Context, node string) error {
 	return c.Store.ReleasePartitions(ctx, node)
 }
 
+// fail says whose rules can't be settled from now on.
+func (c *cable) fail(owner ledger.OwnerID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed = owner
+}
+
 func (c *cable) SettleAlerts(ctx context.Context, lease engine.Lease, owner ledger.OwnerID, all []engine.Settlement) ([]bool, error) {
-	if c.cut.Load() || owner == c.failed {
+	c.mu.Lock()
+	failed := owner == c.failed
+	c.mu.Unlock()
+	if c.cut.Load() || failed {
 		return nil, errCut
 	}
 	return c.Store.SettleAlerts(ctx, lease, owner, all)
