@@ -8,12 +8,14 @@ import (
 	"folioscope/internal/access"
 	"folioscope/internal/alert"
 	"folioscope/internal/audit"
+	"folioscope/internal/engine"
 	"folioscope/internal/fault"
 	"folioscope/internal/figures"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
+	"folioscope/internal/notify"
 )
 
 // AlertStore keeps what people want to be told of.
@@ -25,6 +27,10 @@ type AlertStore interface {
 	// ReplaceRule insists on the rule's version: fault.Stale. Anew forgets how it stood; so does another condition.
 	ReplaceRule(ctx context.Context, rule alert.Rule, anew bool, write audit.Write) (alert.Kept, error)
 	DeleteRule(ctx context.Context, owner ledger.OwnerID, id alert.RuleID, write audit.Write) error
+	// AlertLog gives what an owner's rules did, the newest first, and where to go on; NoticeDeliveries what became of the messages of some
+	// of it. What was told has its notice under the same id.
+	AlertLog(ctx context.Context, owner ledger.OwnerID, rule alert.RuleID, after engine.Place, limit int) ([]engine.Logged, engine.Place, error)
+	NoticeDeliveries(ctx context.Context, owner ledger.OwnerID, notices []string) (map[string][]notify.Told, error)
 	// Instruments gives those of some ids that there are; Actions the splits and dividends of those that have any, rising by date.
 	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
 	Actions(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID][]market.Action, error)
@@ -129,6 +135,7 @@ func (s *Server) addAlertRoutes() {
 	one := path + "/{alert}"
 	typed(s, route{method: "GET", path: path, action: access.ReadAlerts, tag: tag, summary: "One's own rules, and how they stand"}, http.StatusOK, s.listAlerts)
 	typed(s, route{method: "POST", path: path, action: access.WriteAlerts, creates: true, tag: tag, summary: "Make a rule"}, http.StatusCreated, s.createAlert)
+	typed(s, route{method: "GET", path: path + "/log", action: access.ReadAlerts, tag: tag, summary: "What one's rules did, and what became of it, the newest first"}, http.StatusOK, s.alertLog)
 	typed(s, route{method: "GET", path: one, action: access.ReadAlerts, tag: tag, summary: "A rule"}, http.StatusOK, s.readAlert)
 	typed(s, route{method: "PATCH", path: one, action: access.WriteAlerts, tag: tag, summary: "Change or snooze a rule"}, http.StatusOK, s.changeAlert)
 	typed(s, route{method: "DELETE", path: one, action: access.WriteAlerts, tag: tag, summary: "Delete a rule"}, http.StatusNoContent, s.deleteAlert)

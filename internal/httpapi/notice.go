@@ -151,17 +151,21 @@ func inboxPlace(cursor string) (notify.Place, error) {
 
 func notificationOf(item notify.Item, settings notify.Settings) Notification {
 	words := notify.Inbox(item.Notice, settings)
-	out := Notification{
+	return Notification{
 		ID: item.ID, Kind: string(item.Kind), At: item.At.UTC(), ReadAt: timeOf(item.ReadAt), Title: words.Title, Text: words.Text(),
 		RuleID: given(string(item.Rule)), PortfolioID: given(item.Facts.PortfolioID), InstrumentID: given(item.Facts.InstrumentID),
-		Deliveries: make([]MessageDelivery, 0, len(item.Told)),
+		Deliveries: messageDeliveries(item.Told),
 	}
-	for _, told := range item.Told {
+}
+
+func messageDeliveries(all []notify.Told) []MessageDelivery {
+	out := make([]MessageDelivery, 0, len(all))
+	for _, told := range all {
 		state := string(told.State)
 		if told.State == notify.Dead {
 			state = "failed"
 		}
-		out.Deliveries = append(out.Deliveries, MessageDelivery{
+		out = append(out, MessageDelivery{
 			ChannelID: string(told.Channel), Kind: string(told.Kind), State: state, Says: told.Outcome.Told(told.Kind), Tries: told.Tries,
 			DueAt: told.DueAt.UTC(), TriedAt: timeOf(told.TriedAt),
 		})

@@ -166,18 +166,33 @@ func (s *Store) openNotices(ctx context.Context, owner ledger.OwnerID, items []n
 	if err != nil {
 		return err
 	}
-	args := []any{string(owner)}
-	places := make(map[string]*notify.Item, len(items))
-	marks := make([]string, len(items))
+	ids := make([]string, len(items))
 	for i := range items {
 		if err := openNotice(key, &items[i].Notice, bodies[i]); err != nil {
 			return err
 		}
-		args = append(args, items[i].ID)
-		places[items[i].ID] = &items[i]
+		ids[i] = items[i].ID
+	}
+	told, err := s.NoticeDeliveries(ctx, owner, ids)
+	for i := range items {
+		items[i].Told = told[ids[i]]
+	}
+	return err
+}
+
+// NoticeDeliveries gives what became of the messages of some notices of an owner, at most noticesPageMax of them.
+func (s *Store) NoticeDeliveries(ctx context.Context, owner ledger.OwnerID, notices []string) (map[string][]notify.Told, error) {
+	if len(notices) == 0 {
+		return nil, nil
+	}
+	args := []any{string(owner)}
+	marks := make([]string, len(notices))
+	for i, id := range notices {
+		args = append(args, id)
 		marks[i] = fmt.Sprintf("$%d", i+2)
 	}
-	return s.db.each(ctx, sqlNoticeDeliveries+strings.Join(marks, ", ")+") ORDER BY notice, channel", args, func(row scanner) error {
+	all := make(map[string][]notify.Told)
+	err := s.db.each(ctx, sqlNoticeDeliveries+strings.Join(marks, ", ")+") ORDER BY notice, channel", args, func(row scanner) error {
 		var notice, channel string
 		var told notify.Told
 		var due, tried int64
@@ -185,10 +200,10 @@ func (s *Store) openNotices(ctx context.Context, owner ledger.OwnerID, items []n
 			return err
 		}
 		told.Channel, told.DueAt, told.TriedAt = alert.ChannelID(channel), moment(due), moment(tried)
-		item := places[notice]
-		item.Told = append(item.Told, told)
+		all[notice] = append(all[notice], told)
 		return nil
 	})
+	return all, s.explain("read deliveries", err)
 }
 
 func openNotice(key *seal.Key, n *notify.Notice, body []byte) error {

@@ -159,7 +159,7 @@ test('rules of alerts', async (t) => {
     await page.getByRole('heading', { name: 'Poor at last' }).waitFor();
     await page.getByRole('button', { name: 'Hide amounts' }).click();
     await page.getByText(/^Amounts are hidden/).first().waitFor();
-    assert.doesNotMatch(await page.locator('main').innerHTML(), /1.?000.?000|[€$£¥]\s?\d/);
+    assert.doesNotMatch(await page.locator('main').innerHTML(), /1.?000.?000|€\s?\d/);
     assertNoConsoleErrors(page);
   });
 });

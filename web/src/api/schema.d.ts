@@ -369,6 +369,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one's rules did, and what became of it, the newest first */
+        get: operations["get-alerts-log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/preview": {
         parameters: {
             query?: never;
@@ -2160,6 +2177,31 @@ export interface components {
             by: "asset_class" | "sector" | "country" | "currency";
             /** @description As in an allocation; empty: what has none */
             name: string;
+        };
+        AlertLog: {
+            items: components["schemas"]["AlertLogEntry"][];
+            next_cursor: string | null;
+        };
+        AlertLogEntry: {
+            /** Format: date-time */
+            at: string;
+            /** @description By channels; none: it lies in the inbox alone */
+            deliveries: components["schemas"]["MessageDelivery"][];
+            id: string;
+            /** @enum {string} */
+            kind: "fired" | "held_back" | "resolved" | "no_data" | "error" | "ended";
+            /** @description The value is an amount of one's own */
+            personal: boolean;
+            /** @description What it is called, or what it waits for; null: it was deleted */
+            rule: string | null;
+            rule_id: string;
+            /** @description What it was about, where the rule is about several */
+            subject: string | null;
+            told: boolean;
+            /** @description Of the value: a currency, %, pt, h, d or nothing */
+            unit: string;
+            value: string | null;
+            why: string | null;
         };
         AlertPreview: {
             /** Format: int64 */
@@ -5521,6 +5563,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-alerts-log": {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                limit?: number;
+                /** @description Of one rule alone */
+                rule?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertLog"];
                 };
             };
             /** @description Problem */

@@ -186,3 +186,4 @@ export type AlertDirection = NonNullable<AlertCondition['direction']>;
 export type NewAlert = Schemas['CreateAlertInputBody'];
 export type AlertChange = Schemas['ChangeAlertInputBody'];
 export type AlertPreview = Schemas['AlertPreview'];
+export type AlertLogEntry = Schemas['AlertLogEntry'];
