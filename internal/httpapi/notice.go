@@ -34,8 +34,6 @@ type NoticeStore interface {
 	ConfirmChannel(ctx context.Context, owner ledger.OwnerID, confirm identity.TokenHash, now time.Time, write audit.Write) error
 }
 
-const noticesPageDefault = 30
-
 // Notification is something that somebody was told. Its inbox is theirs, so that nothing is left out of it.
 type Notification struct {
 	ID           string            `json:"id"`
@@ -110,11 +108,7 @@ func (s *Server) listNotices(ctx context.Context, in *notificationsInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	limit := in.Limit
-	if limit == 0 {
-		limit = noticesPageDefault
-	}
-	items, next, err := s.store.Notices(ctx, owner, after, limit)
+	items, next, err := s.store.Notices(ctx, owner, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -38,11 +38,11 @@ func requestTo(kind ChannelKind, text string, w Words) (post, bool) {
 	if kind == ChannelWebhook {
 		return post{address: text}, u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
 	}
-	make, ok := services[kind]
+	request, ok := services[kind]
 	if !ok {
 		return post{}, false
 	}
-	return make(u, w)
+	return request(u, w)
 }
 
 // host is what a channel's messages wait for.
