@@ -96,6 +96,8 @@ func (p alertPortfolios) Scene(ctx context.Context, owner ledger.OwnerID, r *ale
 				scene.Ages[i.ID] = alert.Age{ObservedAt: mark.ObservedAt, Traded: p.sessions.TradingTime(i.MIC, mark.ObservedAt, p.o.Now())}
 			}
 		}
+	case alert.ImportFailed, alert.SignIn:
+		scene.Incidents, err = p.store.Incidents(ctx, owner, r.CreatedAt)
 	}
 	return scene, err
 }
