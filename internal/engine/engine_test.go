@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"folioscope/internal/alert"
+	"folioscope/internal/audit"
 	"folioscope/internal/engine"
 	"folioscope/internal/event"
 	"folioscope/internal/ledger"
@@ -169,5 +170,24 @@ func TestNobodyWaitsForAnotherOwner(t *testing.T) {
 		}
 		n.store.fail("")
 		w.eventually("the others are told too", func() bool { return len(w.told("broken")) == 2*alert.RulesMax })
+	})
+}
+
+// Rules of one instrument end and are deleted in any order.
+func TestRulesEndAndGo(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		w.user("anna")
+		w.prices(time.Now(), map[market.InstrumentID]string{"aapl": "101"})
+		n := w.start("one")
+		once := price("anna", "once", "aapl", alert.Above, "100")
+		once.Repeat = alert.RepeatOnce
+		w.rule(once)
+		w.rule(price("anna", "each", "aapl", alert.Below, "90"))
+		w.eventually("one is told and has ended", func() bool { return len(w.told("anna")) == 1 && n.Meters().Rules == 2 })
+		for gone, id := range []alert.RuleID{"each", "once"} {
+			w.ok(w.DeleteRule(t.Context(), "anna", id, audit.Write{Audit: audit.Entry{Owner: "anna", Actor: "anna", Action: audit.AlertDeleted, RequestID: "r2", Result: "ok"}}))
+			w.bus.send(event.AlertsChangedSubject("anna"), event.AlertsChanged{OwnerID: "anna"}.Payload())
+			w.eventually("it is gone", func() bool { return n.Meters().Rules == int64(1-gone) })
+		}
 	})
 }

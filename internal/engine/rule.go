@@ -50,6 +50,7 @@ type listing struct {
 	thresholds alert.Thresholds // of its price
 	rules      []*rule          // that every price changes the value of: changes, falls, rates
 	last       *Quote           // nil before the first
+	count      int              // of rules in all, those that wait for nothing any more too
 }
 
 // wants says whether an instrument's price is part of a rule's value.
@@ -80,6 +81,7 @@ func (e *Engine) list(r *rule) {
 			l = &listing{}
 			e.listed[id] = l
 		}
+		l.count++
 		if r.Condition.Kind != alert.Price {
 			l.rules = append(l.rules, r)
 		}
@@ -120,7 +122,7 @@ func (e *Engine) drop(r *rule) {
 			l.thresholds.Remove(r.ref, r.watch)
 		}
 		l.rules = slices.DeleteFunc(l.rules, func(other *rule) bool { return other == r })
-		if len(l.rules) == 0 && l.thresholds.Len() == 0 {
+		if l.count--; l.count == 0 {
 			delete(e.listed, id)
 		}
 	}
