@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -94,7 +95,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 		"\xff\xfe":                                                   "It has characters that aren't shown.",
 	} {
 		x, err := Compile(text)
-		problem, _ := err.(*fault.Error)
+		problem, _ := errors.AsType[*fault.Error](err)
 		if x != nil || problem == nil || problem.Kind != fault.Invalid || problem.Places[0].Location != "condition.expression" ||
 			!strings.Contains(problem.Message, want) {
 			t.Errorf("%.60q: %v, want %q", text, err, want)
@@ -139,7 +140,7 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		x, err := Compile(text)
 		if err != nil {
-			if problem, ok := err.(*fault.Error); !ok || problem.Kind != fault.Invalid || !market.OneLine(problem.Message) {
+			if problem, ok := errors.AsType[*fault.Error](err); !ok || problem.Kind != fault.Invalid || !market.OneLine(problem.Message) {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return

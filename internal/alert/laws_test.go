@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"folioscope/internal/money"
 	"pgregory.net/rapid"
+
+	"folioscope/internal/money"
 )
 
 // drawnRule is a price rule with whatever settings, about a threshold of 10.

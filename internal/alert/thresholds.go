@@ -102,7 +102,7 @@ func find(side []entry, one entry, rising bool) (at int, found bool) {
 
 // compare sorts a side: what is reached last comes first.
 func (e *entry) compare(other *entry, rising bool) int {
-	order := 0
+	var order int
 	if e.exponent == other.exponent {
 		order = cmp.Compare(e.coefficient, other.coefficient)
 	} else {

@@ -9,8 +9,9 @@ import (
 	"time"
 	"unsafe"
 
-	"folioscope/internal/money"
 	"pgregory.net/rapid"
+
+	"folioscope/internal/money"
 )
 
 // Thresholds give what a look at every rule gives.

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -86,8 +87,8 @@ func TestInvalid(t *testing.T) {
 		"no days":                {Change, func(r *Rule) { r.Condition.Days = 0 }, []string{"condition.days"}},
 		"many days":              {Drawdown, func(r *Rule) { r.Condition.Days = DaysMax + 1 }, []string{"condition.days"}},
 		"a fall of more than it": {Change, func(r *Rule) { r.Condition.Threshold = money.MustParse("-100") }, []string{"condition.threshold"}},
-		"armed above above":      {Price, func(r *Rule) { r.Condition.Rearm = decimal("10.01") }, []string{"condition.rearm"}},
-		"armed below below":      {Price, func(r *Rule) { r.Condition.Direction, r.Condition.Rearm = Below, decimal("9.99") }, []string{"condition.rearm"}},
+		"armed again higher":     {Price, func(r *Rule) { r.Condition.Rearm = decimal("10.01") }, []string{"condition.rearm"}},
+		"armed again lower":      {Price, func(r *Rule) { r.Condition.Direction, r.Condition.Rearm = Below, decimal("9.99") }, []string{"condition.rearm"}},
 		"armed after crossing":   {Price, func(r *Rule) { r.Condition.Direction, r.Condition.Rearm = Crossing, decimal("9") }, []string{"condition.rearm"}},
 		"rate of one currency":   {CurrencyRate, func(r *Rule) { r.Condition.Quote = "EUR" }, []string{"condition.quote"}},
 		"rate of no currency":    {CurrencyRate, func(r *Rule) { r.Condition.Base = "euro" }, []string{"condition.base"}},
@@ -114,7 +115,7 @@ func TestInvalid(t *testing.T) {
 		rule := valid(one.kind)
 		one.change(&rule)
 		err := rule.Validate()
-		problem, _ := err.(*fault.Error)
+		problem, _ := errors.AsType[*fault.Error](err)
 		if problem == nil || problem.Kind != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 			continue

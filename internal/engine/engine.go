@@ -112,8 +112,7 @@ type Engine struct {
 	everything chan struct{}     // portfolios may have changed unheard
 
 	// The loop's alone.
-	group      *errgroup.Group
-	ctx        context.Context // of the workers
+	spawn      func(work func(ctx context.Context) error) // a worker that ends before Run does
 	reads      line
 	claims     line
 	loads      line
@@ -170,9 +169,12 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		defer stop()
 	}
-	e.group, e.ctx = errgroup.WithContext(ctx)
-	e.group.Go(func() error { return e.loop(e.ctx) })
-	err := e.group.Wait()
+	group, workersCtx := errgroup.WithContext(ctx)
+	e.spawn = func(work func(ctx context.Context) error) {
+		group.Go(func() error { return work(workersCtx) })
+	}
+	e.spawn(e.loop)
+	err := group.Wait()
 	e.leave(context.WithoutCancel(ctx))
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // told to end
@@ -272,7 +274,7 @@ func (e *Engine) leave(ctx context.Context) {
 }
 
 func (e *Engine) complain(what string, err error) {
-	if e.ctx.Err() == nil {
+	if !errors.Is(err, context.Canceled) {
 		e.o.Log.Warn(what, "error", err)
 	}
 }
@@ -298,17 +300,17 @@ func (e *Engine) next(l *line) {
 		next := l.waiting[0]
 		l.waiting = l.waiting[1:]
 		l.running++
-		e.group.Go(func() error { return e.worker(l, next) })
+		e.spawn(func(ctx context.Context) error { return e.worker(ctx, l, next) })
 	}
 }
 
-func (e *Engine) worker(l *line, do func(ctx context.Context) (apply func())) error {
-	ctx, cancel := context.WithTimeout(e.ctx, workTimeout)
+func (e *Engine) worker(ctx context.Context, l *line, do func(ctx context.Context) (apply func())) error {
+	working, cancel := context.WithTimeout(ctx, workTimeout)
 	defer cancel()
-	apply := do(ctx)
+	apply := do(working)
 	select {
-	case <-e.ctx.Done():
-		return e.ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	case e.results <- func() {
 		l.running--
 		apply()

@@ -213,10 +213,10 @@ func (s *Settlement) follow(before *Trouble, at place, seen *Check) {
 	case before != nil:
 		s.Drop = append(s.Drop, *before)
 	}
-	switch {
-	case news == BadNews:
+	switch news {
+	case BadNews:
 		s.Tell = append(s.Tell, Told{*after, news})
-	case news == AllClear:
+	case AllClear:
 		s.Tell = append(s.Tell, Told{*before, news})
 	}
 }

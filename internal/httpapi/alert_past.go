@@ -24,7 +24,7 @@ var unknownPast = map[alert.Kind]string{
 	alert.SignIn:       "Sign-ins of the past were looked at when they came.",
 }
 
-// alertPast is what a condition looked at at the end of each day of a period, and why that isn't known, or only in part.
+// alertPast is what a condition saw at the end of each day of a period, and why that isn't known, or only in part.
 func (s *Server) alertPast(ctx context.Context, c alert.Condition, from, to market.Date) (values []dayValue, why string, err error) {
 	if why, unknown := unknownPast[c.Kind]; unknown {
 		return nil, why, nil

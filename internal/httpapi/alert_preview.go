@@ -80,7 +80,7 @@ func (s *Server) previewAlert(ctx context.Context, in *previewAlertInput) (*answ
 	return &answer[AlertPreview]{out}, nil
 }
 
-// dayValue is what a rule looked at at the end of a day; nil where that isn't known.
+// dayValue is what a rule saw at the end of a day; nil where that isn't known.
 type dayValue struct {
 	on    market.Date
 	value *money.Decimal

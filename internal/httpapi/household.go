@@ -152,10 +152,10 @@ func (s *Server) readHousehold(ctx context.Context, _ *struct{}) (*answer[OwnHou
 
 func (s *Server) memberOf(h access.Household, m access.Member) HouseholdMember {
 	out := HouseholdMember{ID: string(m.ID), State: "member", JoinedAt: timeOf(m.JoinedAt)}
-	switch {
-	case m.Person == h.Founder:
+	switch m.Person {
+	case h.Founder:
 		out.State = "founder"
-	case m.Person == "":
+	case "":
 		out.State, out.OfferedUntil = "invited", timeOf(m.OfferedTill)
 		if access.Expired(m.OfferedTill, s.now()) {
 			out.State = grantExpired

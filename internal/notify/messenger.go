@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -83,9 +84,7 @@ func (m *Messenger) Tries() map[MessageTry]uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := make(map[MessageTry]uint64, len(m.tries))
-	for try, count := range m.tries {
-		out[try] = count
-	}
+	maps.Copy(out, m.tries)
 	return out
 }
 
@@ -223,9 +222,7 @@ func (m *Messenger) post(ctx context.Context, c Channel, w Words) (*http.Respons
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	for name, values := range p.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, p.header)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Folioscope")
 	return m.o.Client.Do(r)

@@ -107,7 +107,7 @@ func TestPushIsForTheBrowserAloneAndFromUs(t *testing.T) {
 	if err := json.Unmarshal(b.open(t, body), &got); err != nil || got.ID != "n1" || got.Title != "Pension" || got.Link != "https://folio.example/alerts" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if header.Get("Content-Encoding") != "aes128gcm" || header.Get("Ttl") == "" {
+	if header.Get("Content-Encoding") != "aes128gcm" || header.Get("TTL") == "" {
 		t.Errorf("header: %v", header)
 	}
 	verifyVAPID(t, header.Get("Authorization"), m.o.Push.Public())
@@ -129,9 +129,12 @@ func verifyVAPID(t *testing.T, authorization, public string) {
 		return raw
 	}
 	point, parts := decode(key), strings.Split(token, ".")
-	by := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
+	by, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		t.Fatal(err)
+	}
 	sum, signature := sha256.Sum256([]byte(parts[0]+"."+parts[1])), decode(parts[2])
-	if !ecdsa.Verify(&by, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
+	if !ecdsa.Verify(by, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 		t.Error("the signature doesn't hold")
 	}
 	var claims struct {
