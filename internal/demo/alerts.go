@@ -61,6 +61,6 @@ func ofEveryKind(p Person, ids map[string]market.InstrumentID, prices map[market
 		{Kind: alert.Stale, Portfolio: portfolio, Threshold: percent("4")},
 		{Kind: alert.ImportFailed},
 		{Kind: alert.SignIn},
-		{Kind: alert.Expressed, Portfolio: portfolio, Expression: `holding("NVDA").weight > 20.0 && day.change_percent < -1.0`},
+		{Kind: alert.Expressed, Portfolio: portfolio, Expression: `holding("NVDA").weight > 0.2 && day.change_percent < -1`},
 	}
 }
