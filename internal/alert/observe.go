@@ -61,7 +61,7 @@ func (c *Condition) ofPortfolio(f *Facts) Observation {
 		if c.Days == 1 {
 			return known(f.DayChangePercent, "Today's change isn't known.")
 		}
-		return known(f.change(c.Days), "The portfolio's past isn't known for so long.")
+		return known(f.Change(c.Days), "The portfolio's past isn't known for so long.")
 	case Drawdown:
 		return known(f.drawdown(c.Days), "The portfolio's past isn't known.")
 	case Weight:
@@ -124,8 +124,8 @@ func (f *Facts) weight(c *Condition) *money.Decimal {
 	return &nothing
 }
 
-// change is the time-weighted change over some days, in percent; nil where the index doesn't reach back so far.
-func (f *Facts) change(days int) *money.Decimal {
+// Change is the time-weighted change over some days, in percent; nil where the index doesn't reach back so far.
+func (f *Facts) Change(days int) *money.Decimal {
 	if len(f.Index) == 0 {
 		return nil
 	}

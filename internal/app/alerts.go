@@ -131,13 +131,7 @@ func (p alertPortfolios) index(ctx context.Context, book *ledger.Book, days int)
 	if err != nil {
 		return nil, fmt.Errorf("work out an index: %w", err)
 	}
-	var points []alert.IndexPoint
-	for i := range daily.Len() {
-		if day := daily.Day(i); day.TWR != nil {
-			points = append(points, alert.IndexPoint{Day: day.Date, Level: 1 + *day.TWR})
-		}
-	}
-	return points, nil
+	return alert.IndexOf(daily), nil
 }
 
 // rates are those that a portfolio is valued with.

@@ -1,42 +1,9 @@
 package engine
 
 import (
-	"slices"
-
 	"folioscope/internal/alert"
 	"folioscope/internal/market"
-	"folioscope/internal/money"
 )
-
-// reference is what a change is counted from, and a fall: the close of Days ago, the previous one for one day, or the highest close or
-// price of the window that ends with a quote. Nil where the past isn't known.
-func (r *rule) reference(quote *market.Quote) *money.Decimal {
-	c, today := &r.Condition, market.DateOf(quote.MarketTime.UTC())
-	earlier := today - market.Date(c.Days)
-	switch c.Kind {
-	case alert.Change:
-		if c.Days == 1 {
-			earlier = today - 1 // the previous close, however long ago
-		}
-		for _, bar := range slices.Backward(r.past) {
-			if bar.Date <= earlier {
-				return &bar.Close
-			}
-		}
-	case alert.OffHigh:
-		high := quote.Price
-		for _, bar := range slices.Backward(r.past) {
-			if bar.Date <= earlier {
-				break
-			}
-			if bar.Close.Cmp(high) > 0 {
-				high = bar.Close
-			}
-		}
-		return &high
-	}
-	return nil
-}
 
 // outdated says whether a price is of a day that a rule's past isn't worked out for yet: its owner's rules are read again for it, since the
 // day before has a close now, and a split may have changed the units.

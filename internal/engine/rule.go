@@ -166,7 +166,7 @@ func (e *Engine) cross(l *listing, quote *Quote) {
 func (r *rule) sight() (s alert.Sight) {
 	c := &r.Condition
 	if quote, ok := r.prices[c.Instrument]; ok {
-		s.Price, s.Reference = &quote.Price, r.reference(&quote)
+		s.Price, s.Reference = &quote.Price, r.Condition.Reference(quote.Price, market.DateOf(quote.MarketTime.UTC()), r.past)
 	}
 	s.Rates = make(alert.Rates)
 	for _, currency := range [...]money.Currency{c.Base, c.Quote} {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
+	"sort"
 
 	"folioscope/internal/alert"
 	"folioscope/internal/figures"
@@ -71,57 +71,14 @@ func (s *Server) pricePast(ctx context.Context, c alert.Condition, from, to mark
 	begin := max(from-market.Date(c.Days)-exchangeShutMax, market.NoDate)
 	prices := figures.Draw(*book, i.ID, s.live.WithMarks(book, past).Series[i.ID], begin, to, to).Prices
 	var out []dayValue
-	for k, p := range prices {
+	bars := make([]market.Bar, 0, len(prices))
+	for _, p := range prices {
+		bars = append(bars, market.Bar{Date: p.Date, Close: p.Adjusted})
 		if p.Date >= from {
-			out = append(out, dayValue{p.Date, ofPrice(c, prices[:k+1])})
+			out = append(out, dayValue{p.Date, c.Observe(alert.Sight{Price: &p.Adjusted, Reference: c.Reference(p.Adjusted, p.Date, bars)}).Value})
 		}
 	}
 	return out, nil
-}
-
-// ofPrice is what a condition looks at on the last of some days.
-func ofPrice(c alert.Condition, prices []figures.DrawnPrice) *money.Decimal {
-	now := prices[len(prices)-1]
-	then := now.Adjusted
-	switch c.Kind {
-	case alert.Price:
-		return &now.Adjusted
-	case alert.Change:
-		earlier := now.Date - market.Date(c.Days)
-		at, exact := slices.BinarySearchFunc(prices, earlier, func(p figures.DrawnPrice, on market.Date) int { return int(p.Date - on) })
-		if c.Days == 1 {
-			at = len(prices) - 1 // the previous close, however long ago
-		} else if exact {
-			at++
-		}
-		if at == 0 {
-			return nil
-		}
-		return percentOver(now.Adjusted, prices[at-1].Adjusted)
-	}
-	for _, p := range slices.Backward(prices) {
-		if p.Date <= now.Date-market.Date(c.Days) {
-			break
-		}
-		if p.Adjusted.Cmp(then) > 0 {
-			then = p.Adjusted
-		}
-	}
-	fall := percentOver(now.Adjusted, then)
-	if fall == nil {
-		return nil
-	}
-	under := fall.Neg()
-	return &under
-}
-
-// percentOver is by how many percent a number is more than another; nil where that is nothing to be compared with.
-func percentOver(now, then money.Decimal) *money.Decimal {
-	if then.Sign() <= 0 {
-		return nil
-	}
-	x := now.Sub(then).Mul(money.NewDecimal(100, 0)).Quo(then)
-	return &x
 }
 
 func (s *Server) ratePast(ctx context.Context, c alert.Condition, from, to market.Date) ([]dayValue, error) {
@@ -194,51 +151,22 @@ func (s *Server) portfolioPast(ctx context.Context, c alert.Condition, from, to 
 	if err != nil {
 		return nil, fmt.Errorf("work out the past of a rule: %w", err)
 	}
+	index := alert.IndexOf(daily)
 	var out []dayValue
 	for i := range daily.Len() {
-		if on := daily.Day(i).Date; on >= from {
-			out = append(out, dayValue{on, ofPortfolio(c, daily, i)})
+		day := daily.Day(i)
+		if day.Date < from {
+			continue
 		}
+		facts := alert.Facts{Value: day.Value.Pointer()}
+		if day.TWR != nil { // else its index isn't known, whatever the day before's was
+			known := sort.Search(len(index), func(k int) bool { return index[k].Day > day.Date })
+			facts.Index = index[:known]
+			facts.DayChangePercent = facts.Change(1)
+		}
+		out = append(out, dayValue{day.Date, c.Observe(alert.Sight{Facts: &facts}).Value})
 	}
 	return out, nil
-}
-
-// ofPortfolio is what a condition looks at on the i-th day.
-func ofPortfolio(c alert.Condition, daily *figures.Daily, i int) *money.Decimal {
-	switch c.Kind {
-	case alert.Value:
-		return daily.Day(i).Value.Pointer()
-	case alert.PortfolioChange:
-		if i < c.Days {
-			return nil
-		}
-		return overIndex(daily.Day(i).TWR, daily.Day(i-c.Days).TWR)
-	}
-	now := daily.Day(i).TWR
-	peak := now
-	for k := max(0, i-c.Days+1); k < i; k++ {
-		if then := daily.Day(k).TWR; then != nil && peak != nil && *then > *peak {
-			peak = then
-		}
-	}
-	fall := overIndex(now, peak)
-	if fall == nil {
-		return nil
-	}
-	under := fall.Neg()
-	return &under
-}
-
-// overIndex is by how many percent one time-weighted return is above another.
-func overIndex(now, then *float64) *money.Decimal {
-	if now == nil || then == nil || *then <= -1 {
-		return nil
-	}
-	x, err := money.Parse(strconv.FormatFloat(((1+*now)/(1+*then)-1)*100, 'f', quotientPlaces, 64))
-	if err != nil {
-		return nil // not a finite number: nothing that a threshold could be held against
-	}
-	return &x
 }
 
 func weightPast(book *ledger.Book, past *figures.Market, c alert.Condition, from, to market.Date) ([]dayValue, error) {
