@@ -157,12 +157,7 @@ func (p alertPortfolios) past(ctx context.Context, id market.InstrumentID, days 
 	if err != nil {
 		return nil, err
 	}
-	book := ledger.Book{Instruments: map[market.InstrumentID]market.Instrument{id: {ID: id}}}
-	for _, a := range actions[id] {
-		if a.Kind == market.ActionSplit {
-			book.Activities = append(book.Activities, ledger.Activity{Type: ledger.Split, Date: a.Date, Instrument: id, Ratio: &ledger.Ratio{New: a.New, Old: a.Old}})
-		}
-	}
+	book := ledger.SplitBook(market.Instrument{ID: id}, actions[id])
 	series, err := p.record.Series(ctx, id)
 	if err != nil {
 		return nil, err
@@ -177,7 +172,7 @@ func (p alertPortfolios) past(ctx context.Context, id market.InstrumentID, days 
 		series = series.Fill(id, mark.Currency, newest)
 	}
 	var bars []market.Bar
-	for _, price := range figures.Draw(book, id, series, max(today-market.Date(days)-shutMax, market.NoDate), today, today).Prices {
+	for _, price := range figures.Draw(*book, id, series, max(today-market.Date(days)-shutMax, market.NoDate), today, today).Prices {
 		bars = append(bars, market.Bar{Date: price.Date, Close: price.Adjusted})
 	}
 	return bars, nil

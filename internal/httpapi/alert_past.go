@@ -58,12 +58,7 @@ func (s *Server) pricePast(ctx context.Context, c alert.Condition, from, to mark
 	if err != nil {
 		return nil, err
 	}
-	book := &ledger.Book{Portfolio: ledger.Portfolio{BaseCurrency: i.Currency}, Instruments: map[market.InstrumentID]market.Instrument{i.ID: i}}
-	for _, a := range actions[i.ID] {
-		if a.Kind == market.ActionSplit {
-			book.Activities = append(book.Activities, ledger.Activity{Type: ledger.Split, Date: a.Date, Instrument: i.ID, Ratio: &ledger.Ratio{New: a.New, Old: a.Old}})
-		}
-	}
+	book := ledger.SplitBook(i, actions[i.ID])
 	past, err := s.journal.Market(ctx, book)
 	if err != nil {
 		return nil, err
