@@ -422,15 +422,6 @@ func (x *Decimal) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Sum is the exact sum of all.
-func Sum(all ...Decimal) Decimal {
-	var total Decimal
-	for _, x := range all {
-		total = total.Add(x)
-	}
-	return total
-}
-
 // Units is the size of x · 10^places in words, least first, where that is whole and fits into 256 bits; kernels run on it too.
 // negative is its sign.
 func (x Decimal) Units(places int32) (words [4]uint64, negative, ok bool) {
