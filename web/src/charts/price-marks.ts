@@ -1,18 +1,10 @@
 /** Draws on the price line what happened: trades, dividends, splits and the average cost. */
-import type {
-  AutoscaleInfo,
-  IChartApi,
-  IPrimitivePaneRenderer,
-  IPrimitivePaneView,
-  ISeriesApi,
-  ISeriesPrimitive,
-  SeriesAttachedParameter,
-  SeriesType,
-  Time,
-} from 'lightweight-charts';
+import type { AutoscaleInfo, IPrimitivePaneView } from 'lightweight-charts';
 import { roomForLabels } from './marks';
 import { fontFamily } from './plot';
 import type { Colours } from './plot';
+import { SeriesMarks } from './series-marks';
+import type { Target } from './series-marks';
 
 export interface Marks {
   trades: { time: string; value: number; side: 'buy' | 'sell'; label: string }[];
@@ -21,48 +13,23 @@ export interface Marks {
   cost: { value: number; label: string } | null;
 }
 
-type Target = Parameters<IPrimitivePaneRenderer['draw']>[0];
-
 const triangleHeight = 9;
 const triangleDistance = 8;
 const textHeight = 13;
 const dividendRadius = 7;
 const dividendBottom = 11;
 
-export class PriceMarks implements ISeriesPrimitive<Time> {
-  #marks: Marks = { trades: [], dividends: [], splits: [], cost: null };
-  #colours: Colours | null = null;
-  #chart: IChartApi | null = null;
-  #series: ISeriesApi<SeriesType> | null = null;
-  #update: (() => void) | null = null;
+export class PriceMarks extends SeriesMarks<Marks> {
   /** Where the words of the average cost begin, and their base line: trades keep clear of them. */
   #costWords: { left: number; y: number } | null = null;
 
-  attached({ chart, series, requestUpdate }: SeriesAttachedParameter<Time>): void {
-    this.#chart = chart as IChartApi;
-    this.#series = series;
-    this.#update = requestUpdate;
-  }
-
-  detached(): void {
-    this.#chart = null;
-    this.#series = null;
-    this.#update = null;
-  }
-
-  set(marks: Marks): void {
-    this.#marks = marks;
-    this.#update?.();
-  }
-
-  paint(colours: Colours): void {
-    this.#colours = colours;
-    this.#update?.();
+  constructor() {
+    super({ trades: [], dividends: [], splits: [], cost: null });
   }
 
   /** The average cost belongs to the picture even when the price never was there. */
   autoscaleInfo(): AutoscaleInfo | null {
-    const { cost } = this.#marks;
+    const { cost } = this.data;
     return cost ? { priceRange: { minValue: cost.value, maxValue: cost.value } } : null;
   }
 
@@ -76,7 +43,7 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
   }
 
   #draw(target: Target): void {
-    const colours = this.#colours;
+    const colours = this.colours;
     if (!colours) return;
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       context.font = `11px ${fontFamily}`;
@@ -88,15 +55,11 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
     });
   }
 
-  #x(time: string): number | null {
-    return this.#chart?.timeScale().timeToCoordinate(time as Time) ?? null;
-  }
-
   #drawSplits(context: CanvasRenderingContext2D, width: number, height: number, colours: Colours): void {
     context.strokeStyle = colours['--chart-flows'];
     context.fillStyle = colours['--ink-2'];
-    const placed = this.#marks.splits.flatMap(({ time, label }) => {
-      const x = this.#x(time);
+    const placed = this.data.splits.flatMap(({ time, label }) => {
+      const x = this.x(time);
       const size = context.measureText(label).width;
       // Words stand right of their rule, or left of it where the chart ends.
       const left = x !== null && x + 6 + size > width;
@@ -113,9 +76,9 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
   }
 
   #drawCost(context: CanvasRenderingContext2D, width: number, colours: Colours): void {
-    const { cost } = this.#marks;
+    const { cost } = this.data;
     this.#costWords = null;
-    const y = cost ? (this.#series?.priceToCoordinate(cost.value) ?? null) : null;
+    const y = cost ? this.y(cost.value) : null;
     if (!cost || y === null) return;
     context.strokeStyle = colours['--ink-3'];
     context.setLineDash([5, 4]);
@@ -131,8 +94,8 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
     const y = height - dividendBottom;
     context.textAlign = 'center';
     context.font = `600 9px ${fontFamily}`;
-    const places = this.#marks.dividends
-      .map((time) => ({ x: this.#x(time) ?? -1, width: 2 * dividendRadius }))
+    const places = this.data.dividends
+      .map((time) => ({ x: this.x(time) ?? -1, width: 2 * dividendRadius }))
       .filter(({ x }) => x >= 0)
       .sort((a, b) => a.x - b.x);
     const shown = roomForLabels(places);
@@ -154,11 +117,11 @@ export class PriceMarks implements ISeriesPrimitive<Time> {
     context.font = `600 11px ${fontFamily}`;
     for (const side of ['buy', 'sell'] as const) {
       const down = side === 'sell' ? -1 : 1;
-      const placed = this.#marks.trades
+      const placed = this.data.trades
         .filter((trade) => trade.side === side)
         .flatMap((trade) => {
-          const x = this.#x(trade.time);
-          const y = this.#series?.priceToCoordinate(trade.value) ?? null;
+          const x = this.x(trade.time);
+          const y = this.y(trade.value);
           if (x === null || y === null) return [];
           const size = context.measureText(trade.label).width;
           const centre = Math.min(width - size / 2 - 2, Math.max(size / 2 + 2, x));

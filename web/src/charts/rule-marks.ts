@@ -1,18 +1,9 @@
 /** Draws on a line where a rule fires: the band between firing and arming again, and the days on which it would have fired. */
-import type {
-  AutoscaleInfo,
-  IChartApi,
-  IPrimitivePaneRenderer,
-  IPrimitivePaneView,
-  ISeriesApi,
-  ISeriesPrimitive,
-  SeriesAttachedParameter,
-  SeriesType,
-  Time,
-} from 'lightweight-charts';
+import type { AutoscaleInfo, IPrimitivePaneView } from 'lightweight-charts';
 import { roomForLabels } from './marks';
 import { fontFamily } from './plot';
-import type { Colours } from './plot';
+import { SeriesMarks } from './series-marks';
+import type { Target } from './series-marks';
 
 export interface RuleLevels {
   /** Where it fires. */
@@ -32,43 +23,17 @@ export interface RuleMarksData {
   firings: Firing[];
 }
 
-type Target = Parameters<IPrimitivePaneRenderer['draw']>[0];
-
 const dotRadius = 4;
 const labelTop = 12;
 
-export class RuleMarks implements ISeriesPrimitive<Time> {
-  #data: RuleMarksData = { levels: null, firings: [] };
-  #colours: Colours | null = null;
-  #chart: IChartApi | null = null;
-  #series: ISeriesApi<SeriesType> | null = null;
-  #update: (() => void) | null = null;
-
-  attached({ chart, series, requestUpdate }: SeriesAttachedParameter<Time>): void {
-    this.#chart = chart as IChartApi;
-    this.#series = series;
-    this.#update = requestUpdate;
-  }
-
-  detached(): void {
-    this.#chart = null;
-    this.#series = null;
-    this.#update = null;
-  }
-
-  set(data: RuleMarksData): void {
-    this.#data = data;
-    this.#update?.();
-  }
-
-  paint(colours: Colours): void {
-    this.#colours = colours;
-    this.#update?.();
+export class RuleMarks extends SeriesMarks<RuleMarksData> {
+  constructor() {
+    super({ levels: null, firings: [] });
   }
 
   /** The levels belong to the picture even where the line never was. */
   autoscaleInfo(): AutoscaleInfo | null {
-    const { levels } = this.#data;
+    const { levels } = this.data;
     if (!levels) return null;
     const both = [levels.threshold, levels.rearm ?? levels.threshold];
     return { priceRange: { minValue: Math.min(...both), maxValue: Math.max(...both) } };
@@ -81,17 +46,13 @@ export class RuleMarks implements ISeriesPrimitive<Time> {
     ];
   }
 
-  #y(value: number): number | null {
-    return this.#series?.priceToCoordinate(value) ?? null;
-  }
-
   #drawLevels(target: Target): void {
-    const { levels } = this.#data;
-    const colours = this.#colours;
+    const { levels } = this.data;
+    const colours = this.colours;
     if (!colours || !levels) return;
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-      const fires = this.#y(levels.threshold);
-      const arms = levels.rearm === null ? null : this.#y(levels.rearm);
+      const fires = this.y(levels.threshold);
+      const arms = levels.rearm === null ? null : this.y(levels.rearm);
       if (fires === null) return;
       if (arms !== null) {
         context.fillStyle = colours['--warn-wash'];
@@ -109,13 +70,13 @@ export class RuleMarks implements ISeriesPrimitive<Time> {
   }
 
   #drawFirings(target: Target): void {
-    const colours = this.#colours;
+    const colours = this.colours;
     if (!colours) return;
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       context.font = `600 11px ${fontFamily}`;
-      const placed = this.#data.firings.flatMap(({ time, value, label }) => {
-        const x = this.#chart?.timeScale().timeToCoordinate(time as Time) ?? null;
-        const y = this.#y(value);
+      const placed = this.data.firings.flatMap(({ time, value, label }) => {
+        const x = this.x(time);
+        const y = this.y(value);
         if (x === null || y === null) return [];
         const size = context.measureText(label).width;
         const left = x + 6 + size > mediaSize.width;
