@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -96,6 +97,7 @@ func (e *Engine) load(p *partition, ids []ledger.OwnerID, from int64) {
 func (e *Engine) readRules(ctx context.Context, ids []ledger.OwnerID, from int64) (read pass, err error) {
 	read.owners = make([]loaded, len(ids))
 	wanted := make(map[market.InstrumentID]struct{})
+	first := int64(-1)
 	for i, id := range ids {
 		one := &read.owners[i]
 		one.id = id
@@ -103,21 +105,13 @@ func (e *Engine) readRules(ctx context.Context, ids []ledger.OwnerID, from int64
 		for _, r := range one.rules {
 			for _, instrument := range r.Rule.Condition.Wants() {
 				wanted[instrument] = struct{}{}
+				if first < 0 || r.start < first {
+					first = r.start
+				}
 			}
 		}
 	}
-	instruments := make([]market.InstrumentID, 0, len(wanted))
-	first := int64(-1)
-	for id := range wanted {
-		instruments = append(instruments, id)
-	}
-	for _, one := range read.owners {
-		for _, r := range one.rules {
-			if len(r.Rule.Condition.Wants()) > 0 && (first < 0 || r.start < first) {
-				first = r.start
-			}
-		}
-	}
+	instruments := slices.Collect(maps.Keys(wanted))
 	marks, err := e.o.Store.MarksOf(ctx, instruments)
 	if err != nil {
 		return read, err
@@ -125,7 +119,7 @@ func (e *Engine) readRules(ctx context.Context, ids []ledger.OwnerID, from int64
 	if read.end, err = e.o.Store.CurrentSequence(ctx); err != nil {
 		return read, err
 	}
-	if first < 0 || len(instruments) == 0 {
+	if first < 0 {
 		return read, nil
 	}
 	for after := first; after < read.end; {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"folioscope/internal/alert"
@@ -10,10 +9,10 @@ import (
 	"folioscope/internal/ledger"
 )
 
-// occur looks for what happened to owners with rules about that.
+// occur looks for what happened to owners.
 func (e *Engine) occur() {
 	for _, o := range e.owners {
-		if !o.looking && slices.ContainsFunc(o.listRules(), happens) {
+		if !o.looking {
 			e.occurred(o)
 		}
 	}
@@ -21,24 +20,19 @@ func (e *Engine) occur() {
 
 func happens(r *rule) bool { return !r.Condition.Kind.Level() && !r.standing.Ended }
 
-func (o *owner) listRules() (all []*rule) {
-	for _, r := range o.rules {
-		all = append(all, r)
-	}
-	return all
-}
-
-// occurred has one owner's rules see what happened and they weren't told of.
+// occurred has one owner's rules about that see what happened and they weren't told of.
 func (e *Engine) occurred(o *owner) {
-	o.looking = true
-	seen := make(map[alert.RuleID][]alert.Observation)
 	var rules []alert.Rule
 	for _, r := range o.rules {
 		if happens(r) {
 			rules = append(rules, r.Rule)
 		}
 	}
-	zone := o.zone
+	if len(rules) == 0 {
+		return
+	}
+	o.looking = true
+	seen, zone := make(map[alert.RuleID][]alert.Observation), o.zone
 	e.work(&e.values, func(ctx context.Context) func() {
 		var failed error
 		for i := range rules {

@@ -34,7 +34,7 @@ type rule struct {
 	standing   alert.Standing
 	stored     int64 // the version of the standing in the store that this one goes on from
 	prices     map[market.InstrumentID]market.Quote
-	past       []market.Bar // of a change or a fall from a high, see reference
+	past       []market.Bar // of a change or a fall from a high, see alert.Condition.Reference
 	day        market.Date  // that past is as of
 	unseen     []*Quote     // of a later day, until past is
 	events     []Event      // to be settled
@@ -225,12 +225,15 @@ func (e *Engine) tick() {
 	now := e.o.Now()
 	for _, o := range e.owners {
 		for _, r := range o.rules {
+			before := r.standing
 			if l := e.listed[r.Condition.Instrument]; r.Repeat == alert.RepeatDaily && r.standing.State == alert.StateFiring && l != nil && l.last != nil {
 				e.step(r, l.last)
 			}
 			after, events := r.Rule.Tick(r.standing, now, o.zone)
 			e.take(r, after, events, e.cursor)
-			e.place(r)
+			if r.standing != before {
+				e.place(r)
+			}
 		}
 	}
 }
