@@ -27,7 +27,7 @@ func (in *installation) fails(args ...string) string {
 // copied waits until the node has copied a checkpoint beyond a size of the file.
 func (in *installation) copied(beyond int64) int64 {
 	in.t.Helper()
-	const patience = 15 * time.Second
+	const patience = 2 * time.Minute
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if info, err := os.Stat(filepath.Join(in.dataDir(), "checkpoints")); err == nil && info.Size() > beyond {
 			return info.Size()

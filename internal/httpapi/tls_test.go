@@ -160,7 +160,7 @@ func TestCertificateIsRenewedWhileRequestsRun(t *testing.T) {
 	}
 	wait := func(what string, reached func() bool) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); !reached(); time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(2 * time.Minute); !reached(); time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("waited for %s in vain", what)
 			}

@@ -302,7 +302,7 @@ func TestReceiversThatHangKeepNobodyWaiting(t *testing.T) {
 			t.Error("it waits once the receivers are known to hang")
 		}
 		all.Wait()
-		if len(m.gates.owners)+len(m.gates.hosts)+m.gates.troubled != 0 {
+		if len(m.gates.owners)+len(m.gates.hosts)+len(m.gates.failing)+m.gates.troubled != 0 {
 			t.Errorf("places are lost: %+v", m.gates)
 		}
 	})
@@ -337,5 +337,27 @@ func TestGatesHaveFewPlacesForEachAndForTheTroubled(t *testing.T) {
 	}
 	if enter("y", "y", true) || !enter("y", "y", false) {
 		t.Error("the troubled have too many, or take others'")
+	}
+}
+
+// However much waits for a person's failing channels, their good ones have a place.
+func TestFailingChannelsLeaveTheirOwnerAPlace(t *testing.T) {
+	g := newGates()
+	var leave func()
+	for n := range perOwnerMax {
+		left, ok := g.enter("anna", "broken", true)
+		if ok != (n < troubledPerOwnerMax) {
+			t.Fatalf("failing channel %d: %v", n, ok)
+		}
+		if ok {
+			leave = left
+		}
+	}
+	if _, ok := g.enter("anna", "good", false); !ok {
+		t.Error("a good channel has no place")
+	}
+	leave()
+	if _, ok := g.enter("anna", "broken", true); !ok {
+		t.Error("the next failing one has no turn")
 	}
 }

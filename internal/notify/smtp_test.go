@@ -31,7 +31,7 @@ func send(t *testing.T, server Server, letter Letter) (string, Outcome, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	said, err := sender.Send(ctx, letter)
 	return said, outcomeOf(err), err
