@@ -1,4 +1,5 @@
-// Package natstest is a NATS server of a test's own, and somebody who listens to all that is said on it.
+// Package natstest is NATS servers of a test's own: one that listens and may be stopped, and one with somebody who listens to all that is
+// said on it.
 package natstest
 
 import (
