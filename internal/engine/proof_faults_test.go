@@ -5,15 +5,16 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"folioscope/internal/engine/enginetest"
 )
 
 // Three nodes, and something goes wrong all the time: nodes are killed or stopped and others come, one goes on with leases that it has
 // lost, and half of the hints are.
 func TestNoCrossingIsMissedOrDoubledWithFaults(t *testing.T) {
 	onEach(t, func(t *testing.T, world *world) {
-		w := newWalk()
-		w.prepare(world)
-		chaos := rand.New(rand.NewPCG(walkSeed, 2))
+		w := newWalk(world)
+		chaos := rand.New(rand.NewPCG(enginetest.Seed, 2))
 		world.bus.lose = func() bool { return chaos.IntN(2) == 0 }
 		names, nodes := 0, []*node{}
 		start := func() *node { names++; return world.start(fmt.Sprint("node", names)) }
@@ -21,10 +22,9 @@ func TestNoCrossingIsMissedOrDoubledWithFaults(t *testing.T) {
 			nodes = append(nodes, start())
 		}
 		faults := map[string]int{}
-		began, steps := time.Now(), 0
-		for ; len(w.want) < crossingsMin; steps++ {
-			at := began.Add(time.Duration(steps) * time.Second)
-			world.accept(at, w.step(at))
+		began := time.Now()
+		for w.Due() < crossingsMin {
+			w.step()
 			i := chaos.IntN(len(nodes))
 			switch chaos.IntN(24) {
 			case 0:
@@ -47,9 +47,9 @@ func TestNoCrossingIsMissedOrDoubledWithFaults(t *testing.T) {
 				nodes = nodes[1:]
 			}
 		}
-		missed, doubled := w.settled(world)
-		t.Logf("with faults: %d crossings in %d prices, %d missed, %d doubled; %v; %s", len(w.want), steps*walkInstruments, missed, doubled, faults, time.Since(began).Round(time.Millisecond))
-		if missed != 0 || doubled*1000 > len(w.want) {
+		missed, doubled := w.settled()
+		t.Logf("with faults: %d crossings in %d prices, %d missed, %d doubled; %v; %s", w.Due(), w.Prices(), missed, doubled, faults, time.Since(began).Round(time.Millisecond))
+		if missed != 0 || doubled*1000 > w.Due() {
 			t.Errorf("%d missed, %d doubled", missed, doubled)
 		}
 	})

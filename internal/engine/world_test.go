@@ -175,6 +175,12 @@ func (w *world) accept(at time.Time, prices map[market.InstrumentID]money.Decima
 	for id, p := range prices {
 		marks = append(marks, market.Mark{Quote: market.Quote{Instrument: id, Price: p, Currency: "USD", Source: "yahoo", ObservedAt: at, MarketTime: at}, PreviousDate: market.NoDate})
 	}
+	w.take(marks)
+}
+
+// take takes in what accept makes.
+func (w *world) take(marks []market.Mark) {
+	w.t.Helper()
 	_, accepted, err := w.Accept(w.t.Context(), marks)
 	w.ok(err)
 	if len(accepted) != len(marks) {
@@ -203,13 +209,12 @@ func (w *world) told(owner ledger.OwnerID) (notices []notify.Notice) {
 // eventually waits until something is so.
 func (w *world) eventually(what string, so func() bool) {
 	w.t.Helper()
-	for range 1000 {
-		if so() {
-			return
+	const patience = 2 * time.Minute // on a loaded machine
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("never: %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	w.t.Fatalf("never: %s", what)
 }
 
 // node is one engine that runs.

@@ -111,7 +111,7 @@ func (s *Server) Received() []Mail {
 // Wait gives the mails once there are so many.
 func (s *Server) Wait(t testing.TB, count int) []Mail {
 	t.Helper()
-	const patience = 30 * time.Second // on a loaded machine
+	const patience = 2 * time.Minute // on a loaded machine
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if all := s.Received(); len(all) >= count {
 			return all
