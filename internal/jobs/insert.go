@@ -24,7 +24,8 @@ const (
 )
 
 // Insertion is the statement that adds a job, and its arguments: for a store, so that the job is there if and only if the store's own
-// transaction is. Prepare has to have made the tables. Any node takes the job within a second or so.
+// transaction is. Prepare has to have made the tables. Any node takes the job within a second or so, and a message
+// within messagesInterval.
 func Insertion(lane Lane, kind string, object any, attemptsMax int) (text string, args []any, err error) {
 	raw, err := encode(kind, object)
 	if err != nil {

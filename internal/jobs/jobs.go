@@ -29,9 +29,10 @@ import (
 
 // Settings of the queue.
 const (
-	fetchCooldown     = 20 * time.Millisecond // how often a node may look for work: the delay of a job on a quiet machine
-	jobTimeout        = 60 * time.Second      // of a kind that names none
-	rescueAfter       = 90 * time.Second      // after this a job without a sign of life is given to another; more than jobTimeout
+	fetchCooldown     = 20 * time.Millisecond  // how often a node may look for work: the delay of a job on a quiet machine
+	messagesInterval  = 250 * time.Millisecond // between two looks for messages: they are added by transactions that don't wake the queue
+	jobTimeout        = 60 * time.Second       // of a kind that names none
+	rescueAfter       = 90 * time.Second       // after this a job without a sign of life is given to another; more than jobTimeout
 	doneKeptFor       = time.Hour
 	deadKeptFor       = 30 * 24 * time.Hour
 	attemptsMax       = 3 // of a kind that names none
@@ -138,7 +139,7 @@ func New(ctx context.Context, database Database, kinds []Kind, options Options) 
 		Logger:                      slog.New(quiet{options.Log.Handler()}),
 		Workers:                     workers,
 		PeriodicJobs:                periodic,
-		Queues:                      map[string]river.QueueConfig{string(Ordinary): {MaxWorkers: runningMax}, string(Messages): {MaxWorkers: MessagesMax}},
+		Queues:                      map[string]river.QueueConfig{string(Ordinary): {MaxWorkers: runningMax}, string(Messages): {MaxWorkers: MessagesMax, FetchPollInterval: messagesInterval}},
 		FetchCooldown:               fetchCooldown,
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        rescueAfter,

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"sync"
+	"time"
 
 	"folioscope/internal/jobs"
 	"folioscope/internal/ledger"
@@ -16,49 +17,80 @@ const (
 	troubledMax         = jobs.MessagesMax / 4 // to channels whose last message didn't get through
 )
 
+// When what finds no place comes back. A few come back soon, since places are free within milliseconds where receivers are well; many are
+// spread, so that they don't take the workers' time from others.
+const (
+	crowdedStep = 10 * time.Millisecond // for each that found none lately
+	crowdedMax  = 2 * time.Second
+)
+
 // gates count what is on its way.
 type gates struct {
 	mu       sync.Mutex
-	owners   map[ledger.OwnerID]int
-	hosts    map[string]int
-	failing  map[ledger.OwnerID]int // of owners: to failing channels
-	troubled int                    // of all of them
+	owners   map[ledger.OwnerID]*gate
+	hosts    map[string]*gate
+	troubled int
+}
+
+// gate is for one owner or one host. It is forgotten when nothing is on its way.
+type gate struct {
+	inside   int
+	troubled int       // of those inside
+	away     int       // turned away since
+	since    time.Time // within crowdedMax
 }
 
 func newGates() *gates {
-	return &gates{owners: map[ledger.OwnerID]int{}, hosts: map[string]int{}, failing: map[ledger.OwnerID]int{}}
+	return &gates{owners: map[ledger.OwnerID]*gate{}, hosts: map[string]*gate{}}
 }
 
-// enter takes a place, if there is one: leave gives it back.
-func (g *gates) enter(owner ledger.OwnerID, host string, troubled bool) (leave func(), ok bool) {
+// enter takes a place: leave gives it back. Where there is none, leave is nil, and wait says when to come back.
+func (g *gates) enter(owner ledger.OwnerID, host string, troubled bool, now time.Time) (leave func(), wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.owners[owner] >= perOwnerMax || g.hosts[host] >= perHostMax {
-		return nil, false
+	if at := g.owners[owner]; at != nil && (at.inside >= perOwnerMax || troubled && at.troubled >= troubledPerOwnerMax) {
+		return nil, at.turnAway(now)
 	}
-	if troubled && (g.failing[owner] >= troubledPerOwnerMax || g.troubled >= troubledMax) {
-		return nil, false
+	if at := g.hosts[host]; at != nil && at.inside >= perHostMax {
+		return nil, at.turnAway(now)
+	}
+	if troubled && g.troubled >= troubledMax {
+		return nil, crowdedMax
 	}
 	g.count(owner, host, troubled, 1)
 	return func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.count(owner, host, troubled, -1)
-	}, true
+	}, 0
 }
 
 func (g *gates) count(owner ledger.OwnerID, host string, troubled bool, by int) {
-	add(g.owners, owner, by)
-	add(g.hosts, host, by)
+	count(g.owners, owner, troubled, by)
+	count(g.hosts, host, troubled, by)
 	if troubled {
-		add(g.failing, owner, by)
 		g.troubled += by
 	}
 }
 
-// add counts, and forgets whom nothing is counted of.
-func add[K comparable](counts map[K]int, of K, by int) {
-	if counts[of] += by; counts[of] == 0 {
-		delete(counts, of)
+func (g *gate) turnAway(now time.Time) (wait time.Duration) {
+	if now.Sub(g.since) > crowdedMax {
+		g.since, g.away = now, 0
+	}
+	g.away++
+	return min(time.Duration(g.away)*crowdedStep, crowdedMax)
+}
+
+func count[K comparable](all map[K]*gate, key K, troubled bool, by int) {
+	at := all[key]
+	if at == nil {
+		at = &gate{}
+		all[key] = at
+	}
+	if troubled {
+		at.troubled += by
+	}
+	if at.inside += by; at.inside == 0 {
+		delete(all, key)
 	}
 }

@@ -21,7 +21,6 @@ const (
 	messageWaitMax = 10 * time.Second // one request to a receiver
 	pauseMin       = 5 * time.Second  // after the first try that failed
 	pauseMax       = 30 * time.Minute // however long a channel has been failing
-	crowdedPause   = 2 * time.Second  // until it is looked again whether there is a place
 )
 
 // MessageStore keeps notices on their way.
@@ -107,9 +106,9 @@ func (m *Messenger) work(ctx context.Context, job jobs.Job) error {
 	if wait := msg.DueAt.Sub(m.o.Now()); wait > 0 {
 		return jobs.Later(wait)
 	}
-	leave, ok := m.gates.enter(named.Owner, msg.Channel.host(), !msg.Channel.FailingAt.IsZero())
-	if !ok {
-		return jobs.Later(crowdedPause/2 + rand.N(crowdedPause))
+	leave, wait := m.gates.enter(named.Owner, msg.Channel.host(), !msg.Channel.FailingAt.IsZero(), m.o.Now())
+	if leave == nil {
+		return jobs.Later(wait/2 + rand.N(wait))
 	}
 	outcome := m.send(ctx, msg)
 	leave()

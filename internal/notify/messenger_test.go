@@ -302,7 +302,7 @@ func TestReceiversThatHangKeepNobodyWaiting(t *testing.T) {
 			t.Error("it waits once the receivers are known to hang")
 		}
 		all.Wait()
-		if len(m.gates.owners)+len(m.gates.hosts)+len(m.gates.failing)+m.gates.troubled != 0 {
+		if len(m.gates.owners)+len(m.gates.hosts)+m.gates.troubled != 0 {
 			t.Errorf("places are lost: %+v", m.gates)
 		}
 	})
@@ -311,8 +311,8 @@ func TestReceiversThatHangKeepNobodyWaiting(t *testing.T) {
 func TestGatesHaveFewPlacesForEachAndForTheTroubled(t *testing.T) {
 	g := newGates()
 	enter := func(owner ledger.OwnerID, host string, troubled bool) bool {
-		_, ok := g.enter(owner, host, troubled)
-		return ok
+		leave, _ := g.enter(owner, host, troubled, testNow)
+		return leave != nil
 	}
 	for range perOwnerMax {
 		if !enter("anna", "a", false) {
@@ -345,19 +345,46 @@ func TestFailingChannelsLeaveTheirOwnerAPlace(t *testing.T) {
 	g := newGates()
 	var leave func()
 	for n := range perOwnerMax {
-		left, ok := g.enter("anna", "broken", true)
-		if ok != (n < troubledPerOwnerMax) {
-			t.Fatalf("failing channel %d: %v", n, ok)
+		left, wait := g.enter("anna", "broken", true, testNow)
+		if (left != nil) != (n < troubledPerOwnerMax) {
+			t.Fatalf("failing channel %d: to come back after %v", n, wait)
 		}
-		if ok {
+		if left != nil {
 			leave = left
 		}
 	}
-	if _, ok := g.enter("anna", "good", false); !ok {
+	if left, _ := g.enter("anna", "good", false, testNow); left == nil {
 		t.Error("a good channel has no place")
 	}
 	leave()
-	if _, ok := g.enter("anna", "broken", true); !ok {
+	if left, _ := g.enter("anna", "broken", true, testNow); left == nil {
 		t.Error("the next failing one has no turn")
+	}
+}
+
+// A few that find no place come back soon, many are spread, and what was long ago doesn't count.
+func TestWhoFindsNoPlaceComesBack(t *testing.T) {
+	g := newGates()
+	for i := range perHostMax {
+		g.enter(ledger.OwnerID(rune('a'+i)), "host", false, testNow)
+	}
+	away := func(at time.Time) time.Duration {
+		leave, wait := g.enter("late", "host", false, at)
+		if leave != nil {
+			t.Fatal("there was a place")
+		}
+		return wait
+	}
+	if first, second := away(testNow), away(testNow.Add(time.Millisecond)); first != crowdedStep || second != 2*crowdedStep {
+		t.Errorf("the first after %v, the second after %v", first, second)
+	}
+	for range 1000 {
+		away(testNow.Add(time.Second))
+	}
+	if wait := away(testNow.Add(time.Second)); wait != crowdedMax {
+		t.Errorf("in a crowd after %v", wait)
+	}
+	if wait := away(testNow.Add(crowdedMax + time.Millisecond)); wait != crowdedStep {
+		t.Errorf("after the crowd %v", wait)
 	}
 }
