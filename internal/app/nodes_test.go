@@ -42,7 +42,7 @@ func quiet(ready func(string)) Options {
 }
 
 // serve runs a node until the test is over, or until stop is called, and gives its address.
-func serve(t *testing.T, settings config.Config) (url string, stop func()) {
+func serve(t testing.TB, settings config.Config) (url string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)

@@ -43,8 +43,11 @@ type Crossing struct {
 
 // CrossingOf names one by what was told of it.
 func CrossingOf(owner ledger.OwnerID, rule alert.RuleID, value money.Decimal, at time.Time) Crossing {
-	return Crossing{owner, rule, value.Reduced().String(), at.Unix() / int64(Step/time.Second)}
+	return Crossing{owner, rule, value.Reduced().String(), MinuteOf(at)}
 }
+
+// MinuteOf is the minute that a price is of, since 1970.
+func MinuteOf(at time.Time) int64 { return at.Unix() / int64(Step/time.Second) }
 
 // followed is a rule as the plain loop has it.
 type followed struct {

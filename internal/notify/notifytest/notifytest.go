@@ -65,6 +65,7 @@ type Mail struct {
 	Text     string // its plain part
 	HTML     string
 	Inline   map[string][]byte // pictures by their content id
+	At       time.Time         // when it was handed over
 }
 
 // Start runs a server until the test ends.
@@ -182,7 +183,7 @@ func (s *session) Data(r io.Reader) error {
 	if s.server.behaviour.OnData != nil {
 		return s.server.behaviour.OnData
 	}
-	got := Mail{From: s.from, To: s.to, Raw: string(raw)}
+	got := Mail{From: s.from, To: s.to, Raw: string(raw), At: time.Now()}
 	if err := got.parse(); err != nil {
 		return &smtp.SMTPError{Code: 554, Message: err.Error()}
 	}
