@@ -36,3 +36,13 @@ type Place struct {
 	At time.Time
 	ID string
 }
+
+// LogFilter leaves of the log what is so; what is left out leaves all.
+type LogFilter struct {
+	Rules    []alert.RuleID // nil: all; at most alert.RulesMax
+	Kind     alert.EventKind
+	Delivery notify.State // how one of the messages stands
+}
+
+// Empty says whether it leaves everything.
+func (f LogFilter) Empty() bool { return f.Rules == nil && f.Kind == "" && f.Delivery == "" }

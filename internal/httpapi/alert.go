@@ -27,9 +27,9 @@ type AlertStore interface {
 	// ReplaceRule insists on the rule's version: fault.Stale. Anew forgets how it stood; so does another condition.
 	ReplaceRule(ctx context.Context, rule alert.Rule, anew bool, write audit.Write) (alert.Kept, error)
 	DeleteRule(ctx context.Context, owner ledger.OwnerID, id alert.RuleID, write audit.Write) error
-	// AlertLog gives what an owner's rules did, the newest first, and where to go on; NoticeDeliveries what became of the messages of some
-	// of it. What was told has its notice under the same id.
-	AlertLog(ctx context.Context, owner ledger.OwnerID, rule alert.RuleID, after engine.Place, limit int) ([]engine.Logged, engine.Place, error)
+	// AlertLog gives what an owner's rules did as far as a filter leaves it, the newest first, and where to go on; NoticeDeliveries what
+	// became of the messages of some of it. What was told has its notice under the same id.
+	AlertLog(ctx context.Context, owner ledger.OwnerID, filter engine.LogFilter, after engine.Place, limit int) ([]engine.Logged, engine.Place, error)
 	NoticeDeliveries(ctx context.Context, owner ledger.OwnerID, notices []string) (map[string][]notify.Told, error)
 	// Instruments gives those of some ids that there are; Actions the splits and dividends of those that have any, rising by date.
 	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)

@@ -7,6 +7,7 @@ import (
 
 	"folioscope/internal/alert"
 	"folioscope/internal/engine"
+	"folioscope/internal/ledger"
 	"folioscope/internal/notify"
 )
 
@@ -26,7 +27,7 @@ type AlertLogEntry struct {
 	Deliveries []MessageDelivery `json:"deliveries" nullable:"false" doc:"By channels; none: it lies in the inbox alone"`
 }
 
-// AlertLog is a page of what one's rules did, the newest first.
+// AlertLog is a page of what one's rules did, the newest first. With a filter a page may hold less than asked for although another follows.
 type AlertLog struct {
 	Items      []AlertLogEntry `json:"items" nullable:"false"`
 	NextCursor *string         `json:"next_cursor"`
@@ -35,7 +36,36 @@ type AlertLog struct {
 type alertLogInput struct {
 	Cursor string `query:"cursor" maxLength:"80" doc:"next_cursor of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"30"`
-	Rule   string `query:"rule" maxLength:"64" doc:"Of one rule alone"`
+	AlertLogFilter
+}
+
+// AlertLogFilter leaves of the log what is so; a rule that was deleted is about no portfolio any more.
+type AlertLogFilter struct {
+	Rule      string `query:"rule" maxLength:"64" doc:"Of one rule alone"`
+	Portfolio string `query:"portfolio" maxLength:"64" doc:"Of the rules about a portfolio, as they are now"`
+	Kind      string `query:"kind" enum:"fired,held_back,resolved,no_data,error,ended"`
+	State     string `query:"state" enum:"waiting,sent,failed" doc:"A message of it stands so"`
+}
+
+func (f AlertLogFilter) read(rules map[alert.RuleID]namedRule) engine.LogFilter {
+	out := engine.LogFilter{Kind: alert.EventKind(f.Kind), Delivery: notify.State(f.State)}
+	if f.State == messageFailed {
+		out.Delivery = notify.Dead
+	}
+	if f.Rule != "" {
+		out.Rules = []alert.RuleID{alert.RuleID(f.Rule)}
+	}
+	if f.Portfolio == "" {
+		return out
+	}
+	about := []alert.RuleID{}
+	for id, of := range rules {
+		if of.rule.Condition.Portfolio == ledger.PortfolioID(f.Portfolio) && (f.Rule == "" || f.Rule == string(id)) {
+			about = append(about, id)
+		}
+	}
+	out.Rules = about
+	return out
 }
 
 func (s *Server) alertLog(ctx context.Context, in *alertLogInput) (*answer[AlertLog], error) {
@@ -44,7 +74,11 @@ func (s *Server) alertLog(ctx context.Context, in *alertLogInput) (*answer[Alert
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := s.store.AlertLog(ctx, owner, alert.RuleID(in.Rule), engine.Place(after), in.Limit)
+	rules, err := s.alertsByID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := s.store.AlertLog(ctx, owner, in.read(rules), engine.Place(after), in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +89,6 @@ func (s *Server) alertLog(ctx context.Context, in *alertLogInput) (*answer[Alert
 		}
 	}
 	deliveries, err := s.store.NoticeDeliveries(ctx, owner, told)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := s.alertsByID(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,4 +71,41 @@ func TestAlertLogSaysWhatRulesDid(t *testing.T) {
 		}
 	}
 	h.ask("ann", "GET", "/api/v1/alerts/log?cursor=nonsense", "").problem(http.StatusUnprocessableEntity, "invalid")
+}
+
+func TestAlertLogIsFiltered(t *testing.T) {
+	h := newHouse(t)
+	rule := h.rule("ann", acmeAbove+`}`)
+	value := h.rule("ann", `{"condition":{"kind":"value","portfolio_id":"portfolio-ann","direction":"above","threshold":"100"}}`)
+	at := h.clock.Now()
+	h.settled(rule, 1, alert.Event{Kind: alert.EventFired, At: at, Value: dec("121.25"), Tell: true}, "price")
+	h.settled(rule, 2, alert.Event{Kind: alert.EventNoData, At: at.Add(time.Minute), Why: "There is no price."}, "gone")
+	h.settled(value, 1, alert.Event{Kind: alert.EventFired, At: at.Add(2 * time.Minute), Value: dec("101"), Tell: true}, "value")
+	for query, want := range map[string]string{
+		"":                                   "value gone price",
+		"kind=fired":                         "value price",
+		"kind=fired&rule=" + rule.ID:         "price",
+		"portfolio=portfolio-ann":            "value",
+		"portfolio=portfolio-bob":            "",
+		"portfolio=portfolio-ann&kind=error": "",
+		"portfolio=portfolio-ann&rule=" + rule.ID:  "",
+		"portfolio=portfolio-ann&rule=" + value.ID: "value",
+		"state=failed": "",
+	} {
+		var got []string
+		for _, entry := range into[AlertLog](h.ask("ann", "GET", "/api/v1/alerts/log?"+query, "").is(http.StatusOK)).Items {
+			got = append(got, entry.ID)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q leaves %v, want %q", query, got, want)
+		}
+	}
+	for _, query := range []string{"kind=fires", "state=told"} {
+		h.ask("ann", "GET", "/api/v1/alerts/log?"+query, "").problem(http.StatusUnprocessableEntity, "invalid")
+	}
+	for _, query := range []string{"portfolio=portfolio-ann", "rule=" + rule.ID} {
+		if other := into[AlertLog](h.ask("bob", "GET", "/api/v1/alerts/log?"+query, "").is(http.StatusOK)); len(other.Items) != 0 {
+			t.Errorf("bob sees %+v", other)
+		}
+	}
 }

@@ -152,12 +152,15 @@ func notificationOf(item notify.Item, settings notify.Settings) Notification {
 	}
 }
 
+// messageFailed is what people call notify.Dead.
+const messageFailed = "failed"
+
 func messageDeliveries(all []notify.Told) []MessageDelivery {
 	out := make([]MessageDelivery, 0, len(all))
 	for _, told := range all {
 		state := string(told.State)
 		if told.State == notify.Dead {
-			state = "failed"
+			state = messageFailed
 		}
 		out = append(out, MessageDelivery{
 			ChannelID: string(told.Channel), Kind: string(told.Kind), State: state, Says: told.Outcome.Told(told.Kind), Tries: told.Tries,

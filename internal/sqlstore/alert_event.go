@@ -2,7 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"math"
+	"fmt"
 	"time"
 
 	"folioscope/internal/alert"
@@ -16,11 +16,14 @@ const (
 	sqlSettleRule = `UPDATE alert_rules SET standing = $3, standing_version = standing_version + 1
 WHERE owner = $1 AND id = $2 AND version = $4 AND standing_version = $5
 AND EXISTS (SELECT 1 FROM alert_partitions WHERE partition = $6 AND fence = $7)`
-	sqlNewOccurrence   = `INSERT INTO alert_occurrences (owner, rule, key_hash, at) VALUES ($1, $2, $3, $4) ON CONFLICT (owner, rule, key_hash) DO NOTHING`
-	sqlOccurrence      = `SELECT COUNT(*) FROM alert_occurrences WHERE owner = $1 AND rule = $2 AND key_hash = $3`
-	sqlNewAlertEvent   = `INSERT INTO alert_events (owner, id, rule, kind, at, body) VALUES ($1, $2, $3, $4, $5, $6)`
-	sqlAlertLog        = `SELECT id, rule, kind, at, body FROM alert_events WHERE owner = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4`
-	sqlAlertLogOfRule  = `SELECT id, rule, kind, at, body FROM alert_events WHERE owner = $1 AND rule = $5 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4`
+	sqlNewOccurrence = `INSERT INTO alert_occurrences (owner, rule, key_hash, at) VALUES ($1, $2, $3, $4) ON CONFLICT (owner, rule, key_hash) DO NOTHING`
+	sqlOccurrence    = `SELECT COUNT(*) FROM alert_occurrences WHERE owner = $1 AND rule = $2 AND key_hash = $3`
+	sqlNewAlertEvent = `INSERT INTO alert_events (owner, id, rule, kind, at, body) VALUES ($1, $2, $3, $4, $5, $6)`
+	sqlAlertLog      = `SELECT id, rule, kind, at, body FROM alert_events WHERE owner = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4`
+	// A filter looks at so many rows and no more: what is rare would have it read the whole log for one page.
+	sqlAlertLogPart = `SELECT id, rule, kind, at, body FROM (` + sqlAlertLog + `) looked WHERE ($5 = '' OR kind = $5)
+AND ($6 = '' OR EXISTS (SELECT 1 FROM notice_deliveries d WHERE d.owner = $1 AND d.notice = looked.id AND d.state = $6))`
+	sqlAlertLogLooked  = `SELECT at, id FROM alert_events WHERE owner = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT 1 OFFSET $4`
 	sqlDropOccurrences = `DELETE FROM alert_occurrences WHERE owner = $1 AND rule = $2`
 
 	sqlSweepAlertEvents = `DELETE FROM alert_events WHERE at < $1`
@@ -30,7 +33,10 @@ AND EXISTS (SELECT 1 FROM alert_partitions WHERE partition = $6 AND fence = $7)`
 	sqlEraseOccurrences = `DELETE FROM alert_occurrences WHERE owner = $1`
 )
 
-const alertLogPageMax = 100 // rows of one page
+const (
+	alertLogPageMax = 100  // rows of one page
+	alertLogLookMax = 2000 // rows that a filter looks at for one page; most logs are shorter
+)
 
 // The fields of a sealed event.
 const (
@@ -145,19 +151,47 @@ func openAlertEvent(key *seal.Key, e *engine.Logged, sealed []byte) error {
 	})
 }
 
-// AlertLog gives what an owner's rules did, the newest first: what comes after a place (the zero one is the beginning), at most so many,
-// and the place to go on from, zero at the end. Rule is empty for all.
-func (s *Store) AlertLog(ctx context.Context, owner ledger.OwnerID, rule alert.RuleID, after engine.Place, limit int) (rows []engine.Logged, next engine.Place, err error) {
+// AlertLog gives what an owner's rules did as far as a filter leaves it, the newest first: what comes after a place (the zero one is the
+// beginning), at most so many, and the place to go on from, zero at the end. A page with a place to go on from may hold less, even nothing:
+// then so many rows were looked at.
+func (s *Store) AlertLog(ctx context.Context, owner ledger.OwnerID, filter engine.LogFilter, after engine.Place, limit int) (rows []engine.Logged, next engine.Place, err error) {
 	limit = max(1, min(limit, alertLogPageMax))
-	at := int64(math.MaxInt64)
-	if after != (engine.Place{}) {
-		at = stamp(after.At)
+	if after == (engine.Place{}) {
+		after.At = endOfTime
 	}
-	text, args := sqlAlertLog, []any{string(owner), at, after.ID, limit + 1}
-	if rule != "" {
-		text, args = sqlAlertLogOfRule, append(args, string(rule))
+	rows, bodies, err := s.alertLogRows(ctx, owner, filter, after, limit)
+	if err == nil && len(rows) > limit {
+		rows, next = rows[:limit], engine.Place{At: rows[limit-1].At, ID: rows[limit-1].ID}
+	} else if err == nil && !filter.Empty() {
+		next, err = s.alertLogLooked(ctx, owner, after)
 	}
-	var bodies [][]byte
+	if err == nil && len(rows) > 0 {
+		err = s.openAlertEvents(ctx, owner, rows, bodies)
+	}
+	if err != nil {
+		return nil, engine.Place{}, s.explain("read the log of alerts", err)
+	}
+	return rows, next, nil
+}
+
+// alertLogRows reads one row more than a page has, where there is one.
+func (s *Store) alertLogRows(ctx context.Context, owner ledger.OwnerID, filter engine.LogFilter, after engine.Place, limit int) (rows []engine.Logged, bodies [][]byte, err error) {
+	text, args := sqlAlertLog, []any{string(owner), stamp(after.At), after.ID, limit + 1}
+	if !filter.Empty() {
+		args[3] = alertLogLookMax
+		text, args = sqlAlertLogPart, append(args, string(filter.Kind), string(filter.Delivery))
+		if filter.Rules != nil {
+			// NULL is no rule, so that a list of none is written too.
+			text += " AND rule IN (NULL"
+			for _, rule := range filter.Rules {
+				args = append(args, string(rule))
+				text += fmt.Sprintf(", $%d", len(args))
+			}
+			text += ")"
+		}
+		args = append(args, limit+1)
+		text += fmt.Sprintf(" ORDER BY at DESC, id DESC LIMIT $%d", len(args))
+	}
 	err = s.db.each(ctx, text, args, func(row scanner) error {
 		var l engine.Logged
 		var at int64
@@ -167,22 +201,31 @@ func (s *Store) AlertLog(ctx context.Context, owner ledger.OwnerID, rule alert.R
 		rows, bodies = append(rows, l), append(bodies, body)
 		return err
 	})
-	if err != nil || len(rows) == 0 {
-		return nil, engine.Place{}, s.explain("read the log of alerts", err)
+	return rows, bodies, err
+}
+
+// alertLogLooked is the last of the rows that a filter looked at, zero where it came to the end of the log.
+func (s *Store) alertLogLooked(ctx context.Context, owner ledger.OwnerID, after engine.Place) (last engine.Place, err error) {
+	var at int64
+	err = s.db.one(ctx, sqlAlertLogLooked, []any{string(owner), stamp(after.At), after.ID, alertLogLookMax - 1}, &at, &last.ID)
+	if noRow(err) {
+		return engine.Place{}, nil
 	}
-	if len(rows) > limit {
-		rows, next = rows[:limit], engine.Place{At: rows[limit-1].At, ID: rows[limit-1].ID}
-	}
+	last.At = moment(at)
+	return last, err
+}
+
+func (s *Store) openAlertEvents(ctx context.Context, owner ledger.OwnerID, rows []engine.Logged, bodies [][]byte) error {
 	key, err := s.key(ctx, s.db, owner)
+	if err != nil {
+		return err
+	}
 	for i := range rows {
-		if err == nil {
-			err = openAlertEvent(key, &rows[i], bodies[i])
+		if err := openAlertEvent(key, &rows[i], bodies[i]); err != nil {
+			return err
 		}
 	}
-	if err != nil {
-		return nil, engine.Place{}, s.explain("read the log of alerts", err)
-	}
-	return rows, next, nil
+	return nil
 }
 
 // DeleteAlertEventsBefore forgets what rules did before a time, and which occurrences they were told of.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,7 +44,11 @@ func (b *bench) inbox() int {
 
 func (b *bench) alertLog(rule alert.RuleID) []engine.Logged {
 	b.t.Helper()
-	rows, _, err := b.AlertLog(b.t.Context(), "anna", rule, engine.Place{}, 100)
+	var filter engine.LogFilter
+	if rule != "" {
+		filter.Rules = []alert.RuleID{rule}
+	}
+	rows, _, err := b.AlertLog(b.t.Context(), "anna", filter, engine.Place{}, 100)
 	b.ok(err)
 	return rows
 }
@@ -171,7 +176,7 @@ func TestTheLogOfAlerts(t *testing.T) {
 		b.ok(err)
 		var got []engine.Logged
 		for place, pages := (engine.Place{}), 0; ; pages++ {
-			rows, next, err := b.AlertLog(t.Context(), "anna", "r1", place, 2)
+			rows, next, err := b.AlertLog(t.Context(), "anna", engine.LogFilter{Rules: []alert.RuleID{"r1"}}, place, 2)
 			b.ok(err)
 			got = append(got, rows...)
 			if next == (engine.Place{}) {
@@ -195,12 +200,76 @@ func TestTheLogOfAlerts(t *testing.T) {
 			t.Errorf("%d rows of another rule", len(rows))
 		}
 		b.user("bob")
-		if rows, _, err := b.AlertLog(t.Context(), "bob", "", engine.Place{}, 10); err != nil || len(rows) != 0 {
+		if rows, _, err := b.AlertLog(t.Context(), "bob", engine.LogFilter{}, engine.Place{}, 10); err != nil || len(rows) != 0 {
 			t.Errorf("%d rows of somebody else, %v", len(rows), err)
 		}
 		b.ok(b.DeleteAlertEventsBefore(t.Context(), testStart.Add(2*time.Minute)))
 		if rows := b.alertLog(""); len(rows) != 3 {
 			t.Errorf("%d rows are left of %d that are newer", len(rows), 3)
+		}
+	})
+}
+
+func TestTheLogOfAlertsIsFiltered(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		lease := b.annasRule()
+		b.queued()
+		b.channelOf("anna", "hook", notify.ChannelWebhook)
+		one := firing("told", 1)
+		for i, kind := range []alert.EventKind{alert.EventResolved, alert.EventNoData} {
+			one.Events = append(one.Events, engine.Event{Event: alert.Event{Kind: kind, At: testStart.Add(time.Duration(i+1) * time.Minute)}, ID: string(kind)})
+		}
+		_, err := b.SettleAlerts(t.Context(), lease, "anna", []engine.Settlement{one})
+		b.ok(err)
+		none, another := []alert.RuleID{}, []alert.RuleID{"r2", "r3"}
+		for name, try := range map[string]struct {
+			filter engine.LogFilter
+			want   []string
+		}{
+			"nothing":                     {engine.LogFilter{}, []string{"no_data", "resolved", "told"}},
+			"a kind":                      {engine.LogFilter{Kind: alert.EventNoData}, []string{"no_data"}},
+			"a state of its messages":     {engine.LogFilter{Delivery: notify.Waiting}, []string{"told"}},
+			"a state that none is in":     {engine.LogFilter{Delivery: notify.Dead}, nil},
+			"rules":                       {engine.LogFilter{Rules: []alert.RuleID{"r2", "r1"}}, []string{"no_data", "resolved", "told"}},
+			"other rules":                 {engine.LogFilter{Rules: another}, nil},
+			"none of the rules":           {engine.LogFilter{Rules: none}, nil},
+			"a rule, a kind and messages": {engine.LogFilter{Rules: []alert.RuleID{"r1"}, Kind: alert.EventFired, Delivery: notify.Waiting}, []string{"told"}},
+		} {
+			rows, next, err := b.AlertLog(t.Context(), "anna", try.filter, engine.Place{}, 10)
+			b.ok(err)
+			var got []string
+			for _, row := range rows {
+				got = append(got, row.ID)
+			}
+			if !slices.Equal(got, try.want) || next != (engine.Place{}) {
+				t.Errorf("%s: %v, want %v; goes on at %v", name, got, try.want, next)
+			}
+		}
+		b.user("bob")
+		if rows, _, err := b.AlertLog(t.Context(), "bob", engine.LogFilter{Delivery: notify.Waiting}, engine.Place{}, 10); err != nil || len(rows) != 0 {
+			t.Errorf("%d rows of somebody else, %v", len(rows), err)
+		}
+	})
+}
+
+// What is rare is found behind a page that holds nothing.
+func TestAFilterLooksAtSoMuchOfTheLog(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		lease := b.annasRule()
+		one := firing("rare", 1)
+		for i := range alertLogLookMax {
+			one.Events = append(one.Events, engine.Event{Event: alert.Event{Kind: alert.EventHeldBack, At: testStart.Add(time.Duration(i+1) * time.Second)}, ID: fmt.Sprint("e", i)})
+		}
+		_, err := b.SettleAlerts(t.Context(), lease, "anna", []engine.Settlement{one})
+		b.ok(err)
+		rare := engine.LogFilter{Kind: alert.EventFired}
+		rows, next, err := b.AlertLog(t.Context(), "anna", rare, engine.Place{}, 10)
+		b.ok(err)
+		if len(rows) != 0 || next != (engine.Place{At: testStart.Add(time.Second), ID: "e0"}) {
+			t.Fatalf("%d rows, goes on at %v", len(rows), next)
+		}
+		if rows, next, err = b.AlertLog(t.Context(), "anna", rare, next, 10); err != nil || len(rows) != 1 || next != (engine.Place{}) {
+			t.Errorf("%d rows, goes on at %v, %v", len(rows), next, err)
 		}
 	})
 }
