@@ -425,8 +425,8 @@ export const alerts = {
   remove: (alert: string): Promise<unknown> =>
     result(client.DELETE('/api/v1/alerts/{alert}', { params: { path: { alert } }, ...limits() })),
   /** What one's rules did, the newest first. */
-  log: (cursor: string | undefined, signal?: AbortSignal) =>
-    result(client.GET('/api/v1/alerts/log', { params: { query: { cursor } }, ...limits(signal) })),
+  log: (filter: t.AlertLogFilter, cursor: string | undefined, signal?: AbortSignal) =>
+    result(client.GET('/api/v1/alerts/log', { params: { query: { ...filter, cursor } }, ...limits(signal) })),
   /** When a rule would have fired; nothing is kept. */
   preview: (body: t.NewAlert & { days: number }, signal?: AbortSignal) =>
     result(client.POST('/api/v1/alerts/preview', { body, ...limits(signal) })),

@@ -3,7 +3,7 @@
  * every one of them. Amounts, quantities, prices and rates are decimal
  * strings; `*_percent` are percent points, `weight` and `share` fractions; unknown is null.
  */
-import type { components } from './schema';
+import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
 
@@ -187,3 +187,7 @@ export type NewAlert = Schemas['CreateAlertInputBody'];
 export type AlertChange = Schemas['ChangeAlertInputBody'];
 export type AlertPreview = Schemas['AlertPreview'];
 export type AlertLogEntry = Schemas['AlertLogEntry'];
+export type AlertLogFilter = Omit<
+  NonNullable<operations['get-alerts-log']['parameters']['query']>,
+  'cursor' | 'limit'
+>;
