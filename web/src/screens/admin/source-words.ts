@@ -1,10 +1,11 @@
 /** How a source is doing, in words a person would use. */
 import type { Source, SourceQuota, SourceTest } from '../../api';
+import type { DotTone } from '../../components/StateDot.svelte';
 import { price, time } from '../../format';
 
 export interface SourceState {
   words: string;
-  tone: 'good' | 'warn' | 'bad' | 'quiet';
+  tone: DotTone;
 }
 
 /** The state that matters most, in a word or two. */

@@ -1,11 +1,19 @@
 /** The state of the installation in the words of its page. */
 import type { JobCount, SystemCheck, SystemStatus } from '../../api';
+import type { DotTone } from '../../components/StateDot.svelte';
 
 export const stateWords: Record<SystemCheck['state'], string> = {
   ok: 'As it should be',
   unknown: 'Not known',
   warning: 'Look at it soon',
   failing: 'Failing',
+};
+
+export const stateTones: Record<SystemCheck['state'], DotTone> = {
+  ok: 'good',
+  unknown: 'quiet',
+  warning: 'warn',
+  failing: 'bad',
 };
 
 /** A check by its name and the node that found it: "Disk on node-a". */
