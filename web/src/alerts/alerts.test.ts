@@ -46,8 +46,16 @@ describe('a draft', () => {
       cooldown_minutes: 90,
       for_minutes: 5,
       no_data: true,
+      all_channels: true,
       never_expires: true,
     });
+  });
+
+  test('keeps by which channels it tells', () => {
+    expect(bodyOf(draftOf(rule({ channels: ['c1', 'c2'] })))).toMatchObject({ channels: ['c1', 'c2'] });
+    expect(bodyOf(draftOf(rule({ channels: [] })))).toMatchObject({ channels: [] });
+    expect(bodyOf(draftOf(rule({ channels: ['c1'] })))).not.toHaveProperty('all_channels');
+    expect(bodyOf(newDraft({ ways: 'inbox', channels: ['c1'] }))).toMatchObject({ channels: [] });
   });
 
   test('sends only what its kind has', () => {
@@ -95,6 +103,9 @@ describe('a draft', () => {
     ]);
     expect(lacking(newDraft({ kind: 'sign_in' }))).toEqual({});
     expect(Object.keys(lacking(newDraft({ kind: 'expression' })))).toEqual(['expression']);
+    expect(lacking(newDraft({ kind: 'sign_in', ways: 'some' }))).toEqual({
+      channels: 'Choose at least one.',
+    });
   });
 });
 

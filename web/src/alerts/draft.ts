@@ -25,6 +25,9 @@ export interface Draft {
   forMinutes: string;
   noData: boolean;
   expires: string;
+  /** By all channels that are on, by some of them, or by none but the inbox. */
+  ways: 'all' | 'some' | 'inbox';
+  channels: string[];
 }
 
 export function newDraft(given: Partial<Draft> = {}): Draft {
@@ -49,6 +52,8 @@ export function newDraft(given: Partial<Draft> = {}): Draft {
     forMinutes: '',
     noData: false,
     expires: '',
+    ways: 'all',
+    channels: [],
     ...given,
   };
 }
@@ -77,6 +82,8 @@ export function draftOf(alert: Alert): Draft {
     forMinutes: alert.for_minutes > 0 ? String(alert.for_minutes) : '',
     noData: alert.no_data,
     expires: alert.expires_at?.slice(0, 10) ?? '',
+    ways: alert.channels === null ? 'all' : alert.channels.length > 0 ? 'some' : 'inbox',
+    channels: alert.channels ?? [],
   });
 }
 
@@ -101,6 +108,7 @@ export function lacking(draft: Draft): Partial<Record<keyof Draft, string>> {
   if (words.about === 'part' && draft.by && !draft.group) wrong.group = 'Choose a group.';
   if (draft.kind === 'expression' && !draft.expression.trim())
     wrong.expression = 'Write what has to be true.';
+  if (draft.ways === 'some' && draft.channels.length === 0) wrong.channels = 'Choose at least one.';
   return wrong;
 }
 
@@ -153,6 +161,9 @@ export function bodyOf(draft: Draft): NewAlert {
     cooldown_minutes: Math.round(Number(readDecimal(draft.cooldownHours) ?? '0') * 60),
     for_minutes: lasts ? Number(draft.forMinutes || '0') : 0,
     no_data: lasts && draft.noData,
+    ...(draft.ways === 'all'
+      ? { all_channels: true }
+      : { channels: draft.ways === 'some' ? draft.channels : [] }),
     ...(draft.expires ? { expires_at: `${draft.expires}T23:59:59Z` } : { never_expires: true }),
   };
 }
