@@ -36,7 +36,7 @@ const (
 	leaseAheadMax   = time.Hour        // a lease beyond was taken by a wrong clock
 	revalueInterval = 5 * time.Minute  // of portfolios: for changes that no hint told of, and for what a new day makes of them
 	occurInterval   = 20               // intervals between two looks for dividends, stale prices, failed imports and sign-ins: a minute
-	tickInterval    = 15 * time.Second // for what time alone does
+	tickInterval    = 5                // intervals between two looks at what time alone does, such as that prices grow stale: 15 s
 	workTimeout     = 30 * time.Second // of one read or write
 	leaveTimeout    = 5 * time.Second  // to give leases back when told to end
 	retryMax        = time.Minute      // after an owner's rules could not be read or settled; the first time it is one interval
@@ -90,7 +90,9 @@ type Options struct {
 	Portfolios Portfolios
 	Past       func(ctx context.Context, id market.InstrumentID, days int) ([]market.Bar, error) // closes of the last days in today's units, rising
 
-	Zone  func(ctx context.Context, owner ledger.OwnerID) (*time.Location, error) // that an owner's days are of
+	Zone     func(ctx context.Context, owner ledger.OwnerID) (*time.Location, error) // that an owner's days are of
+	Sessions market.Sessions                                                         // when a price is stale
+
 	Node  string
 	Now   func() time.Time
 	NewID func() string // of events
@@ -118,6 +120,7 @@ type Engine struct {
 	loads      line
 	settles    line
 	values     line
+	passing    line
 	began      bool
 	reading    bool // a page of the journal is on its way
 	again      bool // and another one is wanted
@@ -145,7 +148,7 @@ func New(o Options) *Engine {
 	return &Engine{
 		o: o, results: make(chan func(), settlersMax+loadersMax), quotes: make(chan struct{}, 1), changes: make(chan struct{}, 1), owned: make(chan ledger.OwnerID, hintsMax),
 		portfolios: make(chan portfolioKey, hintsMax), everything: make(chan struct{}, 1),
-		reads: line{max: 1}, claims: line{max: 1}, loads: line{max: loadersMax}, settles: line{max: settlersMax}, values: line{max: valuersMax},
+		reads: line{max: 1}, claims: line{max: 1}, loads: line{max: loadersMax}, settles: line{max: settlersMax}, values: line{max: valuersMax}, passing: line{max: 1},
 		watches: make(map[portfolioKey]*watched), holders: make(map[market.InstrumentID]map[*watched]struct{}), unvalued: make(map[*watched]struct{}),
 		partitions: make(map[int]*partition), owners: make(map[ledger.OwnerID]*owner), troubled: make(map[ledger.OwnerID]*trouble),
 		listed: make(map[market.InstrumentID]*listing), waiting: make(map[*owner]struct{}),
@@ -204,7 +207,7 @@ func (e *Engine) alertsChanged(_ string, payload []byte) {
 }
 
 func (e *Engine) loop(ctx context.Context) error {
-	claims, ticks, occurs, revalues := time.NewTicker(e.o.Interval), time.NewTicker(tickInterval), time.NewTicker(occurInterval*e.o.Interval), time.NewTicker(revalueInterval)
+	claims, ticks, occurs, revalues := time.NewTicker(e.o.Interval), time.NewTicker(tickInterval*e.o.Interval), time.NewTicker(occurInterval*e.o.Interval), time.NewTicker(revalueInterval)
 	defer claims.Stop()
 	defer occurs.Stop()
 	defer revalues.Stop()
@@ -240,7 +243,7 @@ func (e *Engine) loop(ctx context.Context) error {
 		case <-occurs.C:
 			e.occur()
 		case <-ticks.C:
-			e.tick()
+			e.pass()
 		}
 		e.settleAll()
 	}

@@ -33,9 +33,10 @@ type loadedRule struct {
 
 // pass is what a worker read of the quotes' journal for the rules of some owners.
 type pass struct {
-	owners []loaded
-	quotes []Quote // of their instruments
-	end    int64   // how far the journal was read
+	owners      []loaded
+	instruments map[market.InstrumentID]market.Instrument
+	quotes      []Quote // of these
+	end         int64   // how far the journal was read
 }
 
 // reload loads owners whose rules changed. Who is just read or settled is read again after that.
@@ -112,6 +113,9 @@ func (e *Engine) readRules(ctx context.Context, ids []ledger.OwnerID, from int64
 		}
 	}
 	instruments := slices.Collect(maps.Keys(wanted))
+	if read.instruments, err = e.describe(ctx, instruments); err != nil {
+		return read, err
+	}
 	marks, err := e.o.Store.MarksOf(ctx, instruments)
 	if err != nil {
 		return read, err
@@ -138,6 +142,19 @@ func (e *Engine) readRules(ctx context.Context, ids []ledger.OwnerID, from int64
 		}
 	}
 	return read, e.baselines(ctx, &read, marks)
+}
+
+// describe says what instruments are; what the catalogue doesn't know is a rate.
+func (e *Engine) describe(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID]market.Instrument, error) {
+	found, err := e.o.Store.Instruments(ctx, ids)
+	all := make(map[market.InstrumentID]market.Instrument, len(ids))
+	for _, id := range ids {
+		all[id] = market.Instrument{ID: id, Class: market.FX}
+	}
+	for _, i := range found {
+		all[i.ID] = i
+	}
+	return all, err
 }
 
 // readOwner reads one owner's rules and what is needed to speak of them.
@@ -260,7 +277,7 @@ func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
 		r := &rule{Rule: found.Rule, owner: o, names: found.names, standing: found.Standing, stored: found.StandingVersion, prices: found.base, expression: found.expression}
 		r.begin(found.past)
 		o.rules[found.Rule.ID] = r
-		e.list(r)
+		e.list(r, read.instruments)
 		e.catchUp(r, found.start, read)
 		e.place(r)
 	}

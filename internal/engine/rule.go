@@ -43,10 +43,14 @@ type rule struct {
 	ref    alert.Ref
 	placed bool // at watch among the thresholds of its instrument
 	watch  alert.Watch
+	listed []*listing // of the prices that it goes by
 }
 
 // listing is what an instrument's prices concern.
 type listing struct {
+	instrument market.Instrument
+	price      market.Quote     // the newest that is known here, with when its source said it last
+	stale      bool             // as time was let go by last
 	thresholds alert.Thresholds // of its price
 	rules      []*rule          // that every price changes the value of: changes, falls, rates
 	last       *Quote           // nil before the first
@@ -54,13 +58,15 @@ type listing struct {
 }
 
 // wants says whether an instrument's price is part of a rule's value.
-func (r *rule) wants(id market.InstrumentID) bool { return slices.Contains(r.Condition.Wants(), id) }
+func (r *rule) wants(id market.InstrumentID) bool {
+	return slices.ContainsFunc(r.listed, func(l *listing) bool { return l.instrument.ID == id })
+}
 
 // subject is the name of what a rule is about.
 func (r *rule) subject() string { return cmp.Or(r.names.Instrument, r.names.Portfolio) }
 
-// list has a rule see what changes it from now on.
-func (e *Engine) list(r *rule) {
+// list has a rule see what changes it from now on. instruments are those that it wants.
+func (e *Engine) list(r *rule, instruments map[market.InstrumentID]market.Instrument) {
 	switch {
 	case r.Condition.Kind.OfPortfolio():
 		e.watch(r)
@@ -81,7 +87,12 @@ func (e *Engine) list(r *rule) {
 			l = &listing{}
 			e.listed[id] = l
 		}
+		l.instrument = instruments[id]
+		if base := r.prices[id]; base.ObservedAt.After(l.price.ObservedAt) {
+			l.price = base
+		}
 		l.count++
+		r.listed = append(r.listed, l)
 		if r.Condition.Kind != alert.Price {
 			l.rules = append(l.rules, r)
 		}
@@ -116,14 +127,13 @@ func (e *Engine) drop(r *rule) {
 	case !r.Condition.Kind.Level():
 		return
 	}
-	for _, id := range r.Condition.Wants() {
-		l := e.listed[id]
+	for _, l := range r.listed {
 		if r.placed {
 			l.thresholds.Remove(r.ref, r.watch)
 		}
 		l.rules = slices.DeleteFunc(l.rules, func(other *rule) bool { return other == r })
 		if l.count--; l.count == 0 {
-			delete(e.listed, id)
+			delete(e.listed, l.instrument.ID)
 		}
 	}
 	e.refs[r.ref] = nil
@@ -148,7 +158,7 @@ func (e *Engine) countRules() (n int) {
 
 // cross shows a price to all rules that it can change.
 func (e *Engine) cross(l *listing, quote *Quote) {
-	l.last = quote
+	l.last, l.price = quote, quote.Quote
 	e.crossed = l.thresholds.Cross(quote.Price, e.crossed[:0])
 	for _, ref := range e.crossed {
 		e.refs[ref].placed = false
@@ -209,7 +219,13 @@ func (e *Engine) renew(r *rule, past []market.Bar) {
 }
 
 func (e *Engine) look(r *rule, at time.Time, sequence int64) {
-	seen := r.Condition.Observe(r.sight())
+	why, since := e.stale(r, at)
+	seen := alert.Observation{Missing: why}
+	if why == "" {
+		seen = r.Condition.Observe(r.sight())
+	} else if at = since; at.Before(r.standing.Since) {
+		at = r.standing.Since
+	}
 	seen.At, seen.Sequence, seen.Subject = at, sequence, r.subject()
 	e.see(r, seen)
 }

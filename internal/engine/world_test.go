@@ -41,6 +41,7 @@ type world struct {
 	facts map[ledger.PortfolioID]engine.Valued // what portfolios are worth, said by the test
 	past  []market.Bar                         // of every instrument
 	scene alert.Scene
+	clock func() time.Time
 }
 
 // Facts implements engine.Portfolios.
@@ -136,7 +137,7 @@ func open(t *testing.T, options sqlstore.Options) *world {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return &world{Store: store, t: t, bus: &hints{}}
+	return &world{Store: store, t: t, bus: &hints{}, clock: time.Now}
 }
 
 func (w *world) ok(err error) {
@@ -228,8 +229,10 @@ type node struct {
 func (w *world) start(name string) *node {
 	w.t.Helper()
 	n := &node{store: &cable{Store: w.Store}}
+	sessions, err := market.NewCalendar()
+	w.ok(err)
 	n.Engine = engine.New(engine.Options{
-		Store: n.store, Bus: w.bus, Node: name, Now: time.Now, NewID: rand.Text, Log: slog.New(slog.DiscardHandler), Interval: interval,
+		Store: n.store, Bus: w.bus, Node: name, Now: w.clock, Sessions: sessions, NewID: rand.Text, Log: slog.New(slog.DiscardHandler), Interval: interval,
 		Portfolios: w, Past: w.closes,
 		Zone: func(context.Context, ledger.OwnerID) (*time.Location, error) { return time.UTC, nil },
 	})
