@@ -58,12 +58,8 @@ func Compile(text string) (*Expression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the environment of expressions: %w", err)
 	}
-	tree, issues := env.Parse(text)
-	if issues.Err() != nil {
-		return nil, mistakes(issues)
-	}
-	r := reading{info: tree.NativeRep().SourceInfo(), factory: celast.NewExprFactory()}
-	if err := r.expression(tree.NativeRep().Expr()); err != nil {
+	tree, terms, err := read(env, text)
+	if err != nil {
 		return nil, err
 	}
 	checked, issues := env.Check(tree)
@@ -84,7 +80,20 @@ func Compile(text string) (*Expression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan an expression: %w", err)
 	}
-	return &Expression{program: program, terms: r.terms}, nil
+	return &Expression{program: program, terms: terms}, nil
+}
+
+// read parses an expression, with variables in place of its figures, and gives these.
+func read(env *cel.Env, text string) (*cel.Ast, []term, error) {
+	tree, issues := env.Parse(text)
+	if issues.Err() != nil {
+		return nil, nil, mistakes(issues)
+	}
+	r := reading{info: tree.NativeRep().SourceInfo(), factory: celast.NewExprFactory()}
+	if err := r.expression(tree.NativeRep().Expr()); err != nil {
+		return nil, nil, err
+	}
+	return tree, r.terms, nil
 }
 
 const expressionField = "condition.expression"
@@ -306,10 +315,25 @@ func shown(text string) string {
 	}, strings.ToValidUTF8(text, ""))
 }
 
-// Rates are the currencies whose rates an expression looks at.
-func (x *Expression) Rates() []money.Currency {
+// Rates are the currencies whose rates an expression looks at, sorted, each once.
+func (x *Expression) Rates() []money.Currency { return ratesIn(x.terms) }
+
+// ratesOf is Rates of an expression that nobody compiled; nil where it can't be read.
+func ratesOf(text string) []money.Currency {
+	env, err := environment()
+	if err != nil {
+		return nil
+	}
+	_, terms, err := read(env, text)
+	if err != nil {
+		return nil
+	}
+	return ratesIn(terms)
+}
+
+func ratesIn(terms []term) []money.Currency {
 	var all []money.Currency
-	for _, one := range x.terms {
+	for _, one := range terms {
 		if one.what == rateTerm {
 			all = append(all, money.Currency(one.first), money.Currency(one.other))
 		}

@@ -162,3 +162,11 @@ func BenchmarkExpression(b *testing.B) {
 		x.Observe(facts)
 	}
 }
+
+// What an expression looks at is polled, though no portfolio may hold it.
+func TestAnExpressionWantsItsRates(t *testing.T) {
+	c := Condition{Kind: Expressed, Portfolio: "p", Expression: `rate("EUR", "USD") > 1.2 && rate("USD", "CHF") < 0.9 || portfolio.value > 1`}
+	if got, want := c.Wants(), []market.InstrumentID{market.RateID("CHF"), market.RateID("USD")}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -18,7 +18,11 @@ func (c *Condition) Wants() []market.InstrumentID {
 	if c.Instrument != "" && c.Portfolio == "" {
 		wanted = append(wanted, c.Instrument)
 	}
-	for _, currency := range []money.Currency{c.Base, c.Quote} {
+	currencies := []money.Currency{c.Base, c.Quote}
+	if c.Kind == Expressed {
+		currencies = ratesOf(c.Expression)
+	}
+	for _, currency := range currencies {
 		if currency != "" && currency != market.RateBase {
 			wanted = append(wanted, market.RateID(currency))
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"folioscope/internal/alert"
@@ -40,8 +41,8 @@ type alertPortfolios struct {
 }
 
 // Facts implements engine.Portfolios.
-func (p alertPortfolios) Facts(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, days int, quotes int64) (engine.Valued, error) {
-	if err := p.hub.Reach(ctx, quotes); err != nil {
+func (p alertPortfolios) Facts(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, asked engine.Asked) (engine.Valued, error) {
+	if err := p.hub.Reach(ctx, asked.Quotes); err != nil {
 		return engine.Valued{}, err
 	}
 	now, err := p.hub.Value(ctx, owner, portfolio, 0)
@@ -65,13 +66,19 @@ func (p alertPortfolios) Facts(ctx context.Context, owner ledger.OwnerID, portfo
 		states[now.Document.Holdings[i].InstrumentID] = now.Document.Holdings[i].Price.State
 	}
 	facts := alert.NewFacts(&now.Held.Portfolio, now.Held.Instruments, &now.Valuation, spread, func(id market.InstrumentID) market.State { return states[id] })
-	facts.Rates = p.rates(&now.Valuation)
-	if days > 0 && len(book.Activities) > 0 {
-		if facts.Index, err = p.index(ctx, book, days); err != nil {
+	needs := now.Held.Needs
+	facts.Rates = p.rates(&now.Valuation, asked.Rates)
+	for _, currency := range asked.Rates {
+		if id := market.RateID(currency); currency != market.RateBase && !slices.Contains(needs, id) {
+			needs = append(slices.Clip(needs), id)
+		}
+	}
+	if asked.Days > 0 && len(book.Activities) > 0 {
+		if facts.Index, err = p.index(ctx, book, asked.Days); err != nil {
 			return engine.Valued{}, err
 		}
 	}
-	return engine.Valued{Facts: facts, Needs: now.Held.Needs}, nil
+	return engine.Valued{Facts: facts, Needs: needs}, nil
 }
 
 // Scene implements engine.Portfolios.
@@ -134,8 +141,8 @@ func (p alertPortfolios) index(ctx context.Context, book *ledger.Book, days int)
 	return alert.IndexOf(daily), nil
 }
 
-// rates are those that a portfolio is valued with.
-func (p alertPortfolios) rates(v *figures.Valuation) alert.Rates {
+// rates are those that a portfolio is valued with, and more that are asked for.
+func (p alertPortfolios) rates(v *figures.Valuation, more []money.Currency) alert.Rates {
 	rates := make(alert.Rates)
 	add := func(c money.Currency) {
 		if mark, ok := p.hub.Marks().Mark(market.RateID(c)); ok {
@@ -145,6 +152,9 @@ func (p alertPortfolios) rates(v *figures.Valuation) alert.Rates {
 	add(v.Base)
 	for _, r := range v.Rates {
 		add(r.Currency)
+	}
+	for _, c := range more {
+		add(c)
 	}
 	return rates
 }

@@ -80,6 +80,28 @@ func TestAPortfolioIsTold(t *testing.T) {
 	})
 }
 
+// A portfolio is asked for what its rules look at: the longest past, and the rates of expressions.
+func TestAPortfolioIsAskedForWhatItsRulesNeed(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		w.user("anna")
+		w.worth("p1", "900")
+		w.start("one")
+		about := func(id alert.RuleID, c alert.Condition) {
+			c.Portfolio = "p1"
+			w.rule(alert.Rule{Owner: "anna", ID: id, Condition: c})
+		}
+		about("fall", alert.Condition{Kind: alert.Drawdown, Direction: alert.Above, Threshold: money.MustParse("5"), Days: 90})
+		about("week", alert.Condition{Kind: alert.PortfolioChange, Direction: alert.Above, Threshold: money.MustParse("5"), Days: 7})
+		about("one", alert.Condition{Kind: alert.Expressed, Expression: `rate("EUR", "USD") > 1.2 || rate("CHF", "USD") > 1.2`})
+		about("two", alert.Condition{Kind: alert.Expressed, Expression: `rate("USD", "SEK") > 9.0`})
+		w.eventually("all of it is asked for", func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.asked.Days == 90 && slices.Equal(w.asked.Rates, []money.Currency{"CHF", "EUR", "SEK", "USD"})
+		})
+	})
+}
+
 // A change is counted from the close before, on the next day from that day's; a fall from the highest price of its days.
 func TestAChangeIsTold(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {

@@ -104,6 +104,9 @@ func (e *Engine) readRules(ctx context.Context, ids []ledger.OwnerID, from int64
 		one.id = id
 		one.err = e.readOwner(ctx, one, from)
 		for _, r := range one.rules {
+			if r.Rule.Condition.Kind.OfPortfolio() {
+				continue // it is valued, from now on
+			}
 			for _, instrument := range r.Rule.Condition.Wants() {
 				wanted[instrument] = struct{}{}
 				if first < 0 || r.start < first {
@@ -204,6 +207,9 @@ func (e *Engine) baselines(ctx context.Context, read *pass, marks map[market.Ins
 	for i := range read.owners {
 		for n := range read.owners[i].rules {
 			r := &read.owners[i].rules[n]
+			if r.Rule.Condition.Kind.OfPortfolio() {
+				continue
+			}
 			r.base = make(map[market.InstrumentID]market.Quote)
 			for _, id := range r.Rule.Condition.Wants() {
 				if mark, ok := marks[id]; ok && last[id] <= r.start && !mark.MarketTime.IsZero() {

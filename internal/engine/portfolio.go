@@ -9,6 +9,7 @@ import (
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
+	"folioscope/internal/money"
 )
 
 // Valued is a portfolio as it is now.
@@ -17,11 +18,17 @@ type Valued struct {
 	Needs []market.InstrumentID // whose prices change it: what it holds, and rates
 }
 
+// Asked is what rules need of a portfolio.
+type Asked struct {
+	Quotes int64            // prices no older than this sequence of the quotes' journal
+	Days   int              // of its index; 0 for none
+	Rates  []money.Currency // besides those that it is valued with
+}
+
 // Portfolios value portfolios.
 type Portfolios interface {
-	// Facts gives a portfolio of an owner's with prices no older than a sequence of the quotes' journal, and with its index of the last
-	// days where some are asked for. fault.NotFound where it is gone.
-	Facts(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, days int, quotes int64) (Valued, error)
+	// Facts gives a portfolio of an owner's with what is asked of it. fault.NotFound where it is gone.
+	Facts(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, asked Asked) (Valued, error)
 	// Scene is where a rule's occurrences are looked for, without Now and Zone. fault.NotFound where its portfolio is gone.
 	Scene(ctx context.Context, owner ledger.OwnerID, r *alert.Rule) (alert.Scene, error)
 }
@@ -89,14 +96,9 @@ func (e *Engine) value(w *watched) {
 		return
 	}
 	w.busy, w.again = true, false
-	days, quotes := 0, e.cursor
-	for _, r := range w.rules {
-		if c := &r.Condition; c.Kind == alert.Drawdown || c.Kind == alert.PortfolioChange && c.Days > 1 {
-			days = max(days, c.Days)
-		}
-	}
+	asked := w.asks(e.cursor)
 	e.work(&e.values, func(ctx context.Context) func() {
-		valued, err := e.o.Portfolios.Facts(ctx, w.key.owner, w.key.portfolio, days, quotes)
+		valued, err := e.o.Portfolios.Facts(ctx, w.key.owner, w.key.portfolio, asked)
 		return func() {
 			w.busy = false
 			if e.watches[w.key] != w {
@@ -108,6 +110,22 @@ func (e *Engine) value(w *watched) {
 			}
 		}
 	})
+}
+
+// asks is what the rules about a portfolio need of it.
+func (w *watched) asks(quotes int64) Asked {
+	asked := Asked{Quotes: quotes}
+	for _, r := range w.rules {
+		switch c := &r.Condition; {
+		case c.Kind == alert.Drawdown, c.Kind == alert.PortfolioChange && c.Days > 1:
+			asked.Days = max(asked.Days, c.Days)
+		case c.Kind == alert.Expressed:
+			asked.Rates = append(asked.Rates, r.expression.Rates()...)
+		}
+	}
+	slices.Sort(asked.Rates)
+	asked.Rates = slices.Compact(asked.Rates)
+	return asked
 }
 
 func (e *Engine) valued(w *watched, valued Valued, err error) {

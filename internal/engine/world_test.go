@@ -39,15 +39,17 @@ type world struct {
 
 	mu    sync.Mutex
 	facts map[ledger.PortfolioID]engine.Valued // what portfolios are worth, said by the test
+	asked engine.Asked                         // of a portfolio, as the last time
 	past  []market.Bar                         // of every instrument
 	scene alert.Scene
 	clock func() time.Time
 }
 
 // Facts implements engine.Portfolios.
-func (w *world) Facts(_ context.Context, _ ledger.OwnerID, portfolio ledger.PortfolioID, _ int, _ int64) (engine.Valued, error) {
+func (w *world) Facts(_ context.Context, _ ledger.OwnerID, portfolio ledger.PortfolioID, asked engine.Asked) (engine.Valued, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.asked = asked
 	valued, ok := w.facts[portfolio]
 	if !ok {
 		return engine.Valued{}, fault.New(fault.NotFound, "there is no such portfolio")
