@@ -42,11 +42,11 @@ func (t traced) read(ctx context.Context, do func(queries) error) error {
 	return t.transaction(ctx, "read", t.database.read, do)
 }
 
-// transaction is a span of its own; its statements are beside it, since they are given the caller's context.
+// transaction is a span of its own, above those of its statements.
 func (t traced) transaction(ctx context.Context, name string, run func(context.Context, func(queries) error) error, do func(queries) error) error {
 	under, span := t.tracer.Start(ctx, trace.Client, "transaction "+name)
 	span.Set("db.system.name", t.system)
-	err := run(under, func(q queries) error { return do(tracedQueries{q, t}) })
+	err := run(under, func(q queries) error { return do(tracedQueries{q, t, t.tracer.Carry(under)}) })
 	span.End(err != nil && !noRow(err))
 	return err
 }
@@ -76,26 +76,31 @@ func (t traced) statement(ctx context.Context, text string) (context.Context, fu
 	return ctx, func(err error) { span.End(err != nil && !noRow(err)) }
 }
 
-// tracedQueries are those of a transaction.
+// tracedQueries are those of a transaction. They are given its caller's context, which knows nothing of its span.
 type tracedQueries struct {
 	queries
-	of traced
+	of    traced
+	under string // the transaction's span, as it is carried
+}
+
+func (q tracedQueries) statement(ctx context.Context, text string) (context.Context, func(error)) {
+	return q.of.statement(q.of.tracer.Adopt(ctx, q.under), text)
 }
 
 func (q tracedQueries) exec(ctx context.Context, text string, args ...any) (rows int64, err error) {
-	ctx, end := q.of.statement(ctx, text)
+	ctx, end := q.statement(ctx, text)
 	defer func() { end(err) }()
 	return q.queries.exec(ctx, text, args...)
 }
 
 func (q tracedQueries) one(ctx context.Context, text string, args []any, into ...any) (err error) {
-	ctx, end := q.of.statement(ctx, text)
+	ctx, end := q.statement(ctx, text)
 	defer func() { end(err) }()
 	return q.queries.one(ctx, text, args, into...)
 }
 
 func (q tracedQueries) each(ctx context.Context, text string, args []any, see func(scanner) error) (err error) {
-	ctx, end := q.of.statement(ctx, text)
+	ctx, end := q.statement(ctx, text)
 	defer func() { end(err) }()
 	return q.queries.each(ctx, text, args, see)
 }
