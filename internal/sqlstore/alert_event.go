@@ -21,8 +21,8 @@ AND EXISTS (SELECT 1 FROM alert_partitions WHERE partition = $6 AND fence = $7)`
 	sqlNewAlertEvent = `INSERT INTO alert_events (owner, id, rule, kind, at, body) VALUES ($1, $2, $3, $4, $5, $6)`
 	sqlAlertLog      = `SELECT id, rule, kind, at, body FROM alert_events WHERE owner = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4`
 	// A filter looks at so many rows and no more: what is rare would have it read the whole log for one page.
-	sqlAlertLogPart = `SELECT id, rule, kind, at, body FROM (` + sqlAlertLog + `) looked WHERE ($5 = '' OR kind = $5)
-AND ($6 = '' OR EXISTS (SELECT 1 FROM notice_deliveries d WHERE d.owner = $1 AND d.notice = looked.id AND d.state = $6))`
+	sqlAlertLogPart = `SELECT id, rule, kind, at, body FROM (` + sqlAlertLog + `) looked WHERE $5 IN ('', kind)
+AND CASE WHEN $6 = '' THEN TRUE ELSE EXISTS (SELECT 1 FROM notice_deliveries d WHERE d.owner = $1 AND d.notice = looked.id AND d.state = $6) END`
 	sqlAlertLogLooked  = `SELECT at, id FROM alert_events WHERE owner = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT 1 OFFSET $4`
 	sqlDropOccurrences = `DELETE FROM alert_occurrences WHERE owner = $1 AND rule = $2`
 

@@ -5584,6 +5584,11 @@ export interface operations {
                 limit?: number;
                 /** @description Of one rule alone */
                 rule?: string;
+                /** @description Of the rules about a portfolio, as they are now */
+                portfolio?: string;
+                kind?: "fired" | "held_back" | "resolved" | "no_data" | "error" | "ended";
+                /** @description A message of it stands so */
+                state?: "waiting" | "sent" | "failed";
             };
             header?: never;
             path?: never;
