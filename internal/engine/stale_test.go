@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"folioscope/internal/alert"
+	"folioscope/internal/audit"
 	"folioscope/internal/event"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
+	"folioscope/internal/notify"
 )
 
 // standing is how a rule stands in the store.
@@ -59,13 +61,16 @@ func TestAStalePriceIsNoData(t *testing.T) {
 		if got.Why != "There has been no new price since 18 November 2026, 16:00 UTC." || !got.Since.Equal(wednesday.Add(market.StaleAfter+time.Second)) {
 			t.Errorf("%+v", got)
 		}
+		w.ok(w.SetNoticeSettings(t.Context(), "anna", notify.Settings{Zone: "America/New_York"}, w.clock(), audit.Write{Audit: audit.Entry{Owner: "anna", Actor: "anna", Action: audit.NoticesSet, RequestID: "r2", Result: "ok"}}))
 		w.said("acme", "101", wednesday, w.clock())
 		w.eventually("its source says the same again", func() bool {
 			return w.standing("anna", "above").State == alert.StateFiring && w.standing("anna", "waits").State == alert.StatePending
 		})
 
 		ahead.Store(int64(2 * time.Hour))
-		w.eventually("again without data", func() bool { return w.standing("anna", "above").State == alert.StateNoData })
+		w.eventually("again without data, by the clock where she is now", func() bool {
+			return w.standing("anna", "above").Why == "There has been no new price since 18 November 2026, 11:00 EST."
+		})
 		w.said("acme", "99", w.clock(), w.clock())
 		w.eventually("a new price", func() bool { return w.standing("anna", "above").State == alert.StateResolved })
 		if told := w.told("anna"); len(told) != 1 {

@@ -236,7 +236,10 @@ func (w *world) start(name string) *node {
 	n.Engine = engine.New(engine.Options{
 		Store: n.store, Bus: w.bus, Node: name, Now: w.clock, Sessions: sessions, NewID: rand.Text, Log: slog.New(slog.DiscardHandler), Interval: interval,
 		Portfolios: w, Past: w.closes,
-		Zone: func(context.Context, ledger.OwnerID) (*time.Location, error) { return time.UTC, nil },
+		Zone: func(ctx context.Context, owner ledger.OwnerID) (*time.Location, error) {
+			settings, err := w.NoticeSettings(ctx, owner)
+			return settings.Location(), err
+		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -3,12 +3,14 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"folioscope/internal/alert"
 	"folioscope/internal/audit"
+	"folioscope/internal/ledger"
 	"folioscope/internal/notify"
 )
 
@@ -144,7 +146,10 @@ func TestAnotherAddressIsConfirmedByItsLink(t *testing.T) {
 }
 
 func TestTheInboxIsItsOwners(t *testing.T) {
-	h := newHouse(t)
+	var changed []ledger.OwnerID
+	h := newHouse(t, func(o *Options) {
+		o.AlertsChanged = func(_ context.Context, owner ledger.OwnerID) { changed = append(changed, owner) }
+	})
 	_, err := h.store.JobsDB()
 	must(t, err)
 	for i, subject := range []string{"Nvidia", "SAP", "World"} {
@@ -154,6 +159,9 @@ func TestTheInboxIsItsOwners(t *testing.T) {
 	settings := `{"zone":"Europe/Berlin","locale":"de","hide_amounts":true,"quiet_from":"22:00","quiet_to":"07:00","digest":"daily","digest_at":"07:30"}`
 	if got := h.ask("ann", "PUT", "/api/v1/notifications/settings", settings).is(http.StatusOK); strings.TrimSpace(got.Body.String()) != settings {
 		t.Errorf("%s", got.Body)
+	}
+	if !slices.Equal(changed, []ledger.OwnerID{h.people["ann"].id}) {
+		t.Errorf("the rules of %v go by another zone now", changed)
 	}
 	first := into[Notifications](h.ask("ann", "GET", "/api/v1/notifications?limit=2", "").is(http.StatusOK))
 	if len(first.Items) != 2 || first.Unread != 3 || first.NextCursor == nil {

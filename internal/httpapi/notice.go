@@ -204,5 +204,6 @@ func (s *Server) setNoticeSettings(ctx context.Context, in *notificationSettings
 	if err := s.store.SetNoticeSettings(ctx, c.user(), settings, s.now(), audit.Write{Audit: c.entry(audit.NoticesSet, "")}); err != nil {
 		return nil, err
 	}
+	s.alertsChanged(ctx)
 	return &answer[NotificationSettings]{settingsShown(settings)}, nil
 }

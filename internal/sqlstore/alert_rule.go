@@ -114,11 +114,7 @@ func (s *Store) changesRules(ctx context.Context, owner ledger.OwnerID, w Write,
 		if err != nil {
 			return err
 		}
-		var sequence int64
-		if err := q.one(ctx, sqlBumpPartition, []any{engine.PartitionOf(owner)}, &sequence); err != nil {
-			return err
-		}
-		if _, err := q.exec(ctx, sqlPutAlertOwner, string(owner), engine.PartitionOf(owner), sequence); err != nil {
+		if err := rulesChanged(ctx, q, owner); err != nil {
 			return err
 		}
 		wants, err := change(q, key)
@@ -130,6 +126,16 @@ func (s *Store) changesRules(ctx context.Context, owner ledger.OwnerID, w Write,
 		}
 		return s.record(ctx, q, owner, w)
 	})
+}
+
+// rulesChanged has whoever evaluates an owner's rules read them again. The owner is held.
+func rulesChanged(ctx context.Context, q queries, owner ledger.OwnerID) error {
+	var sequence int64
+	if err := q.one(ctx, sqlBumpPartition, []any{engine.PartitionOf(owner)}, &sequence); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, sqlPutAlertOwner, string(owner), engine.PartitionOf(owner), sequence)
+	return err
 }
 
 // wants are the changes of the counts of who wants which price, when a rule takes the place of another; either may be nil.

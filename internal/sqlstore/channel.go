@@ -296,9 +296,15 @@ func (s *Store) noticeSettings(ctx context.Context, q queries, owner ledger.Owne
 	return settings, err
 }
 
-// SetNoticeSettings keeps how somebody wants to be told, from a time on.
+// SetNoticeSettings keeps how somebody wants to be told, from a time on. Their rules go by its zone from then on.
 func (s *Store) SetNoticeSettings(ctx context.Context, owner ledger.OwnerID, settings notify.Settings, now time.Time, w Write) error {
 	err := s.db.write(ctx, func(q queries) error {
+		if _, err := q.exec(ctx, sqlHoldUser, string(owner)); err != nil {
+			return err
+		}
+		if err := rulesChanged(ctx, q, owner); err != nil {
+			return err
+		}
 		key, err := s.key(ctx, q, owner)
 		if err != nil {
 			return err
