@@ -293,7 +293,7 @@ func TestOnlyTheWatchedLevelChangesAnything(t *testing.T) {
 			after, events := r.Step(standing, seen, time.UTC)
 			if seen.Value != nil {
 				left := after
-				left.Value, left.Through = standing.Value, standing.Through
+				left.Value, left.ValueAt, left.Through = standing.Value, standing.ValueAt, standing.Through
 				changed := left != standing || len(events) > 0
 				if reached := ok && w.Reached(*seen.Value); reached != changed && !w.Always {
 					t.Fatalf("%s: watching for %+v in %+v, got %+v", seen.Value, w, standing, after)

@@ -25,6 +25,7 @@ type Standing struct {
 	Since   time.Time      // when State began
 	Through int64          // the sequence of the quotes' journal that it has seen
 	Value   *money.Decimal // the last known one, to 18 digits after the point
+	ValueAt time.Time      // when that was; zero where it isn't known
 	Side    Direction      // of Crossing: where the value was, Above or Below; empty before the first one
 	Held    bool           // it fired and isn't armed again, whatever State says meanwhile
 

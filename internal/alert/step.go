@@ -113,7 +113,7 @@ func (s *stepping) repeat(now time.Time) {
 // value takes a value in.
 func (s *stepping) value(v money.Decimal, at time.Time) {
 	shown := v.Round(min(v.Places(), shownPlaces))
-	s.Value = &shown
+	s.Value, s.ValueAt = &shown, at
 	switch {
 	case s.Held:
 		s.enter(StateFiring, at)

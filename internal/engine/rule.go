@@ -260,7 +260,7 @@ func (e *Engine) take(r *rule, after alert.Standing, events []alert.Event, seque
 	before := r.standing
 	r.standing = after
 	looked := before.Value == nil && after.Value != nil
-	before.Value, before.Through = after.Value, after.Through
+	before.Value, before.ValueAt, before.Through = after.Value, after.ValueAt, after.Through
 	if before == after && !looked && len(events) == 0 {
 		return
 	}

@@ -31,6 +31,8 @@ type AlertStore interface {
 	// became of the messages of some of it. What was told has its notice under the same id.
 	AlertLog(ctx context.Context, owner ledger.OwnerID, filter engine.LogFilter, after engine.Place, limit int) ([]engine.Logged, engine.Place, error)
 	NoticeDeliveries(ctx context.Context, owner ledger.OwnerID, notices []string) (map[string][]notify.Told, error)
+	// AlertsEvaluated is until when every accepted price was looked at by all of an owner's rules; zero where nobody evaluates them.
+	AlertsEvaluated(ctx context.Context, owner ledger.OwnerID) (time.Time, error)
 	// Instruments gives those of some ids that there are; Actions the splits and dividends of those that have any, rising by date.
 	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
 	Actions(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID][]market.Action, error)
@@ -77,7 +79,8 @@ type AlertSettings struct {
 type AlertState struct {
 	State   string     `json:"state" enum:"inactive,pending,firing,resolved,no_data,error"`
 	Since   *time.Time `json:"since"`
-	Value   *string    `json:"value" doc:"As last seen, in the unit of the threshold"`
+	Value   *string    `json:"value" doc:"As last kept, in the unit of the threshold"`
+	ValueAt *time.Time `json:"value_at" doc:"When the value was so; null: not known"`
 	FiredAt *time.Time `json:"fired_at"`
 	ToldAt  *time.Time `json:"told_at" doc:"The last firing that was sent"`
 	Firings int64      `json:"firings"`
@@ -105,8 +108,13 @@ type Alert struct {
 
 // Alerts is a list of them.
 type Alerts struct {
-	Items []Alert `json:"items" nullable:"false"`
+	Items        []Alert    `json:"items" nullable:"false"`
+	EvaluatedAt  *time.Time `json:"evaluated_at" doc:"All rules were looked at against every price that came until then; null: see evaluated_why"`
+	EvaluatedWhy *string    `json:"evaluated_why" doc:"Why it isn't known"`
 }
+
+// whyUnevaluated is why rules aren't looked at.
+const whyUnevaluated = "No server looks at alert rules at this moment. They catch up as soon as one does."
 
 // AlertPath names a rule.
 type AlertPath struct {
@@ -151,7 +159,14 @@ func (s *Server) listAlerts(ctx context.Context, _ *none) (*answer[Alerts], erro
 	if err != nil {
 		return nil, err
 	}
-	out := Alerts{Items: make([]Alert, 0, len(all))}
+	evaluated, err := s.store.AlertsEvaluated(ctx, callOf(ctx).user())
+	if err != nil {
+		return nil, err
+	}
+	out := Alerts{Items: make([]Alert, 0, len(all)), EvaluatedAt: timeOf(evaluated)}
+	if evaluated.IsZero() {
+		out.EvaluatedWhy = given(whyUnevaluated)
+	}
 	for i := range all {
 		out.Items = append(out.Items, alertOf(&all[i], names[i]))
 	}

@@ -109,3 +109,18 @@ func TestAlertLogIsFiltered(t *testing.T) {
 		}
 	}
 }
+
+// The list says until when prices were looked at, and why where nobody knows.
+func TestAlertListSaysUntilWhenItWasEvaluated(t *testing.T) {
+	h := newHouse(t)
+	list := func() Alerts { return into[Alerts](h.ask("ann", "GET", "/api/v1/alerts", "").is(http.StatusOK)) }
+	if got := list(); got.EvaluatedAt != nil || text(got.EvaluatedWhy) != whyUnevaluated {
+		t.Errorf("without an engine: %v, %s", got.EvaluatedAt, text(got.EvaluatedWhy))
+	}
+	now := h.clock.Now()
+	_, err := h.store.ClaimPartitions(t.Context(), engine.Claim{Node: "node", Now: now, Until: now.Add(10 * time.Second), Latest: now.Add(time.Hour)})
+	must(t, err)
+	if got := list(); got.EvaluatedAt == nil || got.EvaluatedWhy != nil {
+		t.Errorf("with one: %v, %s", got.EvaluatedAt, text(got.EvaluatedWhy))
+	}
+}

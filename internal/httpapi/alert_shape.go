@@ -55,7 +55,7 @@ func alertOf(kept *alert.Kept, names alert.Names) Alert {
 		Repeat: string(rule.Repeat), CooldownMinutes: int(rule.Cooldown / time.Minute), ForMinutes: int(rule.For / time.Minute), NoData: rule.NoData,
 		ExpiresAt: timeOf(rule.ExpiresAt), SnoozedUntil: timeOf(rule.SnoozedUntil),
 		State: AlertState{
-			State: string(standing.State), Since: timeOf(standing.Since), Value: decimal(standing.Value), FiredAt: timeOf(standing.FiredAt), ToldAt: timeOf(standing.ToldAt),
+			State: string(standing.State), Since: timeOf(standing.Since), Value: decimal(standing.Value), ValueAt: timeOf(standing.ValueAt), FiredAt: timeOf(standing.FiredAt), ToldAt: timeOf(standing.ToldAt),
 			Firings: standing.Firings, Ended: standing.Ended, Why: given(standing.Why),
 		},
 	}

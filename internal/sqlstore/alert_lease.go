@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"folioscope/internal/engine"
 	"folioscope/internal/ledger"
@@ -20,6 +21,8 @@ RETURNING fence, sequence, cursor`
 	sqlLeavePartition  = `UPDATE alert_partitions SET node = '', held_until = 0 WHERE partition = $1 AND fence = $2`
 	sqlLeavePartitions = `UPDATE alert_partitions SET node = '', held_until = 0 WHERE node = $1`
 	sqlSaveCursor      = `UPDATE alert_partitions SET cursor = $3 WHERE partition = $1 AND fence = $2 AND cursor < $3`
+
+	sqlEvaluatedTo = `SELECT cursor FROM alert_partitions WHERE partition = $1 AND node <> '' AND held_until > $2`
 
 	sqlSweepChanged = `SELECT owner, sequence FROM alert_owners WHERE partition = $1 AND sequence > $2 ORDER BY sequence`
 )
@@ -130,4 +133,23 @@ func (s *Store) ChangedOwners(ctx context.Context, partition int, after int64) (
 		return err
 	})
 	return changed, s.explain("list changed alert owners", err)
+}
+
+// AlertsEvaluated is until when every accepted price was looked at by all of an owner's rules: now, or when the first one came that wasn't.
+// It is zero where no node evaluates them.
+func (s *Store) AlertsEvaluated(ctx context.Context, owner ledger.OwnerID) (until time.Time, err error) {
+	until = s.now()
+	var cursor int64
+	err = s.db.one(ctx, sqlEvaluatedTo, []any{engine.PartitionOf(owner), stamp(until)}, &cursor)
+	if noRow(err) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, s.explain("see until when alert rules were evaluated", err)
+	}
+	next, err := s.QuotesAfter(ctx, cursor, 1)
+	if len(next) > 0 && next[0].ObservedAt.Before(until) {
+		until = next[0].ObservedAt
+	}
+	return until, err
 }

@@ -176,3 +176,52 @@ func TestTheQuotesJournal(t *testing.T) {
 		}
 	})
 }
+
+// Rules were evaluated until now where no price waits, until the first that does, and until nobody knows where no node lives.
+func TestUntilWhenAlertsWereEvaluated(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		until := func() time.Time {
+			t.Helper()
+			at, err := b.AlertsEvaluated(t.Context(), "anna")
+			b.ok(err)
+			return at
+		}
+		if at := until(); !at.IsZero() {
+			t.Errorf("without a node: %s", at)
+		}
+		held := b.claim("one")
+		if at := until(); !at.Equal(b.clock.Now()) {
+			t.Errorf("without a price: %s", at)
+		}
+		came := b.clock.Now().Truncate(time.Microsecond)
+		for i, id := range []market.InstrumentID{"aapl", "msft"} {
+			at := came.Add(time.Duration(i) * time.Second)
+			_, _, err := b.Accept(t.Context(), []market.Mark{{Quote: market.Quote{Instrument: id, Price: money.One, Currency: "USD", Source: "yahoo", ObservedAt: at, MarketTime: at}, PreviousDate: market.NoDate}})
+			b.ok(err)
+		}
+		b.clock.advance(5 * time.Second)
+		if at := until(); !at.Equal(came) {
+			t.Errorf("two prices wait: %s, not %s", at, came)
+		}
+		newest, err := b.CurrentSequence(t.Context())
+		b.ok(err)
+		for i := range held {
+			held[i].Cursor = newest - 1
+		}
+		b.ok(b.SaveCursors(t.Context(), held))
+		if at := until(); !at.Equal(came.Add(time.Second)) {
+			t.Errorf("one price waits: %s", at)
+		}
+		for i := range held {
+			held[i].Cursor = newest
+		}
+		b.ok(b.SaveCursors(t.Context(), held))
+		if at := until(); !at.Equal(b.clock.Now()) {
+			t.Errorf("nothing waits: %s", at)
+		}
+		b.clock.advance(time.Minute)
+		if at := until(); !at.IsZero() {
+			t.Errorf("the node is dead: %s", at)
+		}
+	})
+}

@@ -52,6 +52,7 @@ const (
 	standingFirings tag = 10
 	standingEnded   tag = 11
 	standingWhy     tag = 12
+	standingValueAt tag = 13
 )
 
 // Sealed under the rule.
@@ -189,6 +190,7 @@ func sealStanding(key *seal.Key, id alert.RuleID, standing *alert.Standing) []by
 	r.number(standingFirings, standing.Firings)
 	r.flag(standingEnded, standing.Ended)
 	r.text(standingWhy, standing.Why)
+	r.number(standingValueAt, ending(standing.ValueAt))
 	return key.Seal(r, columnRuleStanding, string(id))
 }
 
@@ -223,6 +225,8 @@ func openStanding(key *seal.Key, id alert.RuleID, sealed []byte) (s alert.Standi
 			s.Ended = true
 		case standingWhy:
 			s.Why = string(value)
+		case standingValueAt:
+			s.ValueAt, err = endingOf(value)
 		default:
 			err = errUnknownField
 		}
