@@ -80,6 +80,7 @@ func (r *Rule) ofDividend(s Scene, a *market.Action, name string) (all []Observa
 	}
 	news := func(day market.Date) bool { return today-day <= dividendDaysMax }
 	switch ahead := int64(a.Date - today); {
+	case a.ObservedAt.After(s.Now): // nobody knows of it yet
 	case r.Condition.Kind == ExDate && ahead >= 0 && r.Condition.Threshold.Cmp(money.NewDecimal(ahead, 0)) >= 0:
 		say(string(ExDate), fmt.Sprintf("%s, ex-date %s", paid, a.Date))
 	case r.Condition.Kind == ExDate:

@@ -98,8 +98,38 @@ func Hold(book ledger.Book, m *Market) (*Holdings, error) {
 			return nil, fmt.Errorf("hold portfolio: %w", err)
 		}
 	}
+	return k.holdings(book.Portfolio.Sequence), nil
+}
+
+// HoldDaily shows the positions of a book at the end of each day of a period, rising. What see is given is good until it returns; its error
+// ends it. The book is as Hold wants it.
+func HoldDaily(book ledger.Book, m *Market, from, to market.Date, see func(on market.Date, h *Holdings) error) error {
+	v := bookEvaluation(book, m, "")
+	k := newBookkeeper(v.rules, v.rates, v.prices, v.currency)
+	h, left := (*Holdings)(nil), v.entries
+	for on := from; on <= to; on++ {
+		changed := h == nil
+		for ; len(left) > 0 && left[0].Date <= on; left = left[1:] {
+			if err := k.apply(left[0]); err != nil {
+				return fmt.Errorf("hold portfolio: %w", err)
+			}
+			changed = true
+		}
+		if changed {
+			h = k.holdings(book.Portfolio.Sequence)
+		}
+		if err := see(on, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdings are the positions after all that was applied, at a sequence of the portfolio. They share with the bookkeeper what it knows of the
+// last day.
+func (k *bookkeeper) holdings(sequence int64) *Holdings {
 	h := &Holdings{
-		base: k.base, sequence: book.Portfolio.Sequence, tracked: k.tracked, splits: k.prices.splits, problems: k.problems.list,
+		base: k.base, sequence: sequence, tracked: k.tracked, splits: k.prices.splits, problems: k.problems.list,
 	}
 	for _, id := range slices.Sorted(maps.Keys(k.of)) {
 		if one := k.holding(k.of[id]); !one.quantity.IsZero() || len(one.inAccount) > 0 {
@@ -114,7 +144,7 @@ func Hold(book ledger.Book, m *Market) (*Holdings, error) {
 	})
 	h.last = k.lastDay()
 	h.currencies = h.foreign()
-	return h, nil
+	return h
 }
 
 // holding sums an instrument's positions over its accounts.

@@ -36,6 +36,8 @@ type AlertStore interface {
 	// Instruments gives those of some ids that there are; Actions the splits and dividends of those that have any, rising by date.
 	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
 	Actions(ctx context.Context, ids []market.InstrumentID) (map[market.InstrumentID][]market.Action, error)
+	// Incidents are the latest of what happened to an owner since a time.
+	Incidents(ctx context.Context, owner ledger.OwnerID, since time.Time) ([]alert.Incident, error)
 }
 
 // AlertCondition is what a rule waits for. What its kind has no use for is left out.

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sort"
 
 	"folioscope/internal/alert"
@@ -13,43 +12,47 @@ import (
 	"folioscope/internal/money"
 )
 
-// Why the past can't say what a rule would have done.
-var unknownPast = map[alert.Kind]string{
-	alert.Gain:         "At what cost everything was held isn't worked out for past days, so the past can't say.",
-	alert.Expressed:    "An expression looks at everything at once, which isn't worked out for past days.",
-	alert.Dividend:     "Dividends are told as they become known; when that was isn't kept.",
-	alert.ExDate:       "Dividends are told as they become known; when that was isn't kept.",
-	alert.Stale:        "When prices were stale isn't kept.",
-	alert.ImportFailed: "Failed imports aren't kept.",
-	alert.SignIn:       "Sign-ins of the past were looked at when they came.",
+// alertPast is what a rule saw at the end of each day of a period, or what happened in it, and why that isn't known, or only in part.
+func (s *Server) alertPast(ctx context.Context, rule alert.Rule, from, to market.Date) (past []alert.Observation, why string, err error) {
+	c := rule.Condition
+	switch c.Kind {
+	case alert.Dividend, alert.ExDate, alert.Stale, alert.ImportFailed, alert.SignIn:
+		return s.happenedPast(ctx, rule, from, to)
+	case alert.Gain, alert.Expressed:
+		past, why, err = s.factsPast(ctx, c, from, to)
+	case alert.Price, alert.Change, alert.OffHigh:
+		past, err = s.pricePast(ctx, c, from, to)
+	case alert.CurrencyRate:
+		past, err = s.ratePast(ctx, c, from, to)
+	default:
+		past, err = s.portfolioPast(ctx, c, from, to)
+	}
+	if err != nil || why != "" {
+		return past, why, err
+	}
+	if len(past) == 0 {
+		return nil, "There is no history of this period yet.", nil
+	}
+	if begin := market.DateOf(past[0].At); begin > from+exchangeShutMax {
+		why = "The history begins on " + begin.String() + "."
+	}
+	return past, why, nil
 }
 
-// alertPast is what a condition saw at the end of each day of a period, and why that isn't known, or only in part.
-func (s *Server) alertPast(ctx context.Context, c alert.Condition, from, to market.Date) (values []dayValue, why string, err error) {
-	if why, unknown := unknownPast[c.Kind]; unknown {
-		return nil, why, nil
+// seenOn is what a rule saw at the end of a day; nil where that isn't known.
+func seenOn(on market.Date, value *money.Decimal) alert.Observation {
+	seen := alert.Observation{At: on.Time(), Value: value}
+	if value == nil {
+		seen.Missing = "Not known on that day."
 	}
-	switch c.Kind {
-	case alert.Price, alert.Change, alert.OffHigh:
-		values, err = s.pricePast(ctx, c, from, to)
-	case alert.CurrencyRate:
-		values, err = s.ratePast(ctx, c, from, to)
-	default:
-		values, err = s.portfolioPast(ctx, c, from, to)
-	}
-	if err == nil && len(values) == 0 {
-		why = "There is no history of this period yet."
-	} else if err == nil && values[0].on > from+exchangeShutMax {
-		why = "The history begins on " + values[0].on.String() + "."
-	}
-	return values, why, err
+	return seen
 }
 
 // exchangeShutMax is how many days exchanges are shut in a row at most; that much later a history begins where it is whole.
 const exchangeShutMax = 10
 
 // pricePast looks at closes in today's units, as a rule's threshold is, with the price of now as today's.
-func (s *Server) pricePast(ctx context.Context, c alert.Condition, from, to market.Date) ([]dayValue, error) {
+func (s *Server) pricePast(ctx context.Context, c alert.Condition, from, to market.Date) ([]alert.Observation, error) {
 	i, err := s.instrument(ctx, string(c.Instrument))
 	if err != nil {
 		return nil, err
@@ -65,26 +68,25 @@ func (s *Server) pricePast(ctx context.Context, c alert.Condition, from, to mark
 	}
 	begin := max(from-market.Date(c.Days)-exchangeShutMax, market.NoDate)
 	prices := figures.Draw(*book, i.ID, s.live.WithMarks(book, past).Series[i.ID], begin, to, to).Prices
-	var out []dayValue
+	var out []alert.Observation
 	bars := make([]market.Bar, 0, len(prices))
 	for _, p := range prices {
 		bars = append(bars, market.Bar{Date: p.Date, Close: p.Adjusted})
 		if p.Date >= from {
-			out = append(out, dayValue{p.Date, c.Observe(alert.Sight{Price: &p.Adjusted, Reference: c.Reference(p.Adjusted, p.Date, bars)}).Value})
+			out = append(out, seenOn(p.Date, c.Observe(alert.Sight{Price: &p.Adjusted, Reference: c.Reference(p.Adjusted, p.Date, bars)}).Value))
 		}
 	}
 	return out, nil
 }
 
-func (s *Server) ratePast(ctx context.Context, c alert.Condition, from, to market.Date) ([]dayValue, error) {
-	book := &ledger.Book{Portfolio: ledger.Portfolio{BaseCurrency: c.Quote}, Activities: []ledger.Activity{{Currency: c.Base}}}
-	past, err := s.journal.Market(ctx, book)
+func (s *Server) ratePast(ctx context.Context, c alert.Condition, from, to market.Date) ([]alert.Observation, error) {
+	pair := []money.Currency{c.Base, c.Quote}
+	past, err := s.ratesOf(ctx, pair)
 	if err != nil {
 		return nil, err
 	}
-	past = s.live.WithMarks(book, past)
-	rates, days := alert.Rates{}, map[market.Date]struct{}{}
-	for _, currency := range []money.Currency{c.Base, c.Quote} {
+	days := map[market.Date]struct{}{}
+	for _, currency := range pair {
 		if series := past.Series[market.RateID(currency)]; series != nil && currency != market.RateBase {
 			for _, on := range series.Dates {
 				if on >= from && on <= to {
@@ -93,39 +95,18 @@ func (s *Server) ratePast(ctx context.Context, c alert.Condition, from, to marke
 			}
 		}
 	}
-	var out []dayValue
+	var out []alert.Observation
 	for on := from; on <= to; on++ {
 		if _, known := days[on]; !known {
 			continue
 		}
-		for _, currency := range []money.Currency{c.Base, c.Quote} {
-			if rate := closeOn(past.Series[market.RateID(currency)], on); rate != nil {
-				rates[currency] = *rate
-			}
-		}
-		out = append(out, dayValue{on, rates.Cross(c.Base, c.Quote)})
+		out = append(out, seenOn(on, ratesOn(past, pair, on).Cross(c.Base, c.Quote)))
 	}
 	return out, nil
 }
 
-// closeOn is the latest close up to a day.
-func closeOn(series *market.Series, on market.Date) *money.Decimal {
-	if series == nil {
-		return nil
-	}
-	at, exact := slices.BinarySearch(series.Dates, on)
-	if exact {
-		at++
-	}
-	if at == 0 {
-		return nil
-	}
-	x := series.Close(at - 1)
-	return &x
-}
-
 // portfolioPast looks at the days of the caller's own portfolio, with the prices of now for today.
-func (s *Server) portfolioPast(ctx context.Context, c alert.Condition, from, to market.Date) ([]dayValue, error) {
+func (s *Server) portfolioPast(ctx context.Context, c alert.Condition, from, to market.Date) ([]alert.Observation, error) {
 	book, err := s.journal.Book(ctx, callOf(ctx).user(), c.Portfolio, 0)
 	if err != nil {
 		return nil, atField(err, "condition.portfolio_id", "This is not a portfolio of your own.")
@@ -147,7 +128,7 @@ func (s *Server) portfolioPast(ctx context.Context, c alert.Condition, from, to 
 		return nil, fmt.Errorf("work out the past of a rule: %w", err)
 	}
 	index := alert.IndexOf(daily)
-	var out []dayValue
+	var out []alert.Observation
 	for i := range daily.Len() {
 		day := daily.Day(i)
 		if day.Date < from {
@@ -159,27 +140,24 @@ func (s *Server) portfolioPast(ctx context.Context, c alert.Condition, from, to 
 			facts.Index = index[:known]
 			facts.DayChangePercent = facts.Change(1)
 		}
-		out = append(out, dayValue{day.Date, c.Observe(alert.Sight{Facts: &facts}).Value})
+		out = append(out, seenOn(day.Date, c.Observe(alert.Sight{Facts: &facts}).Value))
 	}
 	return out, nil
 }
 
-func weightPast(book *ledger.Book, past *figures.Market, c alert.Condition, from, to market.Date) ([]dayValue, error) {
+func weightPast(book *ledger.Book, past *figures.Market, c alert.Condition, from, to market.Date) ([]alert.Observation, error) {
 	days, err := figures.Weights(*book, past, figures.Part{Instrument: c.Instrument, By: c.Group.By, Key: c.Group.Name}, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("work out past weights: %w", err)
 	}
-	out := make([]dayValue, 0, len(days))
+	out := make([]alert.Observation, 0, len(days))
 	for _, day := range days {
-		v := dayValue{on: day.Date}
-		if share, known := day.Weight.Get(); known {
-			percent := share.Mul(money.NewDecimal(100, 0))
-			if c.Kind == alert.Drift {
-				percent = percent.Sub(*c.Target).Abs()
-			}
-			v.value = &percent
+		percent := day.Weight.Times(money.NewDecimal(100, 0)).Pointer()
+		if percent != nil && c.Kind == alert.Drift {
+			drift := percent.Sub(*c.Target).Abs()
+			percent = &drift
 		}
-		out = append(out, v)
+		out = append(out, seenOn(day.Date, percent))
 	}
 	return out, nil
 }

@@ -23,15 +23,16 @@ type AlertPreview struct {
 	Days    int           `json:"days"`
 	Unit    string        `json:"unit" doc:"Of values: a currency, %, pt or nothing"`
 	Firings []AlertFiring `json:"firings" nullable:"false" doc:"The oldest first"`
-	Series  []AlertValue  `json:"series" nullable:"false" doc:"What the rule looks at, at the end of each day; of prices only the days that have one"`
+	Series  []AlertValue  `json:"series" nullable:"false" doc:"What the rule looks at, at the end of each day; of prices only the days that have one; of what happens nothing"`
 	Why     *string       `json:"why" doc:"Where the past can't say, or only in part"`
 }
 
 // AlertFiring is a day on which a rule would have fired.
 type AlertFiring struct {
-	Date  string  `json:"date"`
-	Value *string `json:"value"`
-	Told  bool    `json:"told" doc:"false: held back, since it was told not long before"`
+	Date    string  `json:"date"`
+	Value   *string `json:"value"`
+	Subject *string `json:"subject" doc:"What happened; null of what has a value"`
+	Told    bool    `json:"told" doc:"false: held back, since it was told not long before"`
 }
 
 // AlertValue is what a rule looked at on a day.
@@ -65,7 +66,7 @@ func (s *Server) previewAlert(ctx context.Context, in *previewAlertInput) (*answ
 	if days == 0 {
 		days = previewDays
 	}
-	values, why, err := s.alertPast(ctx, rule.Condition, today-market.Date(days)+1, today)
+	past, why, err := s.alertPast(ctx, rule, today-market.Date(days)+1, today)
 	if err != nil {
 		return nil, err
 	}
@@ -73,33 +74,21 @@ func (s *Server) previewAlert(ctx context.Context, in *previewAlertInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	out := AlertPreview{Days: days, Unit: alertUnit(&rule.Condition, names[0].Currency), Firings: firings(&rule, values), Series: make([]AlertValue, 0, len(values)), Why: given(why)}
-	for _, v := range values {
-		out.Series = append(out.Series, AlertValue{Date: v.on.String(), Value: shownValue(v.value)})
+	out := AlertPreview{Days: days, Unit: alertUnit(&rule.Condition, names[0].Currency), Firings: firings(&rule, past), Series: make([]AlertValue, 0, len(past)), Why: given(why)}
+	for _, seen := range past {
+		if seen.Occurrence == "" {
+			out.Series = append(out.Series, AlertValue{Date: market.DateOf(seen.At).String(), Value: shownValue(seen.Value)})
+		}
 	}
 	return &answer[AlertPreview]{out}, nil
 }
 
-// dayValue is what a rule saw at the end of a day; nil where that isn't known.
-type dayValue struct {
-	on    market.Date
-	value *money.Decimal
-}
-
-// firings steps a rule over the days as engine steps it over prices.
-func firings(rule *alert.Rule, values []dayValue) []AlertFiring {
+// firings steps a rule over the past as engine steps it over prices.
+func firings(rule *alert.Rule, past []alert.Observation) []AlertFiring {
 	out := []AlertFiring{}
-	past := make([]alert.Observation, 0, len(values))
-	for _, v := range values {
-		seen := alert.Observation{At: v.on.Time(), Value: v.value}
-		if v.value == nil {
-			seen.Missing = "Not known on that day."
-		}
-		past = append(past, seen)
-	}
 	for _, e := range alert.Replay(rule, past, time.UTC) {
 		if e.Kind == alert.EventFired || e.Kind == alert.EventHeldBack {
-			out = append(out, AlertFiring{Date: market.DateOf(e.At).String(), Value: shownValue(e.Value), Told: e.Tell})
+			out = append(out, AlertFiring{Date: market.DateOf(e.At).String(), Value: shownValue(e.Value), Subject: given(e.Subject), Told: e.Tell})
 		}
 	}
 	return out
