@@ -125,6 +125,7 @@ type node struct {
 	engine   *engine.Engine // nil where this node doesn't evaluate alert rules
 	remote   *audit.Remote  // nil where checkpoints are sent nowhere
 	signs    func() bool    // whether this node signs the audit log now
+	clocks   *health.SourceClocks
 	watch    *health.Watch
 	probe    *health.Probe // nil where there is none
 	server   *httpapi.Server
@@ -150,7 +151,7 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 	if err != nil {
 		return nil, err
 	}
-	n := &node{settings: settings, o: o, store: store, outbound: out}
+	n := &node{settings: settings, o: o, store: store, outbound: out, clocks: health.NewSourceClocks(o.Now)}
 	where, err := busOptions(settings.NATS, name, true, o)
 	if err != nil {
 		return nil, err
@@ -211,7 +212,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 
 // buildIngest makes what brings prices in. Every node takes jobs of every kind; which of them poll is the role's business.
 func (n *node) buildIngest(ctx context.Context, name string, sessions market.Sessions, simulated bool) error {
-	chain, err := chains(n.settings, n.outbound)
+	chain, err := chains(n.settings, n.outbound, n.clocks)
 	if err != nil {
 		return err
 	}
@@ -225,7 +226,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	}
 	n.ingest, err = ingest.New(ingest.Options{
 		Catalogue: n.store, Directory: identifiers,
-		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Limits: limits(n.settings), Settings: sourceSettings(n.settings, simulated), Interval: n.settings.Poll.Interval, QuotesKept: quotesKept,
+		Store: n.store, Publisher: ingest.Hints{Bus: n.bus}, Sessions: sessions, Log: n.o.Log, Chains: chain, Limits: limits(n.settings), Settings: sourceSettings(n.settings, simulated), Interval: n.settings.Poll.Interval, QuotesKept: quotesKept, Now: n.o.Now,
 		Upkeep: []ingest.Upkeep{
 			{Name: "answers", Do: func(ctx context.Context, now time.Time) error {
 				return n.store.PruneAnswers(ctx, now.Add(-answersKeptFor))

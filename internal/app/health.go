@@ -54,7 +54,7 @@ func Doctor(ctx context.Context, settings config.Config, settled error, o Option
 	if err != nil {
 		return health.Examine(ctx, o.Log, append(looks, refused("database", fixDatabase, err))).Checks
 	}
-	looks = append(append(looks, databaseLooks(store)...), busLook(settings, o))
+	looks = append(looks, databaseLook(store), reportedClockLook(store, o), busLook(settings, o))
 	prices, err := pricesOf(settings, store, calendar, o)
 	if err != nil {
 		looks = append(looks, refused("prices", fixProviders, err))
@@ -112,7 +112,25 @@ func machineLooks(settings config.Config, o Options) []health.Look {
 			}
 			return health.Certificate(ends, o.Now(), renewed), nil
 		}},
+		backupLook(settings.Health, o),
 	}
+}
+
+// backupLook is at the file that tells of the newest backup, which is made by other means.
+func backupLook(h config.Health, o Options) health.Look {
+	return health.Look{Name: "backup", Fix: "Let this user read health.backup_file.", At: func(context.Context) (health.Found, error) {
+		if h.BackupFile == "" {
+			return health.NoBackup(), nil
+		}
+		file, err := os.Stat(h.BackupFile)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return health.Backup(time.Time{}, o.Now(), h.BackupAgeMax), nil
+		case err != nil:
+			return health.Found{}, fault.Wrap(fault.Unavailable, err, "the file %s can't be read", h.BackupFile)
+		}
+		return health.Backup(file.ModTime(), o.Now(), h.BackupAgeMax), nil
+	}}
 }
 
 // certificateFile is where the certificate of HTTPS lies, empty where there is none, and whether it is renewed by itself.
@@ -148,35 +166,60 @@ func keysLook(settings config.Config) health.Look {
 	}}
 }
 
-// databaseLooks are at the database as this machine sees it.
-func databaseLooks(store *sqlstore.Store) []health.Look {
-	return []health.Look{
-		{Name: "database", Fix: fixDatabase, At: func(ctx context.Context) (health.Found, error) {
-			v, err := store.Vitals(ctx)
-			if err != nil {
-				return health.Found{}, err
-			}
-			return health.Database(health.DatabaseFacts{Server: v.Server, Answer: v.Answer, Bytes: v.Bytes, LogBytes: v.LogBytes, Connections: v.Connections, ConnectionsMax: v.ConnectionsMax}), nil
-		}},
-		{Name: "clock", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
-			v, err := store.Vitals(ctx)
-			if err != nil {
-				return health.Found{}, err
-			}
-			var others []health.Clock
-			if v.Server {
-				others = append(others, health.Clock{Against: "the database", Ahead: v.AskedAt.Sub(v.Clock)})
-			}
-			return health.Clocks(others), nil
-		}},
+// databaseLook is at the database as this machine sees it.
+func databaseLook(store *sqlstore.Store) health.Look {
+	return health.Look{Name: "database", Fix: fixDatabase, At: func(ctx context.Context) (health.Found, error) {
+		v, err := store.Vitals(ctx)
+		if err != nil {
+			return health.Found{}, err
+		}
+		return health.Database(health.DatabaseFacts{Server: v.Server, Answer: v.Answer, Bytes: v.Bytes, LogBytes: v.LogBytes, Connections: v.Connections, ConnectionsMax: v.ConnectionsMax}), nil
+	}}
+}
+
+// clockLook compares this machine's clock with that of a database server and with those of the sources.
+func clockLook(store *sqlstore.Store, sources func() (health.Clock, bool)) health.Look {
+	return health.Look{Name: health.CheckClock, Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
+		v, err := store.Vitals(ctx)
+		if err != nil {
+			return health.Found{}, err
+		}
+		var others []health.Clock
+		if v.Server {
+			others = append(others, health.Clock{Against: "the database", Ahead: v.AskedAt.Sub(v.Clock)})
+		}
+		if clock, ok := sources(); ok {
+			others = append(others, clock)
+		}
+		return health.Clocks(others), nil
+	}}
+}
+
+// reportedClockLook is a command's: it asks no source, so that beside an embedded database it says what the node of this machine found.
+func reportedClockLook(store *sqlstore.Store, o Options) health.Look {
+	look := clockLook(store, func() (health.Clock, bool) { return health.Clock{}, false })
+	own := look.At
+	look.At = func(ctx context.Context) (health.Found, error) {
+		found, err := own(ctx)
+		if err != nil || len(found.Measures) > 0 {
+			return found, err
+		}
+		reports, err := store.Reports(ctx)
+		if err != nil {
+			return health.Found{}, err
+		}
+		if check, ok := health.Reported(reports, health.CheckClock, o.Now()); ok {
+			found.Checks = []health.Check{check}
+		}
+		return found, nil
 	}
+	return look
 }
 
 // sharedLooks are at what all nodes have together.
 func sharedLooks(store *sqlstore.Store, settings config.Config, prices *ingest.Ingest, o Options) []health.Look {
 	return []health.Look{
 		pricesLook(prices),
-		{Name: "backup", At: func(context.Context) (health.Found, error) { return health.Backup(), nil }},
 		{Name: "jobs", Fix: databaseFirst, At: func(ctx context.Context) (health.Found, error) {
 			counts, err := countJobs(ctx, store)
 			if err != nil {
@@ -233,7 +276,7 @@ func pricesOf(settings config.Config, store *sqlstore.Store, sessions market.Ses
 	if err != nil {
 		return nil, err
 	}
-	chain, err := chains(settings, out)
+	chain, err := chains(settings, out, health.NewSourceClocks(o.Now))
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +320,7 @@ const busWaitMax = 3 * time.Second
 // buildHealth makes what looks after the parts of this node, and of all nodes where it is this one's turn.
 func (n *node) buildHealth(name string) {
 	own := append(machineLooks(n.settings, n.o), keysLook(n.settings))
-	own = append(own, databaseLooks(n.store)...)
+	own = append(own, databaseLook(n.store), clockLook(n.store, n.clocks.Median))
 	own = append(own, health.Look{Name: "bus", At: func(context.Context) (health.Found, error) { return health.Bus(n.bus.Connected()), nil }})
 	n.watch = health.NewWatch(health.WatchOptions{
 		Store: n.store, Node: name, Version: n.o.Version, Roles: n.settings.Roles, Own: own, Shared: sharedLooks(n.store, n.settings, n.ingest, n.o),

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"folioscope/internal/config"
+	"folioscope/internal/health"
 	"folioscope/internal/ingest"
 	"folioscope/internal/outbound"
 	"folioscope/internal/provider"
@@ -47,8 +48,8 @@ func source(name string, o provider.Options) (provider.Provider, error) {
 }
 
 // chains builds the providers that are switched on and puts them in their chains' order. A provider in two chains is one, so
-// that its budget of requests is one too.
-func chains(settings config.Config, out *outbound.Outbound) (map[string][]provider.Provider, error) {
+// that its budget of requests is one too. Clocks looks at the dates of their answers.
+func chains(settings config.Config, out *outbound.Outbound, clocks *health.SourceClocks) (map[string][]provider.Provider, error) {
 	built := map[string]provider.Provider{}
 	all := map[string][]provider.Provider{}
 	for chain, names := range map[string][]string{
@@ -58,8 +59,8 @@ func chains(settings config.Config, out *outbound.Outbound) (map[string][]provid
 		for _, name := range settings.Enabled(names) {
 			if built[name] == nil {
 				of := settings.Providers[name]
-				client := out.Operator(of.BaseURL)
-				if name == provider.HTTP {
+				client := clocks.Watch(name, out.Operator(of.BaseURL))
+				if name == provider.HTTP { // whose addresses are users'
 					client = out.Public()
 				}
 				made, err := source(name, provider.Options{BaseURL: of.BaseURL, Key: of.Key.Reveal(), HTTP: client, RequestsPerMinute: of.RequestsPerMinute})

@@ -46,6 +46,7 @@ type Config struct {
 	SMTP      SMTP                `key:"smtp"`
 	Telemetry Telemetry           `key:"telemetry"`
 	Probe     Probe               `key:"probe"`
+	Health    Health              `key:"health"`
 }
 
 // Database says where the truth is kept.
@@ -174,6 +175,12 @@ type Probe struct {
 	Write time.Duration `key:"write"` // between two writes; each is a row of the audit log
 }
 
+// Health says what a node watches that isn't Folioscope's own.
+type Health struct {
+	BackupFile   string        `key:"backup_file"`    // what whatever makes backups changes when it has made one, on this machine; empty: backups aren't watched
+	BackupAgeMax time.Duration `key:"backup_age_max"` // how old that change may be
+}
+
 // Level is the log level as slog takes it.
 func (t Telemetry) Level() slog.Level {
 	switch t.LogLevel {
@@ -213,6 +220,7 @@ func Default() Config {
 		SMTP:      SMTP{Port: 587},
 		Telemetry: Telemetry{LogLevel: "info", LogFormat: "text", Traces: Traces{Percent: 10}},
 		Probe:     Probe{Read: time.Second, Write: 10 * time.Second},
+		Health:    Health{BackupAgeMax: 26 * time.Hour}, // one a day, and two hours to make it
 	}
 	for _, name := range ProviderNames() {
 		// Yahoo has no public terms for programs: whoever runs the node decides, after reading the notice in the guide.

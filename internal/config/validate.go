@@ -66,6 +66,9 @@ func (c Config) Validate() error {
 		}
 	}
 	c.validateProbe(refuse)
+	if c.Health.BackupAgeMax < time.Hour {
+		refuse("health.backup_age_max", "needs at least an hour, got %s", c.Health.BackupAgeMax)
+	}
 	const percentMax = 100
 	if c.Telemetry.Traces.Percent < 1 || c.Telemetry.Traces.Percent > percentMax {
 		refuse("telemetry.traces.percent", "needs 1 to %d, got %d", percentMax, c.Telemetry.Traces.Percent)

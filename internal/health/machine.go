@@ -63,6 +63,9 @@ func NoCertificate() Found {
 	return found(Check{Name: "certificate", State: Unknown, Says: "HTTPS is served by whatever stands before this node, or not at all."})
 }
 
+// CheckClock is the name of what Clocks finds.
+const CheckClock = "clock"
+
 // Clock is how far this machine's clock is ahead of another's.
 type Clock struct {
 	Against string // in words: "the database"
@@ -72,10 +75,10 @@ type Clock struct {
 // Clocks judges this machine's clock against the others that are known.
 func Clocks(others []Clock) Found {
 	if len(others) == 0 {
-		return found(Check{Name: "clock", State: Unknown, Says: "There is no other clock to compare this machine's with."})
+		return found(Check{Name: CheckClock, State: Unknown, Says: "There is no other clock to compare this machine's with."})
 	}
 	f := Found{}
-	c := Check{Name: "clock", State: OK, Says: "This machine's clock is right."}
+	c := Check{Name: CheckClock, State: OK, Says: "This machine's clock is right."}
 	for _, o := range others {
 		f.Measures = append(f.Measures, Measure{MeasureClockSkew, o.Against, o.Ahead.Seconds()})
 		if o.Ahead.Abs() <= skewMax {
@@ -85,17 +88,33 @@ func Clocks(others []Clock) Found {
 		if o.Ahead < 0 {
 			way = "behind"
 		}
-		c = Check{Name: "clock", State: Failing, Says: fmt.Sprintf("This machine's clock is %.1f seconds %s that of %s.", o.Ahead.Abs().Seconds(), way, o.Against),
+		c = Check{Name: CheckClock, State: Failing, Says: fmt.Sprintf("This machine's clock is %.1f seconds %s that of %s.", o.Ahead.Abs().Seconds(), way, o.Against),
 			Fix: "Let the machine keep time with NTP (timedatectl set-ntp true): leases, sign-ins and prices go by the clock."}
 	}
 	f.Checks = []Check{c}
 	return f
 }
 
-// Backup says that there are none of ours. Whoever runs the node copies data and keys by other means.
-func Backup() Found {
-	return found(Check{Name: "backup", State: Unknown, Says: "No backups are made yet by Folioscope itself.",
-		Fix: "Copy the database and the keyring by your own means, and the key-encryption key apart from them."})
+// Backup judges the newest backup by when it was made; zero: none was.
+func Backup(made, now time.Time, ageMax time.Duration) Found {
+	c := Check{Name: "backup", State: OK}
+	fix := "Look at the log of whatever makes backups; it has to change health.backup_file when one is done."
+	if made.IsZero() {
+		c.State, c.Says, c.Fix = Failing, "No backup was made yet.", fix
+		return found(c)
+	}
+	age := max(now.Sub(made), 0)
+	c.Says = fmt.Sprintf("The newest backup is %s old.", span(age))
+	if age > ageMax {
+		c.State, c.Says, c.Fix = Failing, fmt.Sprintf("The newest backup is %s old, and may be %s.", span(age), span(ageMax)), fix
+	}
+	return found(c).with(MeasureBackupAge, age.Seconds())
+}
+
+// NoBackup is where nobody said how to tell a backup.
+func NoBackup() Found {
+	return found(Check{Name: "backup", State: Unknown, Says: "Backups aren't watched on this node.",
+		Fix: "Copy database, keyring and, apart from them, the key-encryption key by your own means, and name a file that this changes in health.backup_file."})
 }
 
 // Configuration says whether the settings can be used; err is what reading them gave.

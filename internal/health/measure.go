@@ -54,6 +54,6 @@ func Measures() []Family {
 		{MeasureAuditLag, "For how long the oldest audit row has been waiting to be signed.", ""},
 		{MeasureStaleShare, "Share of the instruments that trade now whose price is older than 21 minutes.", ""},
 		{MeasureSourceDown, "1 while a source is left alone because it failed, or refuses our key.", "source"},
-		{MeasureBackupAge, "Age of the newest backup; not there while none are made.", ""},
+		{MeasureBackupAge, "Age of the newest backup; not there where they aren't watched.", ""},
 	}
 }

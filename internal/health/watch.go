@@ -244,6 +244,16 @@ func seenIn(reports []Report, now time.Time) map[place]Check {
 	return seen
 }
 
+// Reported is the worst that nodes found of a name when they last looked; false where no node that isn't silent looked at it.
+func Reported(reports []Report, name string, now time.Time) (worst Check, ok bool) {
+	for at, check := range seenIn(reports, now) {
+		if at.name == name && (!ok || check.State.Rank() > worst.State.Rank()) {
+			worst, ok = check, true
+		}
+	}
+	return worst, ok
+}
+
 // Status is how everything is, for the page of it.
 type Status struct {
 	State  State

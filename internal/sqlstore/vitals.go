@@ -33,17 +33,18 @@ func (s *Store) Vitals(ctx context.Context) (Vitals, error) {
 	if err := s.db.ping(ctx); err != nil {
 		return Vitals{}, s.explain("ask how the database is", err)
 	}
-	v := Vitals{Answer: s.now().Sub(began)}
+	asked := s.now()
+	v := Vitals{Answer: asked.Sub(began)}
 	err := s.db.vitals(ctx, &v)
+	v.AskedAt = asked.Add(s.now().Sub(asked) / 2)
 	return v, s.explain("ask how the database is", err)
 }
 
 func (p *postgres) vitals(ctx context.Context, v *Vitals) error {
 	v.Server = true
-	began := time.Now()
 	var clock int64
 	err := p.one(ctx, sqlServerVitals, nil, &v.Bytes, &v.Connections, &v.ConnectionsMax, &clock)
-	v.Clock, v.AskedAt = time.UnixMicro(clock), began.Add(time.Since(began)/2)
+	v.Clock = time.UnixMicro(clock)
 	return err
 }
 
