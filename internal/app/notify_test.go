@@ -162,6 +162,11 @@ func tellOf(t *testing.T, settings config.Config, p *person, count int) {
 	t.Helper()
 	var me struct{ ID ledger.OwnerID }
 	p.must("GET", "/api/v1/me", nil, &me)
+	tellOwner(t, settings, me.ID, count)
+}
+
+func tellOwner(t *testing.T, settings config.Config, owner ledger.OwnerID, count int) {
+	t.Helper()
 	store, err := openStore(t.Context(), settings, nil, quiet(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +175,7 @@ func tellOf(t *testing.T, settings config.Config, p *person, count int) {
 	value := money.MustParse("201.5")
 	for i := range count {
 		facts := notify.NoticeFacts{Sentence: "Price of Nvidia above 200 USD", Subject: "Nvidia", Value: &value, Unit: "USD"}
-		n := notify.Notice{Owner: me.ID, ID: fmt.Sprintf("%s-%d", me.ID, i), Kind: notify.NoticeAlert, At: time.Now(), Facts: facts}
+		n := notify.Notice{Owner: owner, ID: fmt.Sprintf("%s-%d", owner, i), Kind: notify.NoticeAlert, At: time.Now(), Facts: facts}
 		if err := store.Tell(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}

@@ -55,12 +55,12 @@ type ProbeOptions struct {
 
 // Probe uses the service as a person does, on an account of its own, so that what people would see is counted while nobody looks.
 type Probe struct {
-	o         ProbeOptions
+	o ProbeOptions
+
+	mu        sync.Mutex
 	portfolio string // empty: not known yet
 	quietTo   time.Time
-
-	mu     sync.Mutex
-	counts map[ProbeKind]*ProbeCount
+	counts    map[ProbeKind]*ProbeCount
 }
 
 // NewProbe makes one; Run tries.
@@ -85,19 +85,25 @@ func (p *Probe) Counts() map[ProbeKind]ProbeCount {
 	return out
 }
 
-// Run tries until ctx ends.
+// Run tries until ctx ends. Reads and writes don't wait for each other: a service that hangs with one may answer the other.
 func (p *Probe) Run(ctx context.Context) error {
-	reads, writes := time.NewTicker(p.o.Reads), time.NewTicker(p.o.Writes)
-	defer reads.Stop()
-	defer writes.Stop()
+	var both sync.WaitGroup
+	for kind, interval := range map[ProbeKind]time.Duration{ProbeRead: p.o.Reads, ProbeWrite: p.o.Writes} {
+		both.Go(func() { p.repeat(ctx, kind, interval) })
+	}
+	both.Wait()
+	return nil
+}
+
+func (p *Probe) repeat(ctx context.Context, kind ProbeKind, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-reads.C:
-			p.try(ctx, ProbeRead)
-		case <-writes.C:
-			p.try(ctx, ProbeWrite)
+			return
+		case <-ticker.C:
+			p.try(ctx, kind)
 		}
 	}
 }
@@ -133,31 +139,47 @@ func (p *Probe) try(ctx context.Context, kind ProbeKind) {
 	}
 }
 
+const probePath = "/api/v1/portfolios"
+
 // use does what a person does: looks at a portfolio, or changes it. The change leaves it as it is.
 func (p *Probe) use(ctx context.Context, kind ProbeKind) error {
-	const portfolios = "/api/v1/portfolios"
-	if p.portfolio == "" {
-		var list struct{ Items []struct{ ID string } }
-		if err := p.ask(ctx, http.MethodGet, portfolios, "", &list); err != nil {
-			return err
-		}
-		if len(list.Items) == 0 {
-			return fault.New(fault.NotFound, "the probe's account has no portfolio: make one")
-		}
-		p.portfolio = list.Items[0].ID
+	id, err := p.choose(ctx)
+	if err != nil {
+		return err
 	}
 	var read struct{ ID string }
 	method, body := http.MethodGet, ""
 	if kind == ProbeWrite {
 		method, body = http.MethodPatch, `{"closed":false}`
 	}
-	if err := p.ask(ctx, method, portfolios+"/"+p.portfolio, body, &read); err != nil {
+	if err := p.ask(ctx, method, probePath+"/"+id, body, &read); err != nil {
 		return err
 	}
-	if read.ID != p.portfolio {
+	if read.ID != id {
 		return fault.New(fault.Internal, "the service answered with something else")
 	}
 	return nil
+}
+
+// choose gives the portfolio that is used: the first of the account's, from the first answer on.
+func (p *Probe) choose(ctx context.Context) (id string, err error) {
+	p.mu.Lock()
+	id = p.portfolio
+	p.mu.Unlock()
+	if id != "" {
+		return id, nil
+	}
+	var list struct{ Items []struct{ ID string } }
+	if err := p.ask(ctx, http.MethodGet, probePath, "", &list); err != nil {
+		return "", err
+	}
+	if len(list.Items) == 0 {
+		return "", fault.New(fault.NotFound, "the probe's account has no portfolio: make one")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.portfolio = list.Items[0].ID
+	return p.portfolio, nil
 }
 
 func (p *Probe) ask(ctx context.Context, method, path, body string, into any) error {
