@@ -52,7 +52,7 @@ web_tests() {
   return $status
 }
 
-# The alerting rules fire, and keep still, on the series of their tests: one test for each.
+# The alerting rules fire, and keep still, on written series (one test for each) and on recorded ones (one for each situation).
 rules_tests() {
   local rules=deploy/prometheus promtool tests
   if ! promtool=$(scripts/promtool.sh); then
@@ -60,8 +60,8 @@ rules_tests() {
     echo '0 0 1' >"$counts/rules"
     return
   fi
-  tests=$(grep -c 'exp_alerts:' $rules/folioscope.test.yml)
-  if "$promtool" check rules $rules/folioscope.rules.yml && "$promtool" test rules $rules/folioscope.test.yml; then
+  tests=$(cat $rules/*.test.yml | grep -cE 'exp_(alerts|samples):')
+  if "$promtool" check rules $rules/folioscope.rules.yml && "$promtool" test rules $rules/*.test.yml; then
     echo "$tests 0 0" >"$counts/rules"
   else
     echo '0 1 0' >"$counts/rules"

@@ -1,3 +1,5 @@
+//go:build unix
+
 package app
 
 import (
@@ -76,7 +78,10 @@ func shownMetrics(t *testing.T) []string {
 }
 
 var (
-	mentioned = regexp.MustCompile(`\bfolioscope_[a-z_]*[a-z]\b`)
+	// selector is a family as PromQL selects from it: the function over it, its name, its matchers and its range.
+	selector  = regexp.MustCompile(`(?:\b([a-z_]+)\()?\b((?:folioscope|process|go)_[a-z_]*[a-z])\b(?:\{((?:[^}"]|"[^"]*")*)\})?(\[[0-9a-z]+\])?`)
+	matched   = regexp.MustCompile(`([a-z_]+) *(?:=|=~|!=|!~) *"`)
+	grouped   = regexp.MustCompile(`\b(?:by|without|on) \(([a-z_, ]*)\)`)
 	recorded  = regexp.MustCompile(`\bfolioscope:[a-z_:0-9]+`)
 	recording = regexp.MustCompile(`(?m)^ +- record: (\S+)$`)
 	alerting  = regexp.MustCompile(`(?m)^ +- alert: (\S+)$`)
@@ -86,7 +91,7 @@ var (
 // What the alerting rules, their tests and the dashboards ask for is there, so that none of them keeps still since it asks for nothing;
 // and there is a test in which each alert fires.
 func TestRulesAndDashboardsAskForWhatIsShown(t *testing.T) {
-	names := shownMetrics(t)
+	all := allRecorded(t)
 	const rulesFile, testFile = "../../deploy/prometheus/folioscope.rules.yml", "../../deploy/prometheus/folioscope.test.yml"
 	read := func(path string) string {
 		t.Helper()
@@ -109,17 +114,12 @@ func TestRulesAndDashboardsAskForWhatIsShown(t *testing.T) {
 		if filepath.Ext(path) == ".json" && !json.Valid([]byte(text)) {
 			t.Errorf("%s is no JSON", path)
 		}
-		found := mentioned.FindAllString(text, -1)
-		if len(found) == 0 {
-			t.Errorf("%s asks for nothing", path)
+		asked := 0
+		for line := range strings.Lines(strings.ReplaceAll(text, `\"`, `"`)) { // JSON's quotes
+			asked += checkAsked(t, path, line, all)
 		}
-		for _, name := range found {
-			for _, part := range []string{"_bucket", "_count", "_sum"} {
-				name = strings.TrimSuffix(name, part)
-			}
-			if !slices.Contains(names, name) {
-				t.Errorf("%s asks for %s, which no node shows", path, name)
-			}
+		if asked == 0 {
+			t.Errorf("%s asks for nothing", path)
 		}
 		for _, name := range recorded.FindAllString(text, -1) {
 			if !records[name] {
@@ -136,4 +136,48 @@ func TestRulesAndDashboardsAskForWhatIsShown(t *testing.T) {
 			t.Errorf("no test lets %s fire", m[1])
 		}
 	}
+}
+
+// checkAsked holds what a line selects against what nodes show: the name, the kind that the function over it is for, the labels that are
+// matched and grouped by. It gives how much was selected.
+func checkAsked(t *testing.T, path, line string, all scrape) int {
+	t.Helper()
+	known := []string{"le", "instance", "job"}
+	selections := selector.FindAllStringSubmatch(line, -1)
+	for _, m := range selections {
+		function, name, matchers, over := m[1], m[2], m[3], m[4]
+		family := all.family(name)
+		kind, labels := all.kinds[family], all.labels[family]
+		known = append(known, labels...)
+		switch counts := function == "rate" || function == "increase"; {
+		case kind == "":
+			t.Errorf("%s asks for %s, which no node shows", path, name)
+		case kind == "histogram" && family == name:
+			t.Errorf("%s asks for %s, of which only its parts are shown", path, name)
+		case over != "" && counts == (kind == "gauge"):
+			t.Errorf("%s asks for %s(%s), which is a %s", path, function, name, kind)
+		}
+		var matches []string
+		for _, label := range matched.FindAllStringSubmatch(matchers, -1) {
+			matches = append(matches, label[1])
+			if !slices.Contains(labels, label[1]) && !slices.Contains(known[:3], label[1]) {
+				t.Errorf("%s asks for %s by its label %s, which it has not: %v", path, name, label[1], labels)
+			}
+		}
+		if strings.Contains(line, "- series:") {
+			for _, label := range labels {
+				if !slices.Contains(matches, label) {
+					t.Errorf("%s has a series of %s without its label %s", path, name, label)
+				}
+			}
+		}
+	}
+	for _, m := range grouped.FindAllStringSubmatch(line, -1) {
+		for label := range strings.SplitSeq(m[1], ", ") {
+			if len(selections) > 0 && !slices.Contains(known, label) {
+				t.Errorf("%s groups by %s, which nothing has in %s", path, label, strings.TrimSpace(line))
+			}
+		}
+	}
+	return len(selections)
 }

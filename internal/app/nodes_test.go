@@ -44,11 +44,17 @@ func quiet(ready func(string)) Options {
 // serve runs a node until the test is over, or until stop is called, and gives its address.
 func serve(t testing.TB, settings config.Config) (url string, stop func()) {
 	t.Helper()
+	return serveWith(t, settings, quiet(nil))
+}
+
+func serveWith(t *testing.T, settings config.Config, o Options) (url string, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
+	o.Ready = func(url string) { ready <- url }
 	go func() {
 		defer close(ended)
-		ended <- Serve(ctx, settings, quiet(func(url string) { ready <- url }))
+		ended <- Serve(ctx, settings, o)
 	}()
 	stop = func() {
 		cancel()

@@ -133,6 +133,14 @@ func nextName(kind string) string {
 	return fmt.Sprintf("%s_%d_%d", kind, os.Getpid(), process.databases.Add(1))
 }
 
+// Execute runs one statement on a database, past the program that it belongs to: to break what that stands on.
+func Execute(t testing.TB, database, statement string) {
+	t.Helper()
+	if err := execute(t.Context(), database, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
 // execute runs one statement over a connection of its own.
 func execute(ctx context.Context, server, statement string) error {
 	connection, err := pgx.Connect(ctx, server)
