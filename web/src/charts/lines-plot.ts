@@ -1,7 +1,7 @@
 /** Lines on one scale: the portfolio's own over grey ones to compare with, or a fall hanging from zero. */
 import type { IChartApi, IPriceLine, ISeriesApi, SeriesType, Time } from 'lightweight-charts';
 import { withAlpha } from './colours';
-import { fixedOptions, labelsBesideTags, lineWidth, paintFrame, spotOf } from './plot';
+import { fixedOptions, labelsBesideTags, lineWidth, onLevel, paintFrame, spotOf } from './plot';
 import type { Colours, Library, Spot } from './plot';
 import type { Point } from './series';
 
@@ -18,6 +18,8 @@ export interface LinesData {
   /** Days without a value: they keep their width on the time axis. */
   empty: string[];
   format: (value: number) => string;
+  /** Somebody clicked at the height of a figure. */
+  onlevel: (value: number) => void;
 }
 
 const transparent = 'rgba(0, 0, 0, 0)';
@@ -34,13 +36,18 @@ export class LinesPlot {
   readonly #chart: IChartApi;
   #colours: Colours;
   #drawn: Drawn[] = [];
-  #data: LinesData = { lines: [], empty: [], format: String };
+  #data: LinesData = { lines: [], empty: [], format: String, onlevel: () => undefined };
 
   constructor(library: Library, host: HTMLElement, colours: Colours, onspot: (spot: Spot | null) => void) {
     this.#library = library;
     this.#colours = colours;
     this.#chart = library.createChart(host, fixedOptions(library));
     this.#chart.subscribeCrosshairMove((event) => onspot(spotOf(event)));
+    onLevel(
+      this.#chart,
+      () => this.#drawn[0]?.series,
+      (value) => this.#data.onlevel(value),
+    );
     this.paint(colours);
   }
 

@@ -3,8 +3,10 @@ import type {
   ChartOptions,
   DeepPartial,
   IChartApi,
+  ISeriesApi,
   LineWidth,
   MouseEventParams,
+  SeriesType,
   Time,
 } from 'lightweight-charts';
 import { locale } from '../format';
@@ -57,6 +59,18 @@ export interface Spot {
 export function spotOf(event: MouseEventParams<Time>): Spot | null {
   if (!event.point || typeof event.time !== 'string') return null;
   return { time: event.time, x: event.point.x, y: event.point.y };
+}
+
+/** Tells at the height of which figure of a series somebody clicked. */
+export function onLevel(
+  chart: IChartApi,
+  series: () => ISeriesApi<SeriesType> | undefined,
+  tell: (value: number) => void,
+): void {
+  chart.subscribeClick(({ point }) => {
+    const value = point ? series()?.coordinateToPrice(point.y) : null;
+    if (typeof value === 'number') tell(value);
+  });
 }
 
 /** Options that no theme changes. */

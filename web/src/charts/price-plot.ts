@@ -1,6 +1,6 @@
 /** The price of one holding in ink, with one's own trades on it. */
 import type { IChartApi, ISeriesApi, Time } from 'lightweight-charts';
-import { fixedOptions, labelsBesideTags, lineWidth, paintFrame, spotOf } from './plot';
+import { fixedOptions, labelsBesideTags, lineWidth, onLevel, paintFrame, spotOf } from './plot';
 import type { Colours, Library, Spot } from './plot';
 import { PriceMarks } from './price-marks';
 import type { Marks } from './price-marks';
@@ -38,10 +38,13 @@ export class PricePlot {
     });
     this.#series.attachPrimitive(this.#marks);
     this.#chart.subscribeCrosshairMove((event) => onspot(spotOf(event)));
-    this.#chart.subscribeClick(({ point }) => {
-      const price = point ? this.#series.coordinateToPrice(point.y) : null;
-      if (price !== null && price > 0) this.#onlevel(price);
-    });
+    onLevel(
+      this.#chart,
+      () => this.#series,
+      (price) => {
+        if (price > 0) this.#onlevel(price);
+      },
+    );
     this.paint(colours);
   }
 

@@ -1,7 +1,7 @@
 /** The portfolio over time: its value as an area over what was paid in, or its return as a line. */
 import type { IChartApi, IPriceLine, ISeriesApi, SeriesType, Time } from 'lightweight-charts';
 import { withAlpha } from './colours';
-import { fixedOptions, labelsBesideTags, lineWidth, paintFrame, spotOf } from './plot';
+import { fixedOptions, labelsBesideTags, lineWidth, onLevel, paintFrame, spotOf } from './plot';
 import type { Colours, Library, Spot } from './plot';
 import { axisMoney, axisPercent, extent } from './series';
 import type { Point } from './series';
@@ -14,6 +14,8 @@ export interface ValuePlotData {
   empty: string[];
   /** Null: percent. */
   currency: string | null;
+  /** Somebody clicked at the height of a value. */
+  onlevel: (value: number) => void;
 }
 
 const transparent = 'rgba(0, 0, 0, 0)';
@@ -25,7 +27,7 @@ export class ValuePlot {
   readonly #flows: ISeriesApi<'Line'>;
   #flowsTag: IPriceLine | null = null;
   #colours: Colours;
-  #data: ValuePlotData = { own: [], flows: [], empty: [], currency: null };
+  #data: ValuePlotData = { own: [], flows: [], empty: [], currency: null, onlevel: () => undefined };
 
   constructor(library: Library, host: HTMLElement, colours: Colours, onspot: (spot: Spot | null) => void) {
     this.#colours = colours;
@@ -44,6 +46,11 @@ export class ValuePlot {
       crosshairMarkerRadius: 3,
     });
     this.#chart.subscribeCrosshairMove((event) => onspot(spotOf(event)));
+    onLevel(
+      this.#chart,
+      () => this.#own,
+      (value) => this.#data.onlevel(value),
+    );
     this.paint(colours);
   }
 
