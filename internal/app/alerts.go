@@ -199,10 +199,22 @@ func (n *node) zone(ctx context.Context, owner ledger.OwnerID) (*time.Location, 
 
 // alertsChanged tells whoever evaluates somebody's rules to read them again. Without the hint they find out by themselves.
 func (n *node) alertsChanged(ctx context.Context, owner ledger.OwnerID) {
+	if err := n.hint(ctx, event.AlertsChangedSubject(owner), event.AlertsChanged{OwnerID: owner}.Payload()); err != nil {
+		n.o.Log.Warn("no hint that alert rules changed; they are read within seconds", "error", err)
+	}
+}
+
+// inboxChanged tells who has somebody's inbox open elsewhere that it was read. Without the hint they see it with their next look.
+func (n *node) inboxChanged(ctx context.Context, owner ledger.OwnerID) {
+	if err := n.hint(ctx, event.InboxChangedSubject(owner), event.InboxChanged{OwnerID: owner}.Payload()); err != nil {
+		n.o.Log.Warn("no hint that an inbox was read; it is seen with the next look", "error", err)
+	}
+}
+
+// hint publishes what came of a request that is over.
+func (n *node) hint(ctx context.Context, subject string, payload []byte) error {
 	const wait = time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
-	if err := n.bus.Publish(ctx, event.AlertsChangedSubject(owner), event.AlertsChanged{OwnerID: owner}.Payload()); err != nil {
-		n.o.Log.Warn("no hint that alert rules changed; they are read within seconds", "error", err)
-	}
+	return n.bus.Publish(ctx, subject, payload)
 }

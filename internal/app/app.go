@@ -323,7 +323,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	who := people(n.settings, n.store, hasher, breached, n.relyingParty(listening), services, n.o)
 	n.server, err = httpapi.New(httpapi.Options{
 		Identity: who,
-		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar, AlertsChanged: n.alertsChanged,
+		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar, AlertsChanged: n.alertsChanged, InboxChanged: n.inboxChanged,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "", Messages: n.messages, PushKey: n.messages.PushKey(),
 		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),

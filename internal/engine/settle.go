@@ -55,6 +55,9 @@ func (e *Engine) settle(o *owner) {
 	lease := p.lease
 	e.work(&e.settles, func(ctx context.Context) func() {
 		settled, err := e.o.Store.SettleAlerts(ctx, lease, o.id, batch)
+		if err == nil && told(batch, settled) {
+			e.inboxChanged(ctx, o.id)
+		}
 		return func() {
 			if e.owners[o.id] != o {
 				return // lost meanwhile

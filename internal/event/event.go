@@ -25,11 +25,13 @@ const (
 	PortfolioChangedPrefix = "folioscope.v1.portfolio.changed."
 	UserRevokedPrefix      = "folioscope.v1.user.revoked."
 	AlertsChangedPrefix    = "folioscope.v1.alerts.changed."
+	InboxChangedPrefix     = "folioscope.v1.inbox.changed."
 
 	QuotesAcceptedAll   = QuotesAcceptedPrefix + ">"
 	PortfolioChangedAll = PortfolioChangedPrefix + ">"
 	UserRevokedAll      = UserRevokedPrefix + ">"
 	AlertsChangedAll    = AlertsChangedPrefix + ">"
+	InboxChangedAll     = InboxChangedPrefix + ">"
 
 	// QuotesAcceptedSubject is where all accepted quotes go: one key, so that they arrive in order.
 	QuotesAcceptedSubject = QuotesAcceptedPrefix + "all"
@@ -45,6 +47,9 @@ func UserRevokedSubject(id ledger.OwnerID) string { return UserRevokedPrefix + t
 
 // AlertsChangedSubject is the subject of one user's alert rules.
 func AlertsChangedSubject(id ledger.OwnerID) string { return AlertsChangedPrefix + token(string(id)) }
+
+// InboxChangedSubject is the subject of one user's inbox.
+func InboxChangedSubject(id ledger.OwnerID) string { return InboxChangedPrefix + token(string(id)) }
 
 // token makes an id fit for one place of a subject. Our own ids need no change; the payload carries the id as it is.
 func token(id string) string {
@@ -74,6 +79,11 @@ type UserRevoked struct {
 
 // AlertsChanged says that a user's alert rules are not what they were. Nothing else about them travels.
 type AlertsChanged struct {
+	OwnerID ledger.OwnerID `json:"owner_id"`
+}
+
+// InboxChanged says that a user was told something, or has read it. Nothing else about it travels.
+type InboxChanged struct {
 	OwnerID ledger.OwnerID `json:"owner_id"`
 }
 
@@ -225,6 +235,18 @@ func (e PortfolioChanged) Payload() []byte { return mustMarshal(e) }
 
 // Payload encodes a hint.
 func (e UserRevoked) Payload() []byte { return mustMarshal(e) }
+
+// ParseInboxChanged reads the hint.
+func ParseInboxChanged(payload []byte) (InboxChanged, error) {
+	var e InboxChanged
+	if err := json.Unmarshal(payload, &e); err != nil || e.OwnerID == "" {
+		return InboxChanged{}, fault.Wrap(fault.Invalid, err, "inbox changed: unreadable")
+	}
+	return e, nil
+}
+
+// Payload encodes a hint.
+func (e InboxChanged) Payload() []byte { return mustMarshal(e) }
 
 // Payload encodes a hint.
 func (e AlertsChanged) Payload() []byte { return mustMarshal(e) }

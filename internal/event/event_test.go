@@ -103,6 +103,7 @@ func TestGolden(t *testing.T) {
 		{"portfolio-changed", "portfolio-changed", PortfolioChanged{OwnerID: "u_1", PortfolioID: "pf_1", Sequence: 17}.Payload()},
 		{"user-revoked", "user-revoked", UserRevoked{OwnerID: "u_1"}.Payload()},
 		{"alerts-changed", "alerts-changed", AlertsChanged{OwnerID: "u_1"}.Payload()},
+		{"inbox-changed", "inbox-changed", InboxChanged{OwnerID: "u_1"}.Payload()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var pretty bytes.Buffer
@@ -396,6 +397,9 @@ func TestParseRefuses(t *testing.T) {
 	if _, err := ParseAlertsChanged([]byte(`{}`)); err == nil {
 		t.Error("a hint without an id is taken")
 	}
+	if _, err := ParseInboxChanged([]byte(`{}`)); err == nil {
+		t.Error("a hint without an id is taken")
+	}
 }
 
 func TestSubjects(t *testing.T) {
@@ -406,6 +410,9 @@ func TestSubjects(t *testing.T) {
 		t.Error(got)
 	}
 	if got := AlertsChangedSubject("u_1"); got != "folioscope.v1.alerts.changed.u_1" {
+		t.Error(got)
+	}
+	if got := InboxChangedSubject("u_1"); got != "folioscope.v1.inbox.changed.u_1" {
 		t.Error(got)
 	}
 	if got := UserRevokedSubject(""); got != "folioscope.v1.user.revoked._" {

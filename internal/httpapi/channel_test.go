@@ -146,9 +146,10 @@ func TestAnotherAddressIsConfirmedByItsLink(t *testing.T) {
 }
 
 func TestTheInboxIsItsOwners(t *testing.T) {
-	var changed []ledger.OwnerID
+	var rezoned, read []ledger.OwnerID
 	h := newHouse(t, func(o *Options) {
-		o.AlertsChanged = func(_ context.Context, owner ledger.OwnerID) { changed = append(changed, owner) }
+		o.AlertsChanged = func(_ context.Context, owner ledger.OwnerID) { rezoned = append(rezoned, owner) }
+		o.InboxChanged = func(_ context.Context, owner ledger.OwnerID) { read = append(read, owner) }
 	})
 	_, err := h.store.JobsDB()
 	must(t, err)
@@ -160,8 +161,8 @@ func TestTheInboxIsItsOwners(t *testing.T) {
 	if got := h.ask("ann", "PUT", "/api/v1/notifications/settings", settings).is(http.StatusOK); strings.TrimSpace(got.Body.String()) != settings {
 		t.Errorf("%s", got.Body)
 	}
-	if !slices.Equal(changed, []ledger.OwnerID{h.people["ann"].id}) {
-		t.Errorf("the rules of %v go by another zone now", changed)
+	if !slices.Equal(rezoned, []ledger.OwnerID{h.people["ann"].id}) {
+		t.Errorf("the rules of %v go by another zone now", rezoned)
 	}
 	first := into[Notifications](h.ask("ann", "GET", "/api/v1/notifications?limit=2", "").is(http.StatusOK))
 	if len(first.Items) != 2 || first.Unread != 3 || first.NextCursor == nil {
@@ -176,6 +177,9 @@ func TestTheInboxIsItsOwners(t *testing.T) {
 		t.Errorf("%+v", rest)
 	}
 	h.ask("ann", "POST", "/api/v1/notifications/read", `{"until":"`+first.Items[1].At.Format(time.RFC3339Nano)+`"}`).is(http.StatusNoContent)
+	if !slices.Equal(read, []ledger.OwnerID{h.people["ann"].id}) {
+		t.Errorf("heard of a read inbox: %v", read)
+	}
 	if left := into[Notifications](h.ask("ann", "GET", "/api/v1/notifications", "").is(http.StatusOK)); left.Unread != 1 || left.Items[1].ReadAt == nil {
 		t.Errorf("%+v", left)
 	}

@@ -96,7 +96,13 @@ func (s *Server) addNoticeRoutes() {
 	const tag, path = "Notifications", "/api/v1/notifications"
 	typed(s, route{method: "GET", path: path, action: access.ReadNotices, tag: tag, summary: "What you were told, the newest first"}, http.StatusOK, s.listNotices)
 	typed(s, route{method: "POST", path: path + "/read", action: access.ManageChannels, tag: tag, summary: "Mark as read what was seen"}, http.StatusNoContent, func(ctx context.Context, in *readNotificationsInput) (*none, error) {
-		return nil, s.store.ReadNotices(ctx, callOf(ctx).user(), in.Body.Until)
+		if err := s.store.ReadNotices(ctx, callOf(ctx).user(), in.Body.Until); err != nil {
+			return nil, err
+		}
+		if s.options.InboxChanged != nil {
+			s.options.InboxChanged(ctx, callOf(ctx).user())
+		}
+		return nil, nil
 	})
 	typed(s, route{method: "GET", path: path + "/settings", action: access.ManageChannels, tag: tag, summary: "How you want to be told"}, http.StatusOK, s.noticeSettings)
 	typed(s, route{method: "PUT", path: path + "/settings", action: access.ManageChannels, tag: tag, summary: "Say how you want to be told"}, http.StatusOK, s.setNoticeSettings)

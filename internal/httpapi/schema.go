@@ -346,6 +346,9 @@ type PortfolioDelta struct {
 	Rates            []Rate         `json:"rates,omitempty" nullable:"false"`
 }
 
+// StreamInbox says nothing but that it came: how much is new is asked for.
+type StreamInbox struct{}
+
 // StreamStatus is how well the service itself is connected to the market.
 type StreamStatus struct {
 	ID         string    `json:"id"`

@@ -45,6 +45,7 @@ type Options struct {
 	Messages  Messages // nil: channels can't be tested here
 	PushKey   string   // what browsers subscribe with; empty: none can
 
+	InboxChanged  func(ctx context.Context, owner ledger.OwnerID) // tells who has somebody's inbox open elsewhere that it was read; nil: they see it with their next look
 	AlertsChanged func(ctx context.Context, owner ledger.OwnerID) // tells whoever evaluates somebody's rules to look at them again; nil: they look by themselves
 
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501

@@ -23,10 +23,11 @@ const (
 )
 
 func (s *Server) addStreamRoute() {
-	schemas := map[string]any{"snapshot": s.schemaOf(PortfolioDocument{}), "delta": s.schemaOf(PortfolioDelta{}), "status": s.schemaOf(StreamStatus{})}
+	schemas := map[string]any{"snapshot": s.schemaOf(PortfolioDocument{}), "delta": s.schemaOf(PortfolioDelta{}), "status": s.schemaOf(StreamStatus{}), "inbox": s.schemaOf(StreamInbox{})}
 	describe := huma.Operation{
 		Description: "Server-sent events: a snapshot of each portfolio, then deltas, and a status whenever the connection to the market changes. " +
-			"Every event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.",
+			"An inbox event, which is empty, says that something new lies in the viewer's inbox, or that it was read. " +
+			"Every other event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.",
 		Parameters: []*huma.Param{
 			{Name: "portfolio", In: "query", Required: true, Schema: &huma.Schema{Type: huma.TypeString}, Description: "Ids of portfolios, separated by commas"},
 			{Name: "after", In: "query", Schema: &huma.Schema{Type: huma.TypeString}, Description: "The id of the last event that was seen"},

@@ -173,7 +173,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		subject string
 		handle  func(string, []byte)
 	}{
-		{event.QuotesAcceptedAll, h.quotesAccepted}, {event.PortfolioChangedAll, h.portfolioChanged}, {event.UserRevokedAll, h.userRevoked},
+		{event.QuotesAcceptedAll, h.quotesAccepted}, {event.PortfolioChangedAll, h.portfolioChanged}, {event.UserRevokedAll, h.userRevoked}, {event.InboxChangedAll, h.inboxChanged},
 	} {
 		stop, err := h.bus.Subscribe(s.subject, s.handle, func() { h.gap(s.subject) })
 		if err != nil {
@@ -418,6 +418,19 @@ func (h *Hub) userRevoked(_ string, payload []byte) {
 	h.endStreams(e.OwnerID)
 }
 
+func (h *Hub) inboxChanged(_ string, payload []byte) {
+	e, err := event.ParseInboxChanged(payload)
+	if err != nil {
+		h.log.Warn("unreadable hint", "error", err)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for v := range h.viewers[e.OwnerID] {
+		v.inboxChanged()
+	}
+}
+
 // gap is called where hints may have been lost.
 func (h *Hub) gap(subject string) {
 	switch subject {
@@ -427,6 +440,19 @@ func (h *Hub) gap(subject string) {
 		ask(h.recount) // not here: the store may be slow, and the bus waits
 	case event.UserRevokedAll:
 		h.doubt()
+	case event.InboxChangedAll:
+		h.everyInbox()
+	}
+}
+
+// everyInbox has every viewer look at their inbox: they may have been told something unheard.
+func (h *Hub) everyInbox() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, viewers := range h.viewers {
+		for v := range viewers {
+			v.inboxChanged()
+		}
 	}
 }
 

@@ -45,6 +45,7 @@ type viewer struct {
 	owner   ledger.OwnerID
 	wake    chan struct{} // holds one
 	revoked atomic.Bool
+	inbox   atomic.Bool // has to be told that the viewer's inbox changed
 	doubted atomic.Bool // the session has to be looked at before anything more is written
 	slots   []*slot
 
@@ -63,6 +64,11 @@ func (v *viewer) notify() {
 
 func (v *viewer) revoke() {
 	v.revoked.Store(true)
+	v.notify()
+}
+
+func (v *viewer) inboxChanged() {
+	v.inbox.Store(true)
 	v.notify()
 }
 
@@ -231,9 +237,16 @@ func over(err error) bool {
 	return fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Denied) || fault.Is(err, fault.NotFound)
 }
 
+// inboxEvent says nothing of what is new: whoever shows it asks. It has no id, since it is no part of what resumes.
+const inboxEvent = "event: inbox\ndata: {}\n\n"
+
 // write writes what is pending, all in one piece.
 func (v *viewer) write() error {
 	var piece *[]byte
+	if v.inbox.Swap(false) {
+		piece = newPiece()
+		*piece = append(*piece, inboxEvent...)
+	}
 	for i, s := range v.slots {
 		f := s.take()
 		if f == nil {

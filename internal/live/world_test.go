@@ -401,6 +401,9 @@ func (b *browser) parse() {
 
 // apply does what a dashboard does with an event.
 func (b *browser) apply(e received) {
+	if e.name == "inbox" {
+		return // is of no portfolio
+	}
 	var next map[string]any
 	if err := json.Unmarshal([]byte(e.data), &next); err != nil {
 		b.world.t.Errorf("%v in %s", err, e.data)

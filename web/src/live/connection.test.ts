@@ -164,6 +164,25 @@ describe('StreamConnection', () => {
     expect(second.events).toHaveLength(2);
   });
 
+  it('tells all tabs of the inbox and resumes where it was', async () => {
+    const machine = new FakeBrowser();
+    const [first, second] = [new Recorder(), new Recorder()];
+    const leader = new StreamConnection(first, machine.tab('one'));
+    leader.watch(['p1']);
+    await settle();
+    new StreamConnection(second, machine.tab('two')).watch(['p1']);
+    await settle();
+    last().open();
+    last().emit('delta', { id: 'p1' }, '9');
+    last().emit('inbox', {}, '9');
+    for (const { events } of [first, second])
+      expect(events.map(([name]) => name)).toEqual(['delta', 'inbox']);
+
+    last().onerror?.();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(last().url).toBe('/api/v1/stream?portfolio=p1&after=9');
+  });
+
   it('streams the portfolios of all tabs', async () => {
     const machine = new FakeBrowser();
     const leader = new StreamConnection(new Recorder(), machine.tab('one'));

@@ -15,6 +15,7 @@ let status = $state.raw<StreamStatus | null>(null);
 let connection = $state.raw<Connection>({ kind: 'idle' });
 let fault = $state.raw<Fault | null>(null);
 let loading = $state(false);
+let inbox = $state(0);
 
 let pending: PortfolioDocument | null = null;
 let frame = 0;
@@ -32,6 +33,10 @@ export const live = {
   /** The server's own connection to the market, as it last said. */
   get status(): StreamStatus | null {
     return status;
+  },
+  /** Grows whenever something new may lie in the inbox, or it was read in another window. */
+  get inbox(): number {
+    return inbox;
   },
   /** Why there is no document, or why the last refresh failed. */
   get fault(): Fault | null {
@@ -121,6 +126,10 @@ function connect(): StreamConnection {
 }
 
 function receive(name: StreamEvent, payload: unknown): void {
+  if (name === 'inbox') {
+    inbox += 1;
+    return;
+  }
   const { id } = payload as { id: string };
   if (id !== portfolioId) return;
   if (name === 'status') {
@@ -153,6 +162,8 @@ function schedule(next: PortfolioDocument): void {
 }
 
 function connectionChanged(state: Connection): void {
+  // What came while there was no stream was told to nobody.
+  if (state.kind === 'connected' && connection.kind !== 'connected') inbox += 1;
   connection = state;
 }
 
