@@ -47,7 +47,7 @@ func serve(t testing.TB, settings config.Config) (url string, stop func()) {
 	return serveWith(t, settings, quiet(nil))
 }
 
-func serveWith(t *testing.T, settings config.Config, o Options) (url string, stop func()) {
+func serveWith(t testing.TB, settings config.Config, o Options) (url string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)

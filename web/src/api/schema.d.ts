@@ -1914,7 +1914,7 @@ export interface paths {
         };
         /**
          * Prices and values as they change
-         * @description Server-sent events: a snapshot of each portfolio, then deltas, and a status whenever the connection to the market changes. Every event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.
+         * @description Server-sent events: a snapshot of each portfolio, then deltas, and a status whenever the connection to the market changes. An inbox event, which is empty, says that something new lies in the viewer's inbox, or that it was read. Every other event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.
          */
         get: operations["get-stream"];
         put?: never;
@@ -2168,6 +2168,8 @@ export interface components {
         };
         AlertFiring: {
             date: string;
+            /** @description What happened; null of what has a value */
+            subject: string | null;
             /** @description false: held back, since it was told not long before */
             told: boolean;
             value: string | null;
@@ -2208,7 +2210,7 @@ export interface components {
             days: number;
             /** @description The oldest first */
             firings: components["schemas"]["AlertFiring"][];
-            /** @description What the rule looks at, at the end of each day; of prices only the days that have one */
+            /** @description What the rule looks at, at the end of each day; of prices only the days that have one; of what happens nothing */
             series: components["schemas"]["AlertValue"][];
             /** @description Of values: a currency, %, pt or nothing */
             unit: string;
@@ -2231,8 +2233,13 @@ export interface components {
              * @description The last firing that was sent
              */
             told_at: string | null;
-            /** @description As last seen, in the unit of the threshold */
+            /** @description As last kept, in the unit of the threshold */
             value: string | null;
+            /**
+             * Format: date-time
+             * @description When the value was so; null: not known
+             */
+            value_at: string | null;
             /** @description Of no_data and error */
             why: string | null;
         };
@@ -2242,6 +2249,13 @@ export interface components {
             value: string | null;
         };
         Alerts: {
+            /**
+             * Format: date-time
+             * @description All rules were looked at against every price that came until then; null: see evaluated_why
+             */
+            evaluated_at: string | null;
+            /** @description Why it isn't known */
+            evaluated_why: string | null;
             items: components["schemas"]["Alert"][];
         };
         Allocation: {
@@ -4535,6 +4549,7 @@ export interface components {
             /** @description new:old, such as 2:1 */
             ratio: string;
         };
+        StreamInbox: Record<string, never>;
         StreamStatus: {
             /** Format: date-time */
             as_of: string;
