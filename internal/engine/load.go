@@ -43,11 +43,12 @@ type pass struct {
 func (e *Engine) reload(p *partition, ids []ledger.OwnerID) {
 	var now []ledger.OwnerID
 	for _, id := range ids {
-		if t := e.troubled[id]; t != nil {
-			t.retryAt = e.o.Now() // perhaps the change mended it
-		} else if o := e.owners[id]; o != nil && o.busy {
+		switch o, t := e.owners[id], e.troubled[id]; {
+		case o != nil && o.busy:
 			o.stale = true
-		} else {
+		case o == nil && t != nil:
+			t.retryAt = e.o.Now() // perhaps the change mended it
+		default:
 			now = append(now, id)
 		}
 	}
@@ -84,8 +85,10 @@ func (e *Engine) load(p *partition, ids []ledger.OwnerID, from int64) {
 					e.failed(one.id, from, cmp.Or(err, one.err))
 					continue
 				}
-				delete(e.troubled, one.id)
 				e.takeIn(p, one, &read)
+				if o := e.owners[one.id]; o == nil || len(o.changed) == 0 {
+					delete(e.troubled, one.id) // else once that is settled
+				}
 			}
 			e.meters.troubled.Store(int64(len(e.troubled)))
 			e.meters.rules.Store(int64(e.countRules()))

@@ -18,8 +18,8 @@ type partition struct {
 	joining int // chunks of owners that are still loaded after it was taken
 }
 
-// trouble is an owner whose rules could not be read or settled, or changed while they were. They are not evaluated meanwhile, and nobody
-// waits for them: once they can be read again they see all that they missed.
+// trouble is an owner whose rules could not be read or settled, or changed while they were. They are put aside, and nobody waits for them:
+// once they can be read again they see all that they missed. It is over when that is settled.
 type trouble struct {
 	partition int
 	from      int64 // where the replay has to begin

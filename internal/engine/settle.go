@@ -85,6 +85,8 @@ func (e *Engine) settled(o *owner, rules []*rule, settled []bool) {
 		e.meters.settled.Add(1)
 	}
 	o.flying = 0
+	delete(e.troubled, o.id)
+	e.meters.troubled.Store(int64(len(e.troubled)))
 	if o.stale {
 		o.stale = false
 		e.reload(e.partitions[o.partition], []ledger.OwnerID{o.id})

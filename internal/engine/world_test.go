@@ -268,6 +268,9 @@ type cable struct {
 	mu     sync.Mutex
 	failed ledger.OwnerID // whose rules can't be settled
 	leases []engine.Lease
+
+	read    atomic.Pointer[func(rules int)]
+	changed atomic.Int64 // owners that the engine was told of
 }
 
 var errCut = errors.New("the cable is cut")
@@ -291,6 +294,21 @@ func (c *cable) ReleasePartitions(ctx context.Context, node string) error {
 		return nil
 	}
 	return c.Store.ReleasePartitions(ctx, node)
+}
+
+// Rules tells what looks on of what was read, before the engine has it.
+func (c *cable) Rules(ctx context.Context, owner ledger.OwnerID) ([]alert.Kept, error) {
+	kept, err := c.Store.Rules(ctx, owner)
+	if read := c.read.Load(); read != nil {
+		(*read)(len(kept))
+	}
+	return kept, err
+}
+
+func (c *cable) ChangedOwners(ctx context.Context, partition int, after int64) ([]engine.Changed, error) {
+	changed, err := c.Store.ChangedOwners(ctx, partition, after)
+	c.changed.Add(int64(len(changed)))
+	return changed, err
 }
 
 // fail says whose rules can't be settled from now on.

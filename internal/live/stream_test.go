@@ -207,7 +207,7 @@ func TestLostHints(t *testing.T) {
 		w.hold("u", "p", "a")
 		w.bus.lose()
 		time.Sleep(frameInterval)
-		expect(t, "a change of the portfolio in a gap", b.names(), "snapshot")
+		expect(t, "a change of the portfolio in a gap", b.names(), "inbox snapshot")
 		b.same(k)
 	})
 }
