@@ -97,6 +97,7 @@ func Start(t testing.TB, behaviour Behaviour) *Server {
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()
+		_ = listener.Close() // where Serve came to it only now, the server's Close didn't know of it
 		<-ended
 	})
 	return s
