@@ -23,21 +23,37 @@ import (
 
 // arrival is a message that came to a receiver.
 type arrival struct {
-	id string // the same in every try
-	at time.Time
+	id           string // the same in every try
+	at           time.Time
+	acknowledged bool // the sender got to know that it came
 }
 
 // arrivals are those of one channel, by what they tell of.
 type arrivals map[enginetest.Crossing][]arrival
 
-// counts is how often each crossing came.
+// counts is how often each crossing came, and was said to have come.
 func (a arrivals) counts() map[enginetest.Crossing]int {
 	told := make(map[enginetest.Crossing]int, len(a))
 	for crossing, all := range a {
-		told[crossing] = len(all)
+		for _, one := range all {
+			if one.acknowledged {
+				told[crossing]++
+			}
+		}
 	}
 	return told
 }
+
+// conduct is how a webhook's receiver answers.
+type conduct int
+
+const (
+	takes  conduct = iota
+	fails          // 500
+	hangs          // reads and never answers
+	resets         // reads, and ends the connection
+	conductsCount
+)
 
 // hookSecret signs the messages to all webhooks.
 const hookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -48,6 +64,7 @@ type hooks struct {
 	secrets webhook.Secrets
 
 	mu      sync.Mutex
+	conduct conduct
 	came    arrivals
 	strange []string // what can't be one of ours
 }
@@ -67,21 +84,45 @@ func startHooks(t testing.TB, hosts int) *hooks {
 	return h
 }
 
+// behave says how all receivers answer from now on.
+func (h *hooks) behave(c conduct) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conduct = c
+}
+
 // ServeHTTP implements http.Handler.
 func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch h.take(r) {
+	case takes:
+		w.WriteHeader(http.StatusNoContent)
+	case fails:
+		w.WriteHeader(http.StatusInternalServerError)
+	case hangs:
+		<-r.Context().Done()
+	default:
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// take notes what came.
+func (h *hooks) take(r *http.Request) conduct {
+	h.mu.Lock()
+	c := h.conduct
+	h.mu.Unlock()
 	body, err := io.ReadAll(r.Body)
 	if err != nil { // its sender was killed before it had sent all
-		return
+		return takes
 	}
 	id, crossing, err := h.read(r, body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
 		h.strange = append(h.strange, fmt.Sprintf("%v: %s", err, body))
-		return
+		return takes
 	}
-	h.came[crossing] = append(h.came[crossing], arrival{id, time.Now()})
-	w.WriteHeader(http.StatusNoContent)
+	h.came[crossing] = append(h.came[crossing], arrival{id, time.Now(), c == takes})
+	return c
 }
 
 func (h *hooks) read(r *http.Request, body []byte) (id string, crossing enginetest.Crossing, err error) {
@@ -123,7 +164,7 @@ func mailed(t testing.TB, server *notifytest.Server) arrivals {
 		if err != nil {
 			t.Fatalf("a strange mail: %v\n%s", err, m.Text)
 		}
-		came[crossing] = append(came[crossing], arrival{m.Header.Get("Message-Id"), m.At})
+		came[crossing] = append(came[crossing], arrival{m.Header.Get("Message-Id"), m.At, !m.Unsaid})
 	}
 	return came
 }

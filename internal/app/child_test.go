@@ -44,8 +44,11 @@ func TestMain(m *testing.M) {
 func serveAsChild(kind string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if kind == "rotate" {
+	switch kind {
+	case "rotate":
 		return rotateAsChild(ctx)
+	case "node":
+		return nodeAsChild(ctx, stop)
 	}
 	told, err := serveUsage()
 	if err != nil {

@@ -43,6 +43,7 @@ type Behaviour struct {
 	OnRcpt   error
 	OnData   error
 	DropData bool // hangs up in the middle of DATA
+	DropDone bool // takes all of DATA, and hangs up before it says so
 }
 
 // Server is a running one.
@@ -51,10 +52,9 @@ type Server struct {
 	Port  int
 	Roots *x509.CertPool // that its certificate is of
 
+	mu        sync.Mutex
 	behaviour Behaviour
-
-	mu       sync.Mutex
-	received []Mail
+	received  []Mail
 }
 
 // Mail is one that was handed over.
@@ -66,6 +66,7 @@ type Mail struct {
 	HTML     string
 	Inline   map[string][]byte // pictures by their content id
 	At       time.Time         // when it was handed over
+	Unsaid   bool              // that it was: see DropDone
 }
 
 // Start runs a server until the test ends.
@@ -101,6 +102,19 @@ func Start(t testing.TB, behaviour Behaviour) *Server {
 		<-ended
 	})
 	return s
+}
+
+// Behave changes how conversations go on from now on. Whether there is TLS stays as it was at the start.
+func (s *Server) Behave(b Behaviour) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.behaviour = b
+}
+
+func (s *Server) behaves() Behaviour {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.behaviour
 }
 
 // Received is what was handed over so far.
@@ -139,7 +153,7 @@ type session struct {
 
 // AuthMechanisms implements smtp.AuthSession.
 func (s *session) AuthMechanisms() []string {
-	if !s.server.behaviour.SignIn {
+	if !s.server.behaves().SignIn {
 		return nil
 	}
 	return []string{sasl.Plain}
@@ -158,22 +172,23 @@ func (s *session) Auth(string) (sasl.Server, error) {
 
 // Mail implements smtp.Session.
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
-	if s.server.behaviour.SignIn && !s.signedIn {
+	if s.server.behaves().SignIn && !s.signedIn {
 		return &smtp.SMTPError{Code: 530, Message: "sign in first"}
 	}
 	s.from = from
-	return s.server.behaviour.OnMail
+	return s.server.behaves().OnMail
 }
 
 // Rcpt implements smtp.Session.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.to = to
-	return s.server.behaviour.OnRcpt
+	return s.server.behaves().OnRcpt
 }
 
 // Data implements smtp.Session.
 func (s *session) Data(r io.Reader) error {
-	if s.server.behaviour.DropData {
+	behaviour := s.server.behaves()
+	if behaviour.DropData {
 		_ = s.conn.Conn().Close()
 		return errors.New("dropped")
 	}
@@ -181,16 +196,20 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if s.server.behaviour.OnData != nil {
-		return s.server.behaviour.OnData
+	if behaviour.OnData != nil {
+		return behaviour.OnData
 	}
-	got := Mail{From: s.from, To: s.to, Raw: string(raw), At: time.Now()}
+	got := Mail{From: s.from, To: s.to, Raw: string(raw), At: time.Now(), Unsaid: behaviour.DropDone}
 	if err := got.parse(); err != nil {
 		return &smtp.SMTPError{Code: 554, Message: err.Error()}
 	}
 	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
 	s.server.received = append(s.server.received, got)
+	s.server.mu.Unlock()
+	if behaviour.DropDone {
+		_ = s.conn.Conn().Close()
+		return errors.New("dropped")
+	}
 	return nil
 }
 
