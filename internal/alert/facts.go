@@ -12,7 +12,7 @@ type Facts struct {
 	Portfolio        ledger.PortfolioID
 	Name             string
 	Base             money.Currency
-	Value            *money.Decimal // with cash
+	Value            *money.Decimal // with cash; nil where a part of it isn't known: what is missing is no fall
 	Cash             *money.Decimal
 	Cost             *money.Decimal // of what is held
 	Gain             *money.Decimal // unrealised: what is held less its Cost
@@ -29,7 +29,7 @@ type Holding struct {
 	Instrument       market.InstrumentID
 	Symbol, Name     string
 	Currency         money.Currency // of Price
-	Weight           *money.Decimal // percent of what can be valued
+	Weight           *money.Decimal // percent of Value
 	Price            *money.Decimal
 	Value            *money.Decimal // in the portfolio's base currency
 	GainPercent      *money.Decimal // unrealised, of its cost in the base currency
@@ -47,6 +47,19 @@ func NewFacts(
 		Portfolio: portfolio.ID, Name: portfolio.Name, Base: v.Base, Value: v.Value.Pointer(), Cash: v.Cash.Pointer(),
 		DayChange: v.DayChange.Pointer(), DayChangePercent: v.DayChangePercent.Pointer(), Holdings: make([]Holding, len(v.Positions)),
 	}
+	whole := v.Value.IsKnown() && v.Cash.IsKnown()
+	for i := range v.Positions {
+		whole = whole && v.Positions[i].ValueBase.IsKnown()
+	}
+	if !whole {
+		f.Value = nil
+	}
+	weight := func(share money.Maybe) *money.Decimal {
+		if !whole {
+			return nil
+		}
+		return share.Times(hundred).Pointer()
+	}
 	cost, gain := money.Known(money.Zero), money.Known(money.Zero)
 	for i := range v.Positions {
 		p := &v.Positions[i]
@@ -54,14 +67,14 @@ func NewFacts(
 		instrument := instruments[p.Instrument]
 		f.Holdings[i] = Holding{
 			Instrument: p.Instrument, Symbol: instrument.Symbol, Name: instrument.Name, Currency: p.Currency,
-			Weight: p.Weight.Times(hundred).Pointer(), Price: p.Price.Pointer(), Value: p.ValueBase.Pointer(),
+			Weight: weight(p.Weight), Price: p.Price.Pointer(), Value: p.ValueBase.Pointer(),
 			GainPercent: percentOfCost(p.UnrealisedBase, p.CostBase), DayChangePercent: p.DayChangePercent.Pointer(), State: state(p.Instrument),
 		}
 	}
 	f.Cost, f.Gain = cost.Pointer(), gain.Pointer()
 	for _, shares := range spread {
 		for _, group := range shares.Groups {
-			f.Groups = append(f.Groups, GroupWeight{Group: Group{By: shares.By, Name: group.Key}, Weight: group.Share.Times(hundred).Pointer()})
+			f.Groups = append(f.Groups, GroupWeight{Group: Group{By: shares.By, Name: group.Key}, Weight: weight(group.Share)})
 		}
 	}
 	return f
@@ -78,7 +91,7 @@ func percentOfCost(gain, cost money.Maybe) *money.Decimal {
 // GroupWeight is how much of a portfolio is in one group.
 type GroupWeight struct {
 	Group
-	Weight *money.Decimal // percent of what can be valued
+	Weight *money.Decimal // percent of Value
 }
 
 // IndexPoint is a portfolio's time-weighted index at the end of a day: 1 at its beginning.

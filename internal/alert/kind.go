@@ -15,7 +15,7 @@ const (
 	Gain            Kind = "gain"             // of what a portfolio holds over its cost, unrealised; in its base currency or in percent of the cost
 	PortfolioChange Kind = "portfolio_change" // over Days, in percent: 1 is the day's change, more is time-weighted
 	Drawdown        Kind = "drawdown"         // how far a portfolio is under the peak of Days, time-weighted, in percent
-	Weight          Kind = "weight"           // of an instrument or group in a portfolio, in percent of what can be valued
+	Weight          Kind = "weight"           // of an instrument or group in a portfolio, in percent of its value
 	Drift           Kind = "drift"            // how far such a weight is from Target, either way, in percentage points
 	Expressed       Kind = "expression"       // 1 where the Expression is true of a portfolio, 0 where it isn't
 )

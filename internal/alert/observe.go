@@ -51,7 +51,7 @@ func (c *Condition) Observe(s Sight) Observation {
 func (c *Condition) ofPortfolio(f *Facts) Observation {
 	switch c.Kind {
 	case Value:
-		return known(f.Value, "The portfolio has no value: its prices aren't known.")
+		return known(f.Value, "The portfolio's value isn't known: a price or a rate is missing.")
 	case Gain:
 		if c.Unit == UnitPercent {
 			return known(f.GainPercent(), "The cost of what is held isn't known, or is nothing.")

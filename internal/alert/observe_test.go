@@ -110,7 +110,7 @@ func TestNewFacts(t *testing.T) {
 		Base: "EUR", Value: known("1000"), Cash: known("200"), DayChange: known("-10"),
 		Positions: []figures.Position{
 			{Instrument: "nvda", Currency: "USD", Price: known("200"), Weight: known("0.5"), ValueBase: known("500"), CostBase: known("400"), UnrealisedBase: known("100")},
-			{Instrument: "gift", Currency: "EUR", CostBase: known("0"), UnrealisedBase: known("300")},
+			{Instrument: "gift", Currency: "EUR", CostBase: known("0"), ValueBase: known("300"), UnrealisedBase: known("300")},
 		},
 	}
 	spread := []figures.Shares{{By: figures.ByCountry, Groups: []figures.Group{{Key: "US", Share: known("0.5")}}}}
@@ -128,9 +128,10 @@ func TestNewFacts(t *testing.T) {
 	if g := f.Groups; len(g) != 1 || g[0].Group != (Group{By: figures.ByCountry, Name: "US"}) || !g[0].Weight.Equal(money.MustParse("50")) {
 		t.Errorf("%+v", g)
 	}
-	v.Positions[1].UnrealisedBase = money.Unknown
-	if f := NewFacts(&ledger.Portfolio{}, nil, &v, nil, func(market.InstrumentID) market.State { return "" }); f.Gain != nil {
-		t.Errorf("a gain of %s, though a part of it isn't known", f.Gain)
+	v.Positions[1].ValueBase, v.Positions[1].UnrealisedBase = money.Unknown, money.Unknown
+	f = NewFacts(&ledger.Portfolio{}, nil, &v, spread, func(market.InstrumentID) market.State { return "" })
+	if f.Gain != nil || f.Value != nil || f.Holdings[0].Weight != nil || f.Groups[0].Weight != nil {
+		t.Errorf("%+v: a part of it isn't known", f)
 	}
 }
 
