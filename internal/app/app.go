@@ -50,6 +50,7 @@ type Options struct {
 	limits       httpapi.Limits // those that everybody gets where it is zero; only benchmarks lift them
 	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
 	keyringPoll  time.Duration  // the product's where zero; only tests that rotate often are in a hurry
+	alertsLook   time.Duration  // of the engine, the product's where zero; only tests are in a hurry
 }
 
 const (

@@ -341,7 +341,7 @@ func TestThePageOfFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tests []byte
-	for _, folder := range []string{".", filepath.Join("..", "ingest"), filepath.Join("..", "market")} {
+	for _, folder := range []string{".", filepath.Join("..", "ingest"), filepath.Join("..", "market"), filepath.Join("..", "app")} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
