@@ -26,6 +26,7 @@ function rule(change: Omit<Partial<Alert>, 'state'> & { state?: Partial<Alert['s
       state: 'inactive',
       since: null,
       value: null,
+      value_at: null,
       fired_at: null,
       told_at: null,
       firings: 0,
