@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -110,7 +111,7 @@ func (m *Messenger) work(ctx context.Context, job jobs.Job) error {
 	if leave == nil {
 		return jobs.Later(wait/2 + rand.N(wait))
 	}
-	outcome := m.send(ctx, msg)
+	outcome, asked := m.send(ctx, msg)
 	leave()
 	m.count(MessageTry{msg.Channel.Kind, outcome})
 	now := m.o.Now()
@@ -121,7 +122,7 @@ func (m *Messenger) work(ctx context.Context, job jobs.Job) error {
 	if err := m.settle(ctx, named, state, outcome); err != nil || state != Waiting {
 		return err
 	}
-	return jobs.Later(pause(msg.Channel.FailingAt, now))
+	return jobs.Later(max(pause(msg.Channel.FailingAt, now), min(asked, givenUpAt(msg).Sub(now))))
 }
 
 func (m *Messenger) settle(ctx context.Context, job NoticeJob, state State, outcome Outcome) error {
@@ -133,20 +134,25 @@ func (m *Messenger) settle(ctx context.Context, job NoticeJob, state State, outc
 
 // afterTry is where a try leaves a message.
 func afterTry(msg Message, outcome Outcome, now time.Time) State {
-	due := msg.DueAt
-	if due.Before(msg.CreatedAt) {
-		due = msg.CreatedAt
-	}
 	switch outcome {
 	case OutcomeSent:
 		return Sent
 	case OutcomeRefused, OutcomeForbidden, OutcomeGone:
 		return Dead
 	}
-	if now.Sub(due) >= tryFor {
+	if !now.Before(givenUpAt(msg)) {
 		return Dead
 	}
 	return Waiting
+}
+
+// givenUpAt is when a message that didn't get through is tried no more.
+func givenUpAt(msg Message) time.Time {
+	due := msg.DueAt
+	if due.Before(msg.CreatedAt) {
+		due = msg.CreatedAt
+	}
+	return due.Add(tryFor)
 }
 
 // pause is how long a message waits for its next try: half as long as its channel has been failing, and some more by chance, so that what
@@ -161,25 +167,43 @@ func pause(failingSince, now time.Time) time.Duration {
 
 // Test sends a test by a channel at once and says how that ended.
 func (m *Messenger) Test(ctx context.Context, c Channel, s Settings, r Reader, id string) Outcome {
-	return m.send(ctx, Message{Notice: Notice{ID: id, Owner: c.Owner, Kind: NoticeTest, At: m.o.Now()}, Channel: c, Settings: s, Reader: r})
+	outcome, _ := m.send(ctx, Message{Notice: Notice{ID: id, Owner: c.Owner, Kind: NoticeTest, At: m.o.Now()}, Channel: c, Settings: s, Reader: r})
+	return outcome
 }
 
-func (m *Messenger) send(ctx context.Context, msg Message) Outcome {
+// send tries once. Where the other side is busy, wait is how long it asks to be left alone; 0 where it doesn't say.
+func (m *Messenger) send(ctx context.Context, msg Message) (outcome Outcome, wait time.Duration) {
 	words := Write(msg.Notice, msg.Settings, m.o.Origin)
 	if msg.Channel.Kind == ChannelEmail {
-		return m.mail(ctx, msg, words)
+		return m.mail(ctx, msg, words), 0
 	}
 	ctx, cancel := context.WithTimeout(ctx, messageWaitMax)
 	defer cancel()
 	answer, err := m.post(ctx, msg.Channel, words)
 	if err != nil {
 		if fault.Is(err, fault.Denied) {
-			return OutcomeForbidden
+			return OutcomeForbidden, 0
 		}
-		return OutcomeUnreachable // its text may hold the address
+		return OutcomeUnreachable, 0 // its text may hold the address
 	}
 	_ = answer.Body.Close() // what it says is nobody's to know: an address may lead to what its owner may not read
-	return outcomeOfStatus(msg.Channel.Kind, answer.StatusCode)
+	if outcome = outcomeOfStatus(msg.Channel.Kind, answer.StatusCode); outcome == OutcomeBusy {
+		wait = retryAfter(answer.Header, m.o.Now())
+	}
+	return outcome, wait
+}
+
+// retryAfter is what a header asks for, in seconds or until a time, at most as long as a message is tried; 0 where it asks for nothing.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, tryFor)
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return min(max(until.Sub(now), 0), tryFor)
 }
 
 // outcomeOfStatus reads an answer's status. A push service says 404 of a browser that isn't there any more, others of a wrong address.

@@ -6,15 +6,19 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"folioscope/internal/alert"
 	"folioscope/internal/fault"
 	"folioscope/internal/jobs"
 	"folioscope/internal/ledger"
@@ -234,6 +238,36 @@ func TestAMessageIsTriedForADay(t *testing.T) {
 	}
 }
 
+// A receiver that asks to be left alone is, for as long as it asks and never longer than a message is tried: then comes the last try.
+func TestAReceiverIsLeftAloneForAsLongAsItAsks(t *testing.T) {
+	for name, c := range map[string]struct {
+		status   int
+		header   string
+		sinceDue time.Duration
+		min, max time.Duration
+	}{
+		"seconds":              {429, "7200", 0, 2 * time.Hour, 2 * time.Hour},
+		"until a time":         {503, testNow.Add(3 * time.Hour).Format(http.TimeFormat), 0, 3*time.Hour - time.Second, 3 * time.Hour},
+		"longer than the day":  {429, "2147483647", 20 * time.Hour, 4 * time.Hour, 4 * time.Hour},
+		"shorter than a pause": {429, "1", 0, pauseMin, pauseMin * 5 / 4},
+		"a time that is over":  {503, testNow.Add(-time.Hour).Format(http.TimeFormat), 0, pauseMin, pauseMin * 5 / 4},
+		"nonsense":             {429, "-5", 0, pauseMin, pauseMin * 5 / 4},
+		"more than a number":   {429, "99999999999999999999", 0, pauseMin, pauseMin * 5 / 4},
+	} {
+		store := &memory{messages: map[NoticeJob]Message{}}
+		job := store.add("anna", "n1", ChannelWebhook, "https://example.org/", testNow.Add(-c.sinceDue))
+		busy := doer(func(r *http.Request) (*http.Response, error) {
+			answer, err := status(c.status)(r)
+			answer.Header = http.Header{"Retry-After": {c.header}}
+			return answer, err
+		})
+		m := messengerOf(store, busy, func() time.Time { return testNow }, slog.New(slog.DiscardHandler))
+		if again, err := runOnce(m, job); err != nil || again < c.min || again > c.max {
+			t.Errorf("%s: again in %v, %v", name, again, err)
+		}
+	}
+}
+
 func TestWhatIsNotDueWaits(t *testing.T) {
 	store := &memory{messages: map[NoticeJob]Message{}}
 	job := store.add("anna", "n1", ChannelWebhook, "https://example.org/", testNow.Add(7*time.Hour))
@@ -306,6 +340,73 @@ func TestReceiversThatHangKeepNobodyWaiting(t *testing.T) {
 			t.Errorf("places are lost: %+v", m.gates)
 		}
 	})
+}
+
+// Somebody with as many channels as there may be and a thousand messages waiting, whose receivers hang, answer 500 or lead to private
+// addresses, makes nobody's message later: others get theirs at the same times as without them.
+func TestNobodysMessageIsLaterForAHostilePerson(t *testing.T) {
+	const waiting, others, forEach = 1000, 40, 3
+	deliveries := func(hostile bool) map[NoticeJob]time.Duration {
+		out := map[NoticeJob]time.Duration{}
+		synctest.Test(t, func(t *testing.T) {
+			store := &memory{messages: map[NoticeJob]Message{}}
+			start := time.Now()
+			client := doer(func(r *http.Request) (*http.Response, error) {
+				switch r.URL.Host[:2] {
+				case "ha":
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				case "br":
+					return status(500)(r)
+				case "pr":
+					return nil, fault.New(fault.Denied, "a private address")
+				}
+				time.Sleep(100 * time.Millisecond) // as long as an ordinary receiver takes
+				return status(200)(r)
+			})
+			m := messengerOf(store, client, time.Now, slog.New(slog.DiscardHandler))
+			places := make(chan struct{}, jobs.MessagesMax)
+			var theirs, all sync.WaitGroup
+			var over atomic.Bool // the hostile one's wait for a day; that is no part of it
+			work := func(job NoticeJob) {
+				for store.state(job) == Waiting && !over.Load() {
+					places <- struct{}{}
+					again, err := runOnce(m, job)
+					<-places
+					if err != nil {
+						t.Error(err)
+					}
+					time.Sleep(again)
+				}
+			}
+			for i := 0; hostile && i < waiting; i++ {
+				host := []string{"hangs", "broken", "private"}[i%3] + strconv.Itoa(i%alert.ChannelsMax)
+				job := store.add("mallory", strconv.Itoa(i), ChannelWebhook, "https://"+host+".example/", start)
+				theirs.Go(func() { work(job) })
+			}
+			for i := range others {
+				for n := range forEach {
+					at := time.Duration(i)*time.Second + time.Duration(n)*time.Minute
+					all.Go(func() {
+						time.Sleep(at)
+						job := store.add(ledger.OwnerID(strconv.Itoa(i)), strconv.Itoa(n), ChannelWebhook, "https://well"+strconv.Itoa(i)+".example/", time.Now())
+						work(job)
+						store.mu.Lock()
+						defer store.mu.Unlock()
+						out[job] = time.Since(start)
+					})
+				}
+			}
+			all.Wait()
+			over.Store(true)
+			theirs.Wait()
+		})
+		return out
+	}
+	alone, beside := deliveries(false), deliveries(true)
+	if len(alone) != others*forEach || !maps.Equal(alone, beside) {
+		t.Errorf("alone %v\nbeside a hostile person %v", alone, beside)
+	}
 }
 
 func TestGatesHaveFewPlacesForEachAndForTheTroubled(t *testing.T) {
