@@ -51,6 +51,7 @@ type Options struct {
 	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
 	keyringPoll  time.Duration  // the product's where zero; only tests that rotate often are in a hurry
 	alertsLook   time.Duration  // of the engine, the product's where zero; only tests are in a hurry
+	messagesHour int            // the product's where zero; only tests send one person more
 }
 
 const (

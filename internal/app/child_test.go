@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -65,7 +66,8 @@ func serveAsChild(kind string) error {
 	settings := settingsIn(os.Getenv("APP_TEST_DIR"))
 	settings.Roles = []string{config.RoleAPI}
 	return Serve(ctx, settings, Options{
-		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Ready: ready,
+		messagesHour: math.MaxInt32,
+		Now:          time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Ready: ready,
 		limits: httpapi.Limits{PerUser: -1, PerAddress: -1}, sessionCache: &cache,
 	})
 }

@@ -153,7 +153,8 @@ func openRoot(ctx context.Context, settings config.Config) (*seal.Root, error) {
 // openStoreWith opens an installation's database with its open keyring.
 func openStoreWith(ctx context.Context, settings config.Config, root *seal.Root, sessions market.Sessions, o Options) (*sqlstore.Store, error) {
 	store, err := sqlstore.Open(ctx, sqlstore.Options{
-		URL: settings.Database.URL.Reveal(), Insecure: settings.Database.Insecure, Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
+		MessagesHour: o.messagesHour,
+		URL:          settings.Database.URL.Reveal(), Insecure: settings.Database.Insecure, Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
 		Root: root, Now: o.Now, Log: o.Log, Tracer: o.tracer, Sessions: sessions, Node: cmp.Or(o.node, "command"),
 	})
 	if err != nil {

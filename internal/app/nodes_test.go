@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -38,7 +39,7 @@ func newPlace(t *testing.T, settings config.Config) {
 }
 
 func quiet(ready func(string)) Options {
-	return Options{Now: time.Now, Log: slog.New(slog.DiscardHandler), Ready: ready, keyringPoll: 50 * time.Millisecond}
+	return Options{Now: time.Now, Log: slog.New(slog.DiscardHandler), Ready: ready, keyringPoll: 50 * time.Millisecond, messagesHour: math.MaxInt32}
 }
 
 // serve runs a node until the test is over, or until stop is called, and gives its address.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"folioscope/internal/alert"
 	"folioscope/internal/audit"
 	"folioscope/internal/ledger"
 )
@@ -98,6 +99,9 @@ func TestBadAlertsAreRefused(t *testing.T) {
 		`{"condition":{"kind":"moon"}}`: "condition.kind",
 		`{"condition":{"kind":"price","instrument_id":"acme-xetr","direction":"above","threshold":"NaN"}}`:                               "condition.threshold",
 		`{"condition":{"kind":"price","instrument_id":"acme-xetr","direction":"above","threshold":"1e400"}}`:                             "condition.threshold",
+		`{"condition":{"kind":"price","instrument_id":"acme-xetr","direction":"above","threshold":"Infinity"}}`:                          "condition.threshold",
+		`{"condition":{"kind":"price","instrument_id":"acme-xetr","direction":"above","threshold":"1","rearm":"-Inf"}}`:                  "condition.rearm",
+		`{"condition":{"kind":"price","instrument_id":"acme-xetr","direction":"above","threshold":"1` + strings.Repeat("0", 40) + `"}}`:  "condition.threshold",
 		`{"condition":{"kind":"price","instrument_id":"acme-xetr","direction":"above","threshold":"-1"}}`:                                "condition.threshold",
 		`{"condition":{"kind":"price","instrument_id":"acme-xetr","direction":"above","threshold":"1","rearm":"2"}}`:                     "condition.rearm",
 		`{"condition":{"kind":"price","instrument_id":"nothing","direction":"above","threshold":"1"}}`:                                   "condition.instrument_id",
@@ -117,4 +121,27 @@ func TestBadAlertsAreRefused(t *testing.T) {
 	if all := into[Alerts](h.ask("ann", "GET", "/api/v1/alerts", "").is(http.StatusOK)); len(all.Items) != 0 {
 		t.Errorf("%+v", all)
 	}
+}
+
+// Whoever makes rules without end is told where that ends; nobody else notices.
+func TestOnePersonHasSoManyRules(t *testing.T) {
+	h := newHouse(t)
+	const tries = 10_000
+	made := 0
+	for i := range tries {
+		h.clock.advance(10 * time.Millisecond) // no faster than anybody may ask
+		a := h.ask("ann", "POST", "/api/v1/alerts", acmeAbove+`}`, once(fmt.Sprint(i)))
+		if i < alert.RulesMax {
+			a.is(http.StatusCreated)
+			made++
+			continue
+		}
+		if p := a.problem(http.StatusRequestEntityTooLarge, "too_large"); !strings.Contains(p.Detail, fmt.Sprint("at most ", alert.RulesMax, " rules")) {
+			t.Fatalf("%+v", p)
+		}
+	}
+	if all := into[Alerts](h.ask("ann", "GET", "/api/v1/alerts", "").is(http.StatusOK)); len(all.Items) != alert.RulesMax || made != alert.RulesMax {
+		t.Errorf("%d rules of %d tries", len(all.Items), tries)
+	}
+	h.rule("bob", acmeAbove+`}`)
 }

@@ -19,6 +19,10 @@ const (
 	NoticeTest     NoticeKind = "test"     // asked for with a channel's button; in no inbox
 )
 
+// MessagesHourMax is how many notices go out to one person by channels in an hour of the clock: one a minute. Nobody reads more, and services
+// shut out who sends more. What is over lies in the inbox alone, and at the end of the hour one notice says how much that is.
+const MessagesHourMax = 60
+
 // Notice is what one person is told: a row of their inbox, and a message by each of the channels.
 type Notice struct {
 	Owner    ledger.OwnerID
@@ -48,6 +52,7 @@ type NoticeFacts struct {
 	Text         string         `json:"text,omitempty"` // of operators: what is wrong
 	Fix          string         `json:"fix,omitempty"`  // and what to do
 	Digest       *Digest        `json:"digest,omitempty"`
+	More         int            `json:"more,omitempty"` // alerts that lie in the inbox alone, since MessagesHourMax went out
 }
 
 // Told is a delivery as its owner's log shows it.

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -69,6 +70,8 @@ func (w *Words) alert(local customs) {
 	f := w.Facts
 	name, sentence, subject := line(f.Rule), line(f.Sentence), line(f.Subject)
 	switch {
+	case f.More > 0:
+		w.Title, w.Lines = moreAlerts(f.More), lines(fmt.Sprintf("No more than %d go out in an hour. These lie in your inbox.", MessagesHourMax))
 	case name != "":
 		w.Title = name
 		w.Lines = lines(sentence, unsaid(subject, name+sentence))
@@ -84,6 +87,13 @@ func (w *Words) alert(local customs) {
 		w.Lines = append(w.Lines, "Now "+local.amount(shownValue(*f.Value), line(f.Unit)))
 	}
 	w.Title = cut(w.Title, titleRunesMax)
+}
+
+func moreAlerts(count int) string {
+	if count == 1 {
+		return "… and one more alert"
+	}
+	return fmt.Sprintf("… and %d more alerts", count)
 }
 
 // unsaid is a name, unless a text has it already.

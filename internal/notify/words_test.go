@@ -107,3 +107,13 @@ func TestTitlesAreOneLine(t *testing.T) {
 		t.Errorf("%q", w.Title)
 	}
 }
+
+// What is over the bound of an hour is said in one message, without naming any of it.
+func TestHeldAlertsInWords(t *testing.T) {
+	for count, title := range map[int]string{1: "… and one more alert", 37: "… and 37 more alerts"} {
+		w := Inbox(Notice{Kind: NoticeAlert, Facts: NoticeFacts{More: count}}, Settings{HideAmounts: true})
+		if w.Title != title || w.Text() != "No more than 60 go out in an hour. These lie in your inbox." {
+			t.Errorf("%q: %q", w.Title, w.Text())
+		}
+	}
+}

@@ -26,7 +26,7 @@ const (
 	sqlInbox       = `SELECT id, kind, rule, body, at, read_at FROM notices WHERE owner = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4`
 	sqlUnread      = `SELECT COUNT(*) FROM (SELECT 1 FROM notices WHERE owner = $1 AND read_at = 0 LIMIT $2) unread`
 	sqlReadNotices = `UPDATE notices SET read_at = $2 WHERE owner = $1 AND read_at = 0 AND at <= $3`
-	sqlAlertsTold  = `SELECT COUNT(*) FROM notices WHERE owner = $1 AND kind = 'alert' AND at > $2`
+	sqlAlertsTold  = `SELECT COUNT(*) FROM notices WHERE owner = $1 AND kind = 'alert' AND rule <> '' AND at > $2`
 	// Forgets across owners.
 	sqlSweepNotices = `DELETE FROM notices WHERE at < $1`
 
@@ -64,25 +64,26 @@ func (s *Store) tell(ctx context.Context, q queries, n notify.Notice) error {
 	if n.ID == "" {
 		n.ID = rand.Text()
 	}
-	facts, err := json.Marshal(n.Facts)
-	if err != nil {
-		return fmt.Errorf("encode a notice: %w", err)
-	}
-	added, err := q.exec(ctx, sqlNewNotice, string(n.Owner), n.ID, string(n.Kind), string(n.Rule), key.Seal(facts, columnNotice, n.ID), stamp(n.At))
-	if err != nil || added == 0 {
+	added, err := s.addNotice(ctx, q, key, n)
+	if err != nil || !added {
 		return err
 	}
 	channels, err := s.channelsFor(ctx, q, n)
 	if err != nil || len(channels) == 0 {
 		return err
 	}
-	due := s.now()
-	if !n.Urgent {
-		settings, err := s.noticeSettings(ctx, q, n.Owner)
+	if hour := s.now().Truncate(time.Hour); n.Kind == notify.NoticeAlert {
+		beyond, err := s.beyondBound(ctx, q, n, hour)
 		if err != nil {
 			return err
 		}
-		due = settings.Due(due)
+		if beyond {
+			return s.hold(ctx, q, key, n, channels, hour)
+		}
+	}
+	due, err := s.dueAt(ctx, q, n, s.now())
+	if err != nil {
+		return err
 	}
 	for _, channel := range channels {
 		if err := s.send(ctx, q, n, channel, due); err != nil {
@@ -90,6 +91,25 @@ func (s *Store) tell(ctx context.Context, q queries, n notify.Notice) error {
 		}
 	}
 	return nil
+}
+
+// addNotice adds a notice to its owner's inbox; false where it is there already.
+func (s *Store) addNotice(ctx context.Context, q queries, key *seal.Key, n notify.Notice) (bool, error) {
+	facts, err := json.Marshal(n.Facts)
+	if err != nil {
+		return false, fmt.Errorf("encode a notice: %w", err)
+	}
+	added, err := q.exec(ctx, sqlNewNotice, string(n.Owner), n.ID, string(n.Kind), string(n.Rule), key.Seal(facts, columnNotice, n.ID), stamp(n.At))
+	return added > 0, err
+}
+
+// dueAt is when a notice may go out that is to at a time: at the end of quiet hours, unless it is urgent.
+func (s *Store) dueAt(ctx context.Context, q queries, n notify.Notice, at time.Time) (time.Time, error) {
+	if n.Urgent {
+		return at, nil
+	}
+	settings, err := s.noticeSettings(ctx, q, n.Owner)
+	return settings.Due(at), err
 }
 
 // channelsFor are the channels that a notice goes out by: those that it names, or all, as far as they are on. A digest goes by e-mail.

@@ -8,6 +8,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -23,32 +24,35 @@ import (
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
+	"folioscope/internal/notify"
 	"folioscope/internal/seal"
 	"folioscope/internal/trace"
 )
 
 // Options says what a store stands on.
 type Options struct {
-	URL      string           // postgres://…; empty for SQLite
-	Insecure bool             // a database on another machine may be spoken to without TLS, or with one whose certificate isn't checked
-	Path     string           // SQLite's file
-	FileKey  []byte           // 32 bytes, SQLite's file
-	Root     *seal.Root       // the open keyring
-	Now      func() time.Time // nil for the system's clock
-	Log      *slog.Logger     // nil for none
-	Node     string           // this node's name, for audit rows
-	Tracer   trace.Tracer     // nil: nobody wants to know
-	Sessions market.Sessions  // says which trading day a quote belongs to when quotes become bars; nil: the day in UTC
+	URL          string           // postgres://…; empty for SQLite
+	Insecure     bool             // a database on another machine may be spoken to without TLS, or with one whose certificate isn't checked
+	Path         string           // SQLite's file
+	FileKey      []byte           // 32 bytes, SQLite's file
+	Root         *seal.Root       // the open keyring
+	Now          func() time.Time // nil for the system's clock
+	Log          *slog.Logger     // nil for none
+	Node         string           // this node's name, for audit rows
+	Tracer       trace.Tracer     // nil: nobody wants to know
+	Sessions     market.Sessions  // says which trading day a quote belongs to when quotes become bars; nil: the day in UTC
+	MessagesHour int              // notify.MessagesHourMax where it is zero; only tests send more
 }
 
 // Store is safe for concurrent use.
 type Store struct {
-	db       database
-	root     *seal.Root
-	now      func() time.Time
-	log      *slog.Logger
-	node     string
-	sessions market.Sessions
+	db              database
+	root            *seal.Root
+	now             func() time.Time
+	log             *slog.Logger
+	node            string
+	sessions        market.Sessions
+	messagesHourMax int // of notices that go out to one person by channels
 
 	mu   sync.Mutex // of keys and what follows
 	keys map[ledger.OwnerID]*seal.Key
@@ -76,6 +80,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		return nil, errors.New("open store: no keyring")
 	}
 	s := &Store{root: options.Root, now: options.Now, log: options.Log, node: options.Node, sessions: options.Sessions, keys: make(map[ledger.OwnerID]*seal.Key), keyringReads: rate.NewLimiter(1, keyringReads)}
+	s.messagesHourMax = cmp.Or(options.MessagesHour, notify.MessagesHourMax)
 	if s.now == nil {
 		s.now = time.Now
 	}
