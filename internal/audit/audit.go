@@ -113,7 +113,8 @@ const (
 	ChannelChanged     Action = "channel.change"
 	ChannelDeleted     Action = "channel.delete"
 	ChannelTested      Action = "channel.test"
-	NoticesSet         Action = "notices.set" // how somebody wants to be told
+	NoticesSet         Action = "notices.set"  // how somebody wants to be told
+	NoticesRead        Action = "notices.read" // what was unread isn't any more
 	AlertCreated       Action = "alert.create"
 	AlertChanged       Action = "alert.change"
 	AlertDeleted       Action = "alert.delete"
@@ -133,7 +134,7 @@ var actions = [...]Action{
 	SourceTested, TroubleQuieted, Refused, RefusalsDropped, AuditRead, AuditExported, RestoreAccepted, Baseline,
 	GrantOffered, GrantAccepted, GrantChanged, GrantTakenBack, GrantGivenBack, PortfolioViewed,
 	HouseholdFounded, HouseholdInvited, HouseholdJoined, HouseholdLeft, HouseholdRemoved, HouseholdDissolved, HouseholdShared, HouseholdUnshared,
-	ChannelCreated, ChannelConfirmed, ChannelChanged, ChannelDeleted, ChannelTested, NoticesSet,
+	ChannelCreated, ChannelConfirmed, ChannelChanged, ChannelDeleted, ChannelTested, NoticesSet, NoticesRead,
 	AlertCreated, AlertChanged, AlertDeleted,
 }
 

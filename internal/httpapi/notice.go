@@ -22,7 +22,7 @@ type NoticeStore interface {
 	// Notices gives a page of an inbox, the newest first; next is zero where nothing is left.
 	Notices(ctx context.Context, owner ledger.OwnerID, after notify.Place, limit int) (items []notify.Item, next notify.Place, err error)
 	Unread(ctx context.Context, owner ledger.OwnerID) (int, error)
-	ReadNotices(ctx context.Context, owner ledger.OwnerID, until time.Time) error
+	ReadNotices(ctx context.Context, owner ledger.OwnerID, until time.Time, write audit.Write) error
 	NoticeSettings(ctx context.Context, owner ledger.OwnerID) (notify.Settings, error)
 	SetNoticeSettings(ctx context.Context, owner ledger.OwnerID, settings notify.Settings, now time.Time, write audit.Write) error
 	Channels(ctx context.Context, owner ledger.OwnerID) ([]notify.Channel, error)
@@ -96,11 +96,12 @@ func (s *Server) addNoticeRoutes() {
 	const tag, path = "Notifications", "/api/v1/notifications"
 	typed(s, route{method: "GET", path: path, action: access.ReadNotices, tag: tag, summary: "What you were told, the newest first"}, http.StatusOK, s.listNotices)
 	typed(s, route{method: "POST", path: path + "/read", action: access.ManageChannels, tag: tag, summary: "Mark as read what was seen"}, http.StatusNoContent, func(ctx context.Context, in *readNotificationsInput) (*none, error) {
-		if err := s.store.ReadNotices(ctx, callOf(ctx).user(), in.Body.Until); err != nil {
+		c := callOf(ctx)
+		if err := s.store.ReadNotices(ctx, c.user(), in.Body.Until, audit.Write{Audit: c.entry(audit.NoticesRead, "")}); err != nil {
 			return nil, err
 		}
 		if s.options.InboxChanged != nil {
-			s.options.InboxChanged(ctx, callOf(ctx).user())
+			s.options.InboxChanged(ctx, c.user())
 		}
 		return nil, nil
 	})

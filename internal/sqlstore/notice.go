@@ -243,9 +243,15 @@ func (s *Store) Unread(ctx context.Context, owner ledger.OwnerID) (count int, er
 	return count, s.explain("count notices", err)
 }
 
-// ReadNotices marks as read what is in an inbox until a time.
-func (s *Store) ReadNotices(ctx context.Context, owner ledger.OwnerID, until time.Time) error {
-	_, err := s.db.exec(ctx, sqlReadNotices, string(owner), stamp(s.now()), stamp(until))
+// ReadNotices marks as read what is in an inbox until a time. Where nothing was unread nothing changes, and nothing is recorded.
+func (s *Store) ReadNotices(ctx context.Context, owner ledger.OwnerID, until time.Time, w Write) error {
+	err := s.db.write(ctx, func(q queries) error {
+		marked, err := q.exec(ctx, sqlReadNotices, string(owner), stamp(s.now()), stamp(until))
+		if err != nil || marked == 0 {
+			return err
+		}
+		return s.record(ctx, q, owner, w)
+	})
 	return s.explain("read notices", err)
 }
 

@@ -120,7 +120,12 @@ func TestTheInboxIsReadInPages(t *testing.T) {
 		if got := strings.Join(seen, " "); got != "n4 n3 n2 n1 n0" {
 			t.Errorf("pages: %s", got)
 		}
-		b.ok(b.ReadNotices(t.Context(), "anna", testStart.Add(time.Minute)))
+		for range 2 { // the second time nothing is unread
+			b.ok(b.ReadNotices(t.Context(), "anna", testStart.Add(time.Minute), entry("anna", audit.NoticesRead)))
+		}
+		if n := b.recorded("anna", audit.NoticesRead, ""); n != 1 {
+			t.Errorf("%d rows tell of it", n)
+		}
 		if unread, err := b.Unread(t.Context(), "anna"); err != nil || unread != 1 {
 			t.Errorf("%d unread, %v", unread, err)
 		}

@@ -94,6 +94,7 @@ const words: Record<string, string> = {
   'channel.delete': 'Channel removed',
   'channel.test': 'Channel tested',
   'notices.set': 'Notification settings changed',
+  'notices.read': 'Inbox marked as read',
   'alert.create': 'Alert made',
   'alert.change': 'Alert changed',
   'alert.delete': 'Alert deleted',
