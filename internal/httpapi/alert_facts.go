@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"folioscope/internal/alert"
 	"folioscope/internal/figures"
@@ -14,41 +12,33 @@ import (
 	"folioscope/internal/money"
 )
 
-// factsWaitMax is how long one preview may walk through the days of a portfolio: some seconds for a thousand days of thousands of positions.
-const factsWaitMax = 10 * time.Second
-
-// whyTooLong is why a past isn't known that took longer.
-const whyTooLong = "The past of so large a portfolio takes too long to work out. Ask for fewer days."
-
 // factsPast looks at the facts of each day, as the engine does at those of now: what was held by the book of that day, at its closes and
 // rates. A day's change is that since the close before; where nothing was traded there is none.
-func (s *Server) factsPast(ctx context.Context, c alert.Condition, from, to market.Date) (past []alert.Observation, why string, err error) {
+func (s *Server) factsPast(ctx context.Context, c alert.Condition, from, to market.Date) (past []alert.Observation, err error) {
 	var expression *alert.Expression
 	var rates []money.Currency
 	if c.Kind == alert.Expressed {
 		if expression, err = alert.Compile(c.Expression); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		rates = expression.Rates()
 	}
 	book, err := s.journal.Book(ctx, callOf(ctx).user(), c.Portfolio, 0)
 	if err != nil {
-		return nil, "", atField(err, "condition.portfolio_id", "This is not a portfolio of your own.")
+		return nil, atField(err, "condition.portfolio_id", "This is not a portfolio of your own.")
 	}
 	if len(book.Activities) == 0 {
-		return nil, "", nil
+		return nil, nil
 	}
 	closes, err := s.journal.Market(ctx, book)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	closes = s.live.WithMarks(book, closes)
 	crossed, err := s.ratesOf(ctx, rates)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, factsWaitMax)
-	defer cancel()
 	err = figures.HoldDaily(*book, closes, max(from, firstDay(book, to)), to, func(on market.Date, h *figures.Holdings) error {
 		valued := h.Value(marksOn(closes, h.Marks(), on), on, nil)
 		facts := alert.NewFacts(&book.Portfolio, book.Instruments, &valued, nil, func(market.InstrumentID) market.State { return market.StateClosed })
@@ -58,13 +48,10 @@ func (s *Server) factsPast(ctx context.Context, c alert.Condition, from, to mark
 		past = append(past, seen)
 		return ctx.Err()
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, whyTooLong, nil
-	}
 	if err != nil {
-		return nil, "", fmt.Errorf("work out the past of a rule: %w", err)
+		return nil, fmt.Errorf("work out the past of a rule: %w", err)
 	}
-	return past, "", nil
+	return past, nil
 }
 
 // marksOn are the closes of a day as marks, with the ones before: the last ones where the day has none.

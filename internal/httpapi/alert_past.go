@@ -19,7 +19,7 @@ func (s *Server) alertPast(ctx context.Context, rule alert.Rule, from, to market
 	case alert.Dividend, alert.ExDate, alert.Stale, alert.ImportFailed, alert.SignIn:
 		return s.happenedPast(ctx, rule, from, to)
 	case alert.Gain, alert.Expressed:
-		past, why, err = s.factsPast(ctx, c, from, to)
+		past, err = s.factsPast(ctx, c, from, to)
 	case alert.Price, alert.Change, alert.OffHigh:
 		past, err = s.pricePast(ctx, c, from, to)
 	case alert.CurrencyRate:
@@ -27,8 +27,8 @@ func (s *Server) alertPast(ctx context.Context, rule alert.Rule, from, to market
 	default:
 		past, err = s.portfolioPast(ctx, c, from, to)
 	}
-	if err != nil || why != "" {
-		return past, why, err
+	if err != nil {
+		return nil, "", err
 	}
 	if len(past) == 0 {
 		return nil, "There is no history of this period yet.", nil

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"folioscope/internal/alert"
@@ -16,7 +17,11 @@ const (
 	previewingMax      = 2
 	previewsWaitingMax = 16
 	previewRetryAfter  = 5 * time.Second
+	previewWaitMax     = 10 * time.Second // of one: some seconds for a thousand days of thousands of positions
 )
+
+// whyTooLong is why a past isn't known that took longer than it may.
+const whyTooLong = "The past of so much takes too long to work out. Ask for fewer days."
 
 // AlertPreview is what a rule would have done in the past.
 type AlertPreview struct {
@@ -66,7 +71,12 @@ func (s *Server) previewAlert(ctx context.Context, in *previewAlertInput) (*answ
 	if days == 0 {
 		days = previewDays
 	}
-	past, why, err := s.alertPast(ctx, rule, today-market.Date(days)+1, today)
+	walking, cancel := context.WithTimeout(ctx, s.previewWait)
+	defer cancel()
+	past, why, err := s.alertPast(walking, rule, today-market.Date(days)+1, today)
+	if errors.Is(err, context.DeadlineExceeded) {
+		past, why, err = nil, whyTooLong, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -147,6 +147,12 @@ func TestPreviewSaysWhatItCannot(t *testing.T) {
 	} {
 		h.ask("ann", "POST", "/api/v1/alerts/preview", refused).problem(http.StatusUnprocessableEntity, "invalid")
 	}
+	h.server.previewWait = 0
+	for _, condition := range []string{`"kind":"gain","portfolio_id":"portfolio-ann","unit":"amount","direction":"above","threshold":"1"`, `"kind":"dividend","portfolio_id":"portfolio-ann"`} {
+		if got := h.preview(`{"condition":{` + condition + `}}`); text(got.Why) != whyTooLong || len(got.Firings)+len(got.Series) > 0 {
+			t.Errorf("%s, with no time for it: %+v", condition, got)
+		}
+	}
 	h.server.previewing = newRoom(1, 0)
 	leave, _ := h.server.previewing.enter(t.Context())
 	defer leave()

@@ -101,6 +101,7 @@ type Server struct {
 	largeBodies    *room
 	explaining     *room
 	previewing     *room
+	previewWait    time.Duration
 	flights        inFlight
 	sessions       *sessionCache
 	refused        *refusals
@@ -128,6 +129,7 @@ func New(o Options) (*Server, error) {
 		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
 		explaining:     newRoom(explainingMax, explainingWaitingMax),
 		previewing:     newRoom(previewingMax, previewsWaitingMax),
+		previewWait:    previewWaitMax,
 		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
 	}
 	if s.options.Tracer == nil {
