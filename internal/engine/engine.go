@@ -116,7 +116,9 @@ type Engine struct {
 	// The loop's alone.
 	spawn      func(work func(ctx context.Context) error) // a worker that ends before Run does
 	reads      line
-	claims     line
+	claims     line // and saves of cursors: both write the partitions' rows, so that one waits for the other
+	claiming   bool
+	saving     bool
 	loads      line
 	settles    line
 	values     line

@@ -246,3 +246,23 @@ func TestRulesEndAndGo(t *testing.T) {
 		}
 	})
 }
+
+// Where prices come all the time, so that cursors are saved all the time, leases are renewed all the same.
+func TestLeasesAreRenewedWhilePricesCome(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		const saves, renewalsMin = 20, 5
+		w.user("anna")
+		n := w.start("one")
+		w.rule(price("anna", "above", "aapl", alert.Above, "1000"))
+		w.eventually("it is loaded", func() bool { return n.Meters().Rules == 1 })
+		began, saved, claimed, prices := time.Now(), n.store.saves.Load(), n.store.claims.Load(), 0
+		w.eventually("cursors are saved", func() bool {
+			prices++
+			w.prices(began.Add(time.Duration(prices)*time.Second), map[market.InstrumentID]string{"aapl": fmt.Sprint(100 + prices%9)})
+			return n.store.saves.Load() >= saved+saves
+		})
+		if renewed := n.store.claims.Load() - claimed; renewed < renewalsMin {
+			t.Errorf("leases were renewed %d times while cursors were saved %d times", renewed, saves)
+		}
+	})
+}

@@ -30,13 +30,15 @@ type trouble struct {
 
 // claim renews what this node holds, and finds what changed.
 func (e *Engine) claim() {
-	if !e.began || e.claims.busy() {
+	if !e.began || e.claiming {
 		return
 	}
+	e.claiming = true
 	now := e.o.Now()
 	e.work(&e.claims, func(ctx context.Context) func() {
 		held, err := e.o.Store.ClaimPartitions(ctx, Claim{Node: e.o.Node, Now: now, Until: now.Add(leaseClaims * e.o.Interval), Latest: now.Add(leaseAheadMax)})
 		return func() {
+			e.claiming = false
 			if err != nil {
 				e.complain("alert rules could not be claimed; it is tried again", err)
 				return
@@ -149,13 +151,15 @@ func (e *Engine) save() {
 			moved = append(moved, l)
 		}
 	}
-	if len(moved) == 0 || e.claims.busy() {
+	if len(moved) == 0 || e.saving {
 		return
 	}
+	e.saving = true
 	slices.SortFunc(moved, func(a, b Lease) int { return a.Partition - b.Partition })
 	e.work(&e.claims, func(ctx context.Context) func() {
 		err := e.o.Store.SaveCursors(ctx, moved)
 		return func() {
+			e.saving = false
 			if err != nil {
 				e.complain("how far alert rules are could not be noted; it is tried again", err)
 				return

@@ -264,6 +264,8 @@ func (n *node) kill() {
 type cable struct {
 	engine.Store
 	cut    atomic.Bool
+	claims atomic.Int64
+	saves  atomic.Int64
 	zombie atomic.Bool
 	mu     sync.Mutex
 	failed ledger.OwnerID // whose rules can't be settled
@@ -284,9 +286,15 @@ func (c *cable) ClaimPartitions(ctx context.Context, claim engine.Claim) ([]engi
 	if c.zombie.Load() && c.leases != nil {
 		return c.leases, nil
 	}
+	c.claims.Add(1)
 	leases, err := c.Store.ClaimPartitions(ctx, claim)
 	c.leases = leases
 	return leases, err
+}
+
+func (c *cable) SaveCursors(ctx context.Context, leases []engine.Lease) error {
+	c.saves.Add(1)
+	return c.Store.SaveCursors(ctx, leases)
 }
 
 func (c *cable) ReleasePartitions(ctx context.Context, node string) error {
