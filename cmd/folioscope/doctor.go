@@ -20,7 +20,7 @@ type doctorCommand struct {
 
 // Help is what --help says besides the flags.
 func (doctorCommand) Help() string {
-	return "Looks at the settings, the keys, the database, the bus, the sources of prices, queues, mail, the audit log, the clock, the disk and the certificate, and says of whatever is wrong " +
+	return "Looks at the settings, the keys, the database, the bus, the sources of prices, queues, mail, the audit log, the clock, the disk, the certificate, the address and backups, and says of whatever is wrong " +
 		"how to mend it. Changes nothing, and works while a node runs and while none does. The exit code is 1 where something is failing."
 }
 

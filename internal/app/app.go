@@ -47,6 +47,7 @@ type Options struct {
 
 	tracer       trace.Tracer   // nil: nobody wants to know
 	node         string         // this node's name; empty for a command
+	lookOnly     bool           // the database stays as it is, of whichever release: for the doctor
 	limits       httpapi.Limits // those that everybody gets where it is zero; only benchmarks lift them
 	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
 	keyringPoll  time.Duration  // the product's where zero; only tests that rotate often are in a hurry

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,6 +28,8 @@ import (
 const (
 	fixKeys       = "Look at keys.kek and at the keyring. A new installation begins with folioscope keys init."
 	fixDatabase   = "Look whether the database runs, can be reached from here, and whether it is this installation's."
+	fixRelease    = "Make a copy of the database, then start a node of the later of both releases: it brings the schema up to date."
+	fixOther      = "It is another installation's, or damaged: put your copy of it back, or the keyring and the key-encryption key that belong to it."
 	fixProviders  = "Look at the settings below providers and outbound."
 	databaseFirst = "Mend what is wrong with the database first."
 )
@@ -37,10 +41,11 @@ func Doctor(ctx context.Context, settings config.Config, settled error, o Option
 	if settled != nil {
 		return health.Examine(ctx, o.Log, looks).Checks
 	}
-	looks = append(looks, machineLooks(settings, o)...)
+	o.lookOnly = true
+	looks = append(append(looks, machineLooks(settings, o)...), addressLook(settings))
 	root, err := openRoot(ctx, settings)
 	if err != nil {
-		return health.Examine(ctx, o.Log, append(looks, refused("keys", fixKeys, err))).Checks
+		return health.Examine(ctx, o.Log, append(looks, noKeys(ctx, settings, err))).Checks
 	}
 	looks = append(looks, keysLook(settings))
 	if err := databaseThere(settings); err != nil {
@@ -52,7 +57,8 @@ func Doctor(ctx context.Context, settings config.Config, settled error, o Option
 	}
 	store, err := openStoreWith(ctx, settings, root, calendar, o)
 	if err != nil {
-		return health.Examine(ctx, o.Log, append(looks, refused("database", fixDatabase, err))).Checks
+		fix := map[fault.Kind]string{fault.Conflict: fixRelease, fault.Denied: fixOther}[fault.KindOf(err)]
+		return health.Examine(ctx, o.Log, append(looks, refused("database", cmp.Or(fix, fixDatabase), err))).Checks
 	}
 	looks = append(looks, databaseLook(store), reportedClockLook(store, o), busLook(settings, o))
 	prices, err := pricesOf(settings, store, calendar, o)
@@ -71,6 +77,36 @@ func Doctor(ctx context.Context, settings config.Config, settled error, o Option
 // refused is a look at what could not even be opened.
 func refused(name, fix string, err error) health.Look {
 	return health.Look{Name: name, Fix: fix, At: func(context.Context) (health.Found, error) { return health.Found{}, err }}
+}
+
+// noKeys is why the keyring doesn't open: it lies in the database where there is a server for that, which may be what is away.
+func noKeys(ctx context.Context, settings config.Config, err error) health.Look {
+	if settings.Database.URL != "" && fault.Is(err, fault.Unavailable) {
+		reference, noReference := kekReference(settings)
+		if _, noKEK := openKEK(ctx, settings, reference); noReference == nil && noKEK == nil {
+			return refused("database", fixDatabase, err)
+		}
+	}
+	return refused("keys", fixKeys, err)
+}
+
+// addressLook is whether a node could listen where the settings say, or does.
+func addressLook(settings config.Config) health.Look {
+	return health.Look{Name: "address", At: func(ctx context.Context) (health.Found, error) {
+		if !settings.HasRole(config.RoleAPI) {
+			return health.Found{}, nil
+		}
+		running, err := jobs.Claimed(settings.DataDir)
+		if err != nil {
+			return health.Found{}, err
+		}
+		var listen net.ListenConfig
+		listening, err := listen.Listen(ctx, "tcp", settings.Listen)
+		if err == nil {
+			err = listening.Close()
+		}
+		return health.Address(settings.Listen, err, running), nil
+	}}
 }
 
 // databaseThere says whether there is a database to open, since opening would make one.

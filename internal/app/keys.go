@@ -155,10 +155,13 @@ func openStoreWith(ctx context.Context, settings config.Config, root *seal.Root,
 	store, err := sqlstore.Open(ctx, sqlstore.Options{
 		MessagesHour: o.messagesHour,
 		URL:          settings.Database.URL.Reveal(), Insecure: settings.Database.Insecure, Path: filepath.Join(settings.DataDir, databaseFile), FileKey: root.FileKey(),
-		Root: root, Now: o.Now, Log: o.Log, Tracer: o.tracer, Sessions: sessions, Node: cmp.Or(o.node, "command"),
+		Root: root, Now: o.Now, Log: o.Log, Tracer: o.tracer, Sessions: sessions, Node: cmp.Or(o.node, "command"), LookOnly: o.lookOnly,
 	})
 	if err != nil {
 		return nil, err
+	}
+	if o.lookOnly {
+		return store, nil
 	}
 	if err := store.RecordKeys(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +52,11 @@ func TestJudgements(t *testing.T) {
 		{"a backup of the night", Backup(now.Add(-26*time.Hour), now, 26*time.Hour), OK, ""},
 		{"a backup of the day before", Backup(now.Add(-27*time.Hour), now, 26*time.Hour), Failing, ""},
 		{"a backup that another clock dated", Backup(now.Add(time.Hour), now, 26*time.Hour), OK, ""},
+		{"a free port", Address("localhost:8080", nil, false), OK, "a node can"},
+		{"the node's own port", Address("localhost:8080", os.NewSyscallError("bind", syscall.EADDRINUSE), true), OK, "The node that runs"},
+		{"another's port", Address("localhost:8080", os.NewSyscallError("bind", syscall.EADDRINUSE), false), Failing, "Another program"},
+		{"a port of root's", Address("localhost:443", os.NewSyscallError("bind", syscall.EACCES), false), Failing, "may not listen"},
+		{"another machine's address", Address("192.0.2.1:80", os.NewSyscallError("bind", syscall.EADDRNOTAVAIL), false), Failing, "can't listen on 192.0.2.1:80"},
 		{"settings", Configuration(nil), OK, ""},
 		{"wrong settings", Configuration(fault.At("listen", "needs HOST:PORT")), Failing, "listen: needs HOST:PORT."},
 		{"settings that aren't there", Configuration(fault.New(fault.Invalid, "there is no file x")), Failing, "there is no file x"},

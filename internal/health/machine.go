@@ -3,6 +3,8 @@ package health
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"time"
 
 	"folioscope/internal/fault"
@@ -61,6 +63,24 @@ func Certificate(ends, now time.Time, renewed bool) Found {
 // NoCertificate is where HTTPS isn't this process's work.
 func NoCertificate() Found {
 	return found(Check{Name: "certificate", State: Unknown, Says: "HTTPS is served by whatever stands before this node, or not at all."})
+}
+
+// Address judges whether a node could listen there; err is what trying gave. Running says that a node of this data directory runs.
+func Address(listen string, err error, running bool) Found {
+	c := Check{Name: "address", State: Failing}
+	switch {
+	case err == nil:
+		c.State, c.Says = OK, fmt.Sprintf("Nothing listens on %s, so that a node can.", listen)
+	case running && errors.Is(err, syscall.EADDRINUSE):
+		c.State, c.Says = OK, fmt.Sprintf("The node that runs listens on %s.", listen)
+	case errors.Is(err, syscall.EADDRINUSE):
+		c.Says, c.Fix = fmt.Sprintf("Another program listens on %s.", listen), "End it (ss -ltnp names it), or set another port in listen."
+	case errors.Is(err, fs.ErrPermission):
+		c.Says, c.Fix = fmt.Sprintf("This user may not listen on %s.", listen), "Set a port from 1024 on in listen, or give the service the capability CAP_NET_BIND_SERVICE."
+	default:
+		c.Says, c.Fix = fmt.Sprintf("This machine can't listen on %s.", listen), "Set an address of this machine in listen."
+	}
+	return found(c)
 }
 
 // CheckClock is the name of what Clocks finds.

@@ -122,6 +122,7 @@ func (p *Probe) try(ctx context.Context, kind ProbeKind) {
 	defer p.mu.Unlock()
 	c := p.counts[kind]
 	if err != nil {
+		p.portfolio = "" // it may be gone: the next try chooses anew
 		c.Failed++
 		if !began.Before(p.quietTo) {
 			p.quietTo = began.Add(probeComplainEvery)

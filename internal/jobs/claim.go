@@ -48,4 +48,17 @@ func Claim(dataDir string) (name string, release func() error, err error) {
 	}, nil
 }
 
+// Claimed says whether a process holds the name of a data directory; false where there is none yet.
+func Claimed(dataDir string) (claimed bool, err error) {
+	file, err := os.Open(filepath.Join(dataDir, claimFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open the node's name: %w", err)
+	}
+	held, err := lock(file)
+	return !held && err == nil, errors.Join(err, file.Close())
+}
+
 func fresh() string { return "node-" + rand.Text() }

@@ -328,10 +328,18 @@ func TestARestartTakesUpTheJobsOfTheLastRun(t *testing.T) {
 
 func TestClaimKeepsTheNameAndGivesItToOneProcess(t *testing.T) {
 	dir := t.TempDir()
+	claimed := func(want bool) {
+		t.Helper()
+		if got, err := Claimed(dir); err != nil || got != want {
+			t.Errorf("claimed: %t, want %t, %v", got, want, err)
+		}
+	}
+	claimed(false)
 	name, release, err := Claim(dir)
 	if err != nil || name == "" {
 		t.Fatal(name, err)
 	}
+	claimed(true)
 	other, releaseOther, err := Claim(dir)
 	if err != nil || other == name {
 		t.Errorf("two hold the name %q: %v", other, err)
@@ -341,6 +349,7 @@ func TestClaimKeepsTheNameAndGivesItToOneProcess(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	claimed(false)
 	again, releaseAgain, err := Claim(dir)
 	if err != nil || again != name {
 		t.Errorf("after a restart the name is %q, was %q: %v", again, name, err)

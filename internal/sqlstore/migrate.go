@@ -34,8 +34,9 @@ func forDialect(text string, dialect goose.Dialect) string {
 	return strings.NewReplacer("/* by key */", "WITHOUT ROWID, STRICT", "BYTEA", "BLOB", "BIGINT", "INTEGER", "BOOLEAN", "INTEGER").Replace(text)
 }
 
-// migrate brings the schema up to date, one transaction for each step; of several nodes that start at once one does it.
-func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
+// migrate brings the schema up to date, one transaction for each step; of several nodes that start at once one does it. Whoever only looks
+// is refused where it isn't.
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, lookOnly bool) error {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
@@ -76,6 +77,16 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
 	newest := slices.MaxFunc(steps, func(a, b *goose.Migration) int { return int(a.Version - b.Version) })
 	if current > newest.Version {
 		return fault.New(fault.Conflict, "the database is of a later release: its schema is at %d, this binary knows %d", current, newest.Version)
+	}
+	if lookOnly {
+		pending, err := provider.HasPending(ctx)
+		if err != nil {
+			return fmt.Errorf("migrations: %w", err)
+		}
+		if pending {
+			return fault.New(fault.Conflict, "the database is of an earlier release: its schema is at %d, this binary needs %d", current, newest.Version)
+		}
+		return nil
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return errors.Join(errors.New("migrations"), err)

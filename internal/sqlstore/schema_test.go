@@ -304,6 +304,24 @@ func TestLaterSchemaIsRefused(t *testing.T) {
 	})
 }
 
+// Whoever only looks is refused a schema of an earlier release and leaves it as it is.
+func TestEarlierSchemaIsLeftToWhoChangesIt(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		look := b.options
+		look.LookOnly = true
+		current, err := Open(t.Context(), look)
+		b.ok(err)
+		b.ok(current.Close())
+		_, err = b.db.exec(t.Context(), `DELETE FROM schema_versions WHERE version_id = (SELECT MAX(version_id) FROM schema_versions)`)
+		b.ok(err)
+		for range 2 { // the first would have changed it
+			if _, err := Open(t.Context(), look); err == nil || !strings.Contains(err.Error(), "earlier release") {
+				t.Errorf("a database of an earlier release: %v", err)
+			}
+		}
+	})
+}
+
 func TestDialect(t *testing.T) {
 	const text = "CREATE TABLE t (\n    a BYTEA NOT NULL,\n    n BIGINT NOT NULL\n) /* by key */;"
 	if got := forDialect(text, goose.DialectPostgres); got != text {

@@ -42,6 +42,7 @@ type Options struct {
 	Tracer       trace.Tracer     // nil: nobody wants to know
 	Sessions     market.Sessions  // says which trading day a quote belongs to when quotes become bars; nil: the day in UTC
 	MessagesHour int              // notify.MessagesHourMax where it is zero; only tests send more
+	LookOnly     bool             // a schema of another release is refused with fault.Conflict, and left as it is
 }
 
 // Store is safe for concurrent use.
@@ -122,7 +123,7 @@ func (s *Store) connect(ctx context.Context, options Options) (migrateAll func()
 			if err := p.checkKeyringBefore(ctx, s.root); err != nil {
 				return err
 			}
-			if err := migrate(ctx, p.migrating(), goose.DialectPostgres); err != nil {
+			if err := migrate(ctx, p.migrating(), goose.DialectPostgres, options.LookOnly); err != nil {
 				return err
 			}
 			return s.warnOfRights(ctx, p)
@@ -138,7 +139,7 @@ func (s *Store) connect(ctx context.Context, options Options) (migrateAll func()
 		if err != nil {
 			return err
 		}
-		return errors.Join(migrate(ctx, db, goose.DialectSQLite3), db.Close())
+		return errors.Join(migrate(ctx, db, goose.DialectSQLite3, options.LookOnly), db.Close())
 	}, nil
 }
 
