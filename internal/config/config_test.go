@@ -183,6 +183,7 @@ func TestRefusals(t *testing.T) {
 		{name: "a probe without pause", environment: "FOLIOSCOPE_PROBE_READ=0s", want: "probe.read: needs at least"},
 		{name: "a probe that only writes", environment: "FOLIOSCOPE_PROBE_WRITE=1ms", want: "probe.write: needs at least"},
 		{name: "a probe of a page", environment: "FOLIOSCOPE_PROBE_URL=https://folio.example/api", want: "probe.url: needs an origin"},
+		{name: "backups all the time", environment: "FOLIOSCOPE_HEALTH_BACKUP_AGE_MAX=59m", want: "health.backup_age_max: needs at least an hour"},
 		{name: "traces to a host", environment: "FOLIOSCOPE_TELEMETRY_TRACES_ENDPOINT=https://u:hunter2@collector.example", want: "telemetry.traces.endpoint: needs a whole address"},
 		{name: "more traces than there are", environment: "FOLIOSCOPE_TELEMETRY_TRACES_PERCENT=101", want: "telemetry.traces.percent: needs 1 to 100"},
 		{name: "log level", environment: "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=loud", want: "telemetry.log_level: needs"},

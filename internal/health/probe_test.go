@@ -80,3 +80,44 @@ func TestProbeCountsWhatPeopleWouldSee(t *testing.T) {
 		}
 	})
 }
+
+// answering is a service that is a function.
+type answering func(r *http.Request) (status int, body string)
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, body := a(r)
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+// A portfolio that was deleted costs one try: the next takes another.
+func TestProbeTakesAnotherPortfolio(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var left atomic.Value
+		left.Store("p1")
+		service := answering(func(r *http.Request) (int, string) {
+			id := left.Load().(string)
+			switch {
+			case r.URL.Path == probePath:
+				return http.StatusOK, `{"items":[{"id":"` + id + `"}]}`
+			case r.URL.Path == probePath+"/"+id:
+				return http.StatusOK, `{"id":"` + id + `"}`
+			}
+			return http.StatusNotFound, ""
+		})
+		p := NewProbe(ProbeOptions{URL: "https://folio.test", Client: &http.Client{Transport: service}, Reads: time.Second, Writes: time.Hour, Now: time.Now, Log: quiet})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		time.Sleep(5*time.Second + time.Millisecond)
+		left.Store("p2")
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := p.Counts()[ProbeRead]; got.Good != 9 || got.Failed != 1 {
+			t.Errorf("%d good, %d failed", got.Good, got.Failed)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
