@@ -102,3 +102,13 @@ func (p *person) portfolio(name string) (path string) {
 	p.must("POST", path+"/accounts", map[string]string{"name": "main", "currency": "EUR"}, nil)
 	return path
 }
+
+// coin makes a portfolio that holds one, and gives its path.
+func (p *person) coin(name string) (path string) {
+	p.t.Helper()
+	p.must("POST", "/api/v1/instruments", map[string]any{"symbol": "BTC", "name": "Bitcoin", "currency": "USD", "asset_class": "crypto", "names": map[string]string{"coingecko": "bitcoin"}}, nil)
+	path = p.portfolio(name)
+	p.must("POST", path+"/activities", map[string]any{"activities": []map[string]string{
+		{"date": "2026-01-02", "type": "deposit", "amount": "100000"}, {"date": "2026-01-05", "type": "buy", "symbol": "BTC", "quantity": "1", "price": "50000", "currency": "USD", "fx_rate": "0.9"}}}, nil)
+	return path
+}

@@ -117,24 +117,27 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 	}
 }
 
-// A source that refuses the key is found beside the node that was refused, and after it: the database keeps what it answered.
-func TestDoctorTellsOfARefusedKey(t *testing.T) {
-	t.Parallel()
-	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+// refusing is the address of a source of coins that takes no key.
+func refusing(t *testing.T) string {
+	t.Helper()
+	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `{"status":{"error_code":10002,"error_message":"API Key Missing"}}`)
 	}))
-	defer refusing.Close()
+	t.Cleanup(source.Close)
+	return source.URL
+}
+
+// A source that refuses the key is found beside the node that was refused, and after it: the database keeps what it answered.
+func TestDoctorTellsOfARefusedKey(t *testing.T) {
+	t.Parallel()
 	settings := settingsIn(t.TempDir())
 	settings.Poll.Interval = time.Second
-	settings.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing.URL, Key: "hunter2", RequestsPerMinute: 600}
+	settings.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing(t), Key: "hunter2", RequestsPerMinute: 600}
 	newPlace(t, settings)
 	url, _ := serve(t, settings)
-	p := signIn(t, url)
-	p.must("POST", "/api/v1/instruments", map[string]any{"symbol": "BTC", "name": "Bitcoin", "currency": "USD", "asset_class": "crypto", "names": map[string]string{"coingecko": "bitcoin"}}, nil)
-	p.must("POST", p.portfolio("Coins")+"/activities", map[string]any{"activities": []map[string]string{
-		{"date": "2026-01-02", "type": "deposit", "amount": "100000"}, {"date": "2026-01-05", "type": "buy", "symbol": "BTC", "quantity": "1", "price": "50000", "currency": "USD", "fx_rate": "0.9"}}}, nil)
+	signIn(t, url).coin("Coins")
 	var checks []health.Check
 	waitFor(t, func() string { return fmt.Sprintf("the refused key among %+v", checks) }, func() bool {
 		checks = Doctor(t.Context(), settings, nil, quiet(nil))

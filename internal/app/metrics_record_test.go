@@ -127,7 +127,7 @@ func newRecordedPlace(t *testing.T, name string) recordedPlace {
 	in.settings.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: in.sources.URL, RequestsPerMinute: 600}
 	in.settings.Providers["frankfurter"] = config.Provider{Enabled: true, BaseURL: in.sources.URL, RequestsPerMinute: 600}
 	in.settings.Outbound.Messages = []string{in.receiver.hostPort()}
-	if name == troubled.name { // it needs another clock to be compared with, and a database to be broken
+	if name == "troubled" { // it needs another clock to be compared with, and a database to be broken
 		in.settings.Database.URL = config.Secret(pgtest.Database(t))
 	}
 	in.settings.Health.BackupFile = filepath.Join(t.TempDir(), "backup made")
@@ -140,25 +140,19 @@ func newRecordedPlace(t *testing.T, name string) recordedPlace {
 	var me struct{ ID ledger.OwnerID }
 	p.must("GET", "/api/v1/me", nil, &me)
 	in.tell = func() { tellOwner(t, in.settings, me.ID, 3) }
-	var made struct{ ID string }
-	p.must("POST", "/api/v1/instruments", map[string]any{"symbol": "BTC", "name": "Bitcoin", "currency": "USD", "asset_class": "crypto", "names": map[string]string{"coingecko": "bitcoin"}}, &made)
-	in.portfolio = p.portfolio("Recorded")
-	p.must("POST", in.portfolio+"/activities", map[string]any{"activities": []map[string]string{
-		{"date": "2026-01-02", "type": "deposit", "amount": "100000"}, {"date": "2026-01-05", "type": "buy", "symbol": "BTC", "quantity": "1", "price": "50000", "currency": "USD", "fx_rate": "0.9"}}}, nil)
+	in.portfolio = p.coin("Recorded")
 	p.must("POST", "/api/v1/channels", map[string]string{"kind": "webhook", "name": "mine", "url": in.receiver.URL + "/hook"}, nil)
 	waitFor(t, func() string { return "a price" }, func() bool {
 		return strings.Contains(scraped{url, http.DefaultClient}.metrics(t), `folioscope_ingest_prices_total{reason="",verdict="accept"} 2`)
 	})
-	beside(t, in.settings, func(people *identity.Service) error {
-		issued, err := people.CreateTokenFor(t.Context(), personEmail, identity.NewToken{Name: "probe", Scopes: identity.ScopeRead | identity.ScopeWrite, ExpiresAt: time.Now().Add(24 * time.Hour)})
-		in.token = issued.Secret
-		return err
-	})
+	in.token = tokenOf(t, in.settings, identity.ScopeRead|identity.ScopeWrite)
 	stop()
 	return in
 }
 
-var healthy = situation{name: "healthy", serve: func(t *testing.T, in recordedPlace) scraped {
+var healthy = situation{name: "healthy", serve: serveHealthy}
+
+func serveHealthy(t *testing.T, in recordedPlace) scraped {
 	t.Helper()
 	in.settings.Probe.Token = config.Secret(in.token)
 	keeper := newReceiver(t, always(http.StatusNoContent))
@@ -166,23 +160,19 @@ var healthy = situation{name: "healthy", serve: func(t *testing.T, in recordedPl
 	url, _ := serve(t, in.settings)
 	in.tell()
 	return scraped{url, http.DefaultClient}
-}}
+}
 
 // troubled has everything go wrong that can be made to within a minute.
 var troubled = situation{name: "troubled", fires: []string{
 	"FolioscopeAuditLag", "FolioscopeBackupOld", "FolioscopeCertificateEnds", "FolioscopeCheckFailing", "FolioscopeClockSkew", "FolioscopeLeaseUnheld", "FolioscopeMailRefused",
 	"FolioscopePricesStale", "FolioscopeProbeBurnFast", "FolioscopeProbeBurnLong", "FolioscopeProbeBurnSlow", "FolioscopeProbeFailing", "FolioscopeQuotaSpent",
 	"FolioscopeRequestsBurnFast", "FolioscopeRequestsBurnLong", "FolioscopeRequestsBurnSlow", "FolioscopeRotationUnfinished", "FolioscopeSourceDown",
-}, serve: func(t *testing.T, in recordedPlace) scraped {
+}, serve: serveTroubled}
+
+func serveTroubled(t *testing.T, in recordedPlace) scraped {
 	t.Helper()
 	s := in.settings
-	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = io.WriteString(w, `{"status":{"error_code":10002,"error_message":"API Key Missing"}}`)
-	}))
-	t.Cleanup(refusing.Close)
-	s.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing.URL, Key: "refused", RequestsPerMinute: 600}
+	s.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing(t), Key: "refused", RequestsPerMinute: 600}
 	s.Providers["frankfurter"] = config.Provider{Enabled: true, BaseURL: in.sources.URL, RequestsPerDay: 1}
 	s.SMTP = config.SMTP{Host: "127.0.0.1", Port: 1, From: "Folioscope <folio@example.org>", TLS: string(notify.Clear)}
 	authority := certificatetest.NewAuthority(t)
@@ -207,7 +197,14 @@ var troubled = situation{name: "troubled", fires: []string{
 	if _, err := at.ask(t.Context(), http.MethodPost, "/api/v1/recovery", "", `{"email":"`+personEmail+`"}`); err != nil { // a mail
 		t.Fatal(err)
 	}
-	database := s.Database.URL.Reveal()
+	in.breakDatabase(t, at)
+	return at
+}
+
+// breakDatabase takes away what signing the audit log and reading portfolios stand on, while somebody goes on asking.
+func (in recordedPlace) breakDatabase(t *testing.T, at scraped) {
+	t.Helper()
+	database := in.settings.Database.URL.Reveal()
 	pgtest.Execute(t, database, `ALTER TABLE audit_tree RENAME TO audit_tree_lost`)
 	if _, err := at.ask(t.Context(), http.MethodPatch, in.portfolio, in.token, `{"name":"Not signed"}`); err != nil {
 		t.Fatal(err)
@@ -219,5 +216,4 @@ var troubled = situation{name: "troubled", fires: []string{
 			time.Sleep(time.Second)
 		}
 	}()
-	return at
-}}
+}
