@@ -96,10 +96,10 @@ func TestProbeTakesAnotherPortfolio(t *testing.T) {
 		left.Store("p1")
 		service := answering(func(r *http.Request) (int, string) {
 			id := left.Load().(string)
-			switch {
-			case r.URL.Path == probePath:
+			switch r.URL.Path {
+			case probePath:
 				return http.StatusOK, `{"items":[{"id":"` + id + `"}]}`
-			case r.URL.Path == probePath+"/"+id:
+			case probePath + "/" + id:
 				return http.StatusOK, `{"id":"` + id + `"}`
 			}
 			return http.StatusNotFound, ""
