@@ -19,8 +19,8 @@ export const reference = process.env.FOLIOSCOPE_REFERENCE;
 
 export const binary = process.env.FOLIOSCOPE_BINARY ?? join(root, 'bin', process.platform === 'win32' ? 'folioscope.exe' : 'folioscope');
 
-const readyWaitMax = 60_000; // milliseconds; the demo promises 10 s, and a loaded machine is slower
-const actionWaitMax = 20_000; // milliseconds until something on a page has appeared or can be pressed
+const readyWaitMax = 120_000; // milliseconds; the demo promises 10 s, and a loaded machine is slower
+const actionWaitMax = 120_000; // milliseconds until something on a page has appeared or can be pressed
 const layoutWait = 150; // milliseconds for charts to be drawn anew after the window has changed
 const stopWaitMax = 15_000; // milliseconds until a binary that does not stop is killed
 
@@ -263,7 +263,7 @@ export async function tabTo(page, locator, { tabsMax = 60, key = 'Tab' } = {}) {
 }
 
 /** Waits until a text differs from what it was, and returns it. The page must not have been loaded anew. */
-export async function waitForChange(locator, was, { timeout = 15_000 } = {}) {
+export async function waitForChange(locator, was, { timeout = actionWaitMax } = {}) {
   const ends = Date.now() + timeout;
   while (Date.now() < ends) {
     const text = (await locator.innerText()).trim();

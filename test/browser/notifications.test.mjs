@@ -80,6 +80,21 @@ test('how people are told', async (t) => {
     await screenshots(page, 'channels', { check: sound, fullPage: true });
   });
 
+  await t.test('a rule sends a test by the channels that it tells by', async () => {
+    await page.goto(`${node.url}/alerts/new`);
+    await page.getByLabel('What to watch').selectOption('sign_in');
+    await page.getByLabel('By', { exact: true }).selectOption('some');
+    await page.getByRole('checkbox', { name: 'My hook' }).check();
+    const sent = receiver.came.length;
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText('My hook: the test was sent.').waitFor();
+    assert.deepEqual(receiver.came.slice(sent).map(({ url }) => url), ['/secret-path']);
+    await page.getByRole('checkbox', { name: 'Broken' }).check();
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText('My hook: the test was sent. Broken: The other side refuses the message').waitFor();
+    await page.goto(`${node.url}/alerts/channels`);
+  });
+
   await t.test('what is set stays', async () => {
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.getByLabel('Quiet hours').check();

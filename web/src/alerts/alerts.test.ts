@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Alert } from '../api';
 import { bodyOf, draftOf, lacking, newDraft } from './draft';
+import { withLocalLevel } from './sentence';
 import { counted, standingWords } from './standing';
 
 const now = new Date('2026-03-02T14:30:00Z');
@@ -107,6 +108,23 @@ describe('a draft', () => {
     expect(lacking(newDraft({ kind: 'sign_in', ways: 'some' }))).toEqual({
       channels: 'Choose at least one.',
     });
+  });
+});
+
+describe('a sentence', () => {
+  const space = '\u00a0';
+  test.each([
+    [`Price of Acme above 1250.00${space}USD`, '1250.00', `Price of Acme above 1,250.00${space}USD`],
+    [
+      `Change of Fund 5000 today below \u22125000${space}%`,
+      '-5000',
+      `Change of Fund 5000 today below \u22125,000${space}%`,
+    ],
+    ['Price of Fund 2000 above 1000', '1000', 'Price of Fund 2000 above 1,000'],
+    [`Value of 4000 above 12${space}EUR`, '4000', `Value of 4000 above 12${space}EUR`],
+    ['An import failed', undefined, 'An import failed'],
+  ])('%s', (sentence, threshold, wanted) => {
+    expect(withLocalLevel(sentence, threshold)).toBe(wanted);
   });
 });
 
