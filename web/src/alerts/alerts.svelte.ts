@@ -1,10 +1,14 @@
 /** One's rules as they stand: the masthead counts those that fire, the screen lists them. */
 import { alerts as api, asFault } from '../api';
-import type { Alert, Fault } from '../api';
+import type { Alert, AlertList, Fault } from '../api';
 import { isFiring } from './standing';
 
 let items = $state.raw<Alert[] | null>(null);
 let fault = $state.raw<Fault | null>(null);
+let evaluated = $state.raw<Pick<AlertList, 'evaluated_at' | 'evaluated_why'>>({
+  evaluated_at: null,
+  evaluated_why: null,
+});
 
 export const alerts = {
   /** Null until they have arrived. */
@@ -14,12 +18,18 @@ export const alerts = {
   get fault(): Fault | null {
     return fault;
   },
+  /** Until when all of them were looked at against every price, or why nobody knows. */
+  get evaluated(): typeof evaluated {
+    return evaluated;
+  },
   get firing(): number {
     return items?.filter(isFiring).length ?? 0;
   },
   async load(): Promise<void> {
     try {
-      items = (await api.list()).items;
+      const { items: all, ...rest } = await api.list();
+      items = all;
+      evaluated = rest;
       fault = null;
     } catch (cause) {
       fault = asFault(cause);

@@ -180,6 +180,7 @@ export type Percentages = Schemas['Percentages'];
 
 /** What somebody wants to be told of, and how it stands. */
 export type Alert = Schemas['Alert'];
+export type AlertList = Schemas['Alerts'];
 export type AlertCondition = Schemas['AlertCondition'];
 export type AlertKind = AlertCondition['kind'];
 export type AlertDirection = NonNullable<AlertCondition['direction']>;
