@@ -101,7 +101,7 @@ test('rules of alerts', async (t) => {
     await page.goto(`${demo.url}/alerts/new`);
     await page.getByLabel('What to watch').selectOption('off_high');
     await page.getByRole('combobox', { name: 'Of' }).fill(holding.symbol);
-    await page.getByRole('option', { name: new RegExp(holding.name) }).first().click();
+    await page.getByRole('listbox').getByRole('option', { name: new RegExp(holding.name) }).first().click();
     await page.getByLabel(/^Fall of/).fill('3');
     await page.getByLabel(/^Armed again/).fill('2');
     await page.getByRole('radio', { name: '3 y' }).click();
