@@ -18,18 +18,24 @@ func (e *Engine) eventOf(r *rule, event alert.Event) Event {
 	if !event.Tell {
 		return out
 	}
+	out.Notice = NoticeOf(&r.Rule, r.names, out.ID, event)
+	return out
+}
+
+// NoticeOf is what a rule's owner is told of something that it did.
+func NoticeOf(r *alert.Rule, names alert.Names, id string, event alert.Event) *notify.Notice {
 	c := &r.Condition
-	out.Notice = &notify.Notice{
-		Owner: r.Owner, ID: out.ID, Kind: notify.NoticeAlert, At: event.At, Rule: r.ID, Channels: r.Channels,
+	told := &notify.Notice{
+		Owner: r.Owner, ID: id, Kind: notify.NoticeAlert, At: event.At, Rule: r.ID, Channels: r.Channels,
 		Facts: notify.NoticeFacts{
-			Rule: r.Name, Sentence: r.Sentence(r.names), Kind: c.Kind, Subject: event.Subject, Value: event.Value, Personal: c.Personal(),
-			Unit: unitOf(c, r.names), PortfolioID: string(c.Portfolio), InstrumentID: string(c.Instrument), Text: event.Why,
+			Rule: r.Name, Sentence: r.Sentence(names), Kind: c.Kind, Subject: event.Subject, Value: event.Value, Personal: c.Personal(),
+			Unit: unitOf(c, names), PortfolioID: string(c.Portfolio), InstrumentID: string(c.Instrument), Text: event.Why,
 		},
 	}
 	if c.Kind.Level() {
-		out.Notice.Facts.Threshold = &c.Threshold
+		told.Facts.Threshold = &c.Threshold
 	}
-	return out
+	return told
 }
 
 // settleAll begins to settle whatever waits.

@@ -29,6 +29,7 @@ type AlertPreview struct {
 	Unit    string        `json:"unit" doc:"Of values: a currency, %, pt or nothing"`
 	Firings []AlertFiring `json:"firings" nullable:"false" doc:"The oldest first"`
 	Series  []AlertValue  `json:"series" nullable:"false" doc:"What the rule looks at, at the end of each day; of prices only the days that have one; of what happens nothing"`
+	Message AlertMessage  `json:"message"`
 	Why     *string       `json:"why" doc:"Where the past can't say, or only in part"`
 }
 
@@ -89,6 +90,9 @@ func (s *Server) previewAlert(ctx context.Context, in *previewAlertInput) (*answ
 		if seen.Occurrence == "" {
 			out.Series = append(out.Series, AlertValue{Date: market.DateOf(seen.At).String(), Value: shownValue(seen.Value)})
 		}
+	}
+	if out.Message, err = s.alertMessage(ctx, &rule, names[0], out.Firings); err != nil {
+		return nil, err
 	}
 	return &answer[AlertPreview]{out}, nil
 }

@@ -113,6 +113,23 @@ func (c customs) amount(x money.Decimal, unit string) string {
 	return c.number(x) + noBreak + unit
 }
 
+// sentence writes the level that a rule's sentence ends with, before its unit if it has one.
+func (c customs) sentence(text string, level *money.Decimal) string {
+	if level == nil {
+		return text
+	}
+	plain := " " + strings.Replace(level.String(), "-", "−", 1)
+	at := strings.LastIndex(text, plain)
+	if at < 0 {
+		return text
+	}
+	rest := text[at+len(plain):]
+	if rest != "" && !strings.HasPrefix(rest, noBreak) {
+		return text
+	}
+	return text[:at] + " " + c.number(*level) + rest
+}
+
 // signed writes a change with its unit.
 func (c customs) signed(x money.Decimal, unit string) string {
 	if x.Sign() > 0 {

@@ -27,6 +27,7 @@ func (w Words) Text() string { return strings.Join(w.Lines, "\n") }
 const (
 	titleRunesMax = 150 // what a phone shows of a title, and more
 	placesMax     = 4   // of a number in a message: more are noise
+	percentPlaces = 2
 )
 
 // Write puts a notice in words, as the settings of its reader ask for. Origin is what links begin with; empty: there are none. Where
@@ -68,7 +69,7 @@ func Inbox(n Notice, s Settings) Words {
 
 func (w *Words) alert(local customs) {
 	f := w.Facts
-	name, sentence, subject := line(f.Rule), line(f.Sentence), line(f.Subject)
+	name, sentence, subject := line(f.Rule), local.sentence(line(f.Sentence), f.Threshold), line(f.Subject)
 	switch {
 	case f.More > 0:
 		w.Title, w.Lines = moreAlerts(f.More), lines(fmt.Sprintf("No more than %d go out in an hour. These lie in your inbox.", MessagesHourMax))
@@ -84,7 +85,7 @@ func (w *Words) alert(local customs) {
 		w.Title = "One of your rules fired"
 	}
 	if f.Value != nil {
-		w.Lines = append(w.Lines, "Now "+local.amount(shownValue(*f.Value), line(f.Unit)))
+		w.Lines = append(w.Lines, "Now "+local.amount(shownValue(f), line(f.Unit)))
 	}
 	w.Title = cut(w.Title, titleRunesMax)
 }
@@ -104,12 +105,20 @@ func unsaid(name, in string) string {
 	return name
 }
 
-// shownValue is a number in the digits of a message.
-func shownValue(x money.Decimal) money.Decimal {
-	if x.Places() <= placesMax {
-		return x
+// shownValue is a value in the digits of a message: an amount of its owner's in whole minor units, a percentage in hundredths; prices and
+// rates have more.
+func shownValue(f NoticeFacts) money.Decimal {
+	places := int32(placesMax)
+	switch {
+	case f.Unit == "%" || f.Unit == "pt":
+		places = percentPlaces
+	case f.Personal:
+		places = money.Currency(f.Unit).Digits()
 	}
-	return x.Round(placesMax)
+	if f.Value.Places() <= places {
+		return *f.Value
+	}
+	return f.Value.Round(places)
 }
 
 func link(origin, path string) string {

@@ -50,16 +50,51 @@ func TestNumbersAndTimesAreWrittenAsTheirReaderDoes(t *testing.T) {
 	}
 }
 
+func TestTheLevelOfASentenceIsWrittenAsItsReaderDoes(t *testing.T) {
+	german := customsOf("de")
+	for _, test := range []struct {
+		sentence string
+		level    *money.Decimal
+		want     string
+	}{
+		{"Price of Acme above 1250.00\u00a0USD", decimal("1250.00"), "Price of Acme above 1.250,00\u00a0USD"},
+		{"Change of Fund 5000 today below −5000.5\u00a0%", decimal("-5000.5"), "Change of Fund 5000 today below −5.000,5\u00a0%"},
+		{"Price of Fund 2000 above 1000", decimal("1000"), "Price of Fund 2000 above 1.000"},
+		{"Value of Fund 1000 above 5\u00a0EUR", decimal("1000"), "Value of Fund 1000 above 5\u00a0EUR"},
+		{"An import failed", nil, "An import failed"},
+	} {
+		if got := german.sentence(test.sentence, test.level); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
+func TestValuesHaveTheDigitsOfTheirKind(t *testing.T) {
+	for _, test := range []struct {
+		value, unit string
+		personal    bool
+		want        string
+	}{
+		{"219857.6357", "EUR", true, "219857.64"}, {"219857.6357", "JPY", true, "219858"}, {"1.123456", "USD", false, "1.1235"},
+		{"56.2271", "%", false, "56.23"}, {"1.255", "pt", false, "1.26"}, {"3", "h", false, "3"},
+	} {
+		got := shownValue(NoticeFacts{Value: decimal(test.value), Unit: test.unit, Personal: test.personal})
+		if got.String() != test.want {
+			t.Errorf("%s %s: %s, want %s", test.value, test.unit, got, test.want)
+		}
+	}
+}
+
 func alertNotice() Notice {
 	return Notice{Owner: "anna", ID: "n1", Kind: NoticeAlert, At: testNow, Rule: "r1", Facts: NoticeFacts{
-		Rule: "Pension", Sentence: "Value of Pension below 123456.78 EUR", Subject: "Pension", Value: decimal("123400.5"), Threshold: decimal("123456.78"), Unit: "EUR", Personal: true,
+		Rule: "Pension", Sentence: "Value of Pension below 123456.78\u00a0EUR", Subject: "Pension", Value: decimal("123400.5"), Threshold: decimal("123456.78"), Unit: "EUR", Personal: true,
 	}}
 }
 
 func TestAlertsInWords(t *testing.T) {
 	settings := Settings{Zone: "Europe/Berlin", Locale: "de"}
 	w := Write(alertNotice(), settings, "https://folio.example")
-	want := "Value of Pension below 123456.78 EUR\nNow 123.400,5\u00a0EUR\n02.03.2026, 15:30 CET"
+	want := "Value of Pension below 123.456,78\u00a0EUR\nNow 123.400,5\u00a0EUR\n02.03.2026, 15:30 CET"
 	if w.Title != "Pension" || w.Text() != want || w.Link != "https://folio.example/alerts" || w.ID != "n1" {
 		t.Errorf("%q\n%s", w.Title, w.Text())
 	}

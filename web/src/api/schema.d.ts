@@ -2205,11 +2205,16 @@ export interface components {
             value: string | null;
             why: string | null;
         };
+        AlertMessage: {
+            text: string;
+            title: string;
+        };
         AlertPreview: {
             /** Format: int64 */
             days: number;
             /** @description The oldest first */
             firings: components["schemas"]["AlertFiring"][];
+            message: components["schemas"]["AlertMessage"];
             /** @description What the rule looks at, at the end of each day; of prices only the days that have one; of what happens nothing */
             series: components["schemas"]["AlertValue"][];
             /** @description Of values: a currency, %, pt or nothing */
