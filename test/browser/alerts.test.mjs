@@ -116,7 +116,8 @@ test('rules of alerts', async (t) => {
     await page.getByText('Enter a number.').waitFor();
     assert.equal((await rules()).length, before, 'nothing was kept');
     await page.getByLabel('What to watch').selectOption('sign_in');
-    await page.getByText('Sign-ins of the past were looked at when they came.').waitFor();
+    await page.getByText('Only the latest of what happened to you are kept.').waitFor();
+    await page.getByText('How a message of it looks').waitFor();
     assertNoConsoleErrors(page);
   });
 
