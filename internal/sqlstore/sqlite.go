@@ -15,7 +15,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
-	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // the VFS that encrypts the file
 
 	"folioscope/internal/fault"
 )
@@ -111,11 +110,12 @@ func openPool(ctx context.Context, path string, key []byte, cacheKiB int, readOn
 
 // openFile opens the encrypted file. The key goes in by PRAGMA, so that it is in no name and no error.
 func openFile(path string, key []byte, cacheKiB int, readOnly bool) (*sql.DB, error) {
+	registerVFS()
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/… on Windows
 	}
-	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "vfs=adiantum&_txlock=immediate"}
+	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "vfs=" + fileVFS + "&_txlock=immediate"}
 	settings := fmt.Sprintf(`PRAGMA busy_timeout=%d; PRAGMA journal_mode=wal; PRAGMA synchronous=full; PRAGMA temp_store=memory;
 PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=off; PRAGMA secure_delete=fast`, busyWaitMillis, cacheKiB, journalBytesMax)
 	if readOnly {
