@@ -17,13 +17,11 @@ import (
 
 	"folioscope/internal/alert"
 	"folioscope/internal/audit"
-	"folioscope/internal/config"
 	"folioscope/internal/ingest"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
 	"folioscope/internal/notify"
-	"folioscope/internal/pgtest"
 	"folioscope/internal/provider"
 	"folioscope/internal/provider/replaytest"
 )
@@ -123,7 +121,6 @@ func newKitchen(t *testing.T) *kitchen {
 	k := &kitchen{t: t, feeds: feeds(), front: &front{}}
 	k.clock.Store(time.Now().UTC().AddDate(1, 0, 0).Truncate(24 * time.Hour).Add(15 * time.Hour).UnixNano())
 	settings := settingsIn(t.TempDir())
-	settings.Database.URL = config.Secret(pgtest.Database(t))
 	newPlace(t, settings)
 	calendar, err := market.NewCalendar()
 	k.ok(err)
