@@ -3,6 +3,7 @@ package alert
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -288,8 +289,17 @@ func mistakes(issues *cel.Issues) error {
 	return mistake(all[0].Location.Line(), all[0].Location.Column(), plainMistake(what))
 }
 
-// plainMistake says in plain words what CEL says of types.
+// outOfPlace is how CEL's grammar names what it stumbles over, before it lists all that could stand there.
+var outOfPlace = regexp.MustCompile(`^Syntax error: (?:mismatched input|extraneous input|no viable alternative at input|token recognition error at:?) '(.+?)'(?: expecting .*)?$`)
+
+// plainMistake says in plain words what CEL says of types and grammar.
 func plainMistake(what string) string {
+	if found := outOfPlace.FindStringSubmatch(what); found != nil {
+		if found[1] == "<EOF>" {
+			return "it ends too early; something is missing here"
+		}
+		return shown(found[1]) + " is out of place here"
+	}
 	switch {
 	case strings.Contains(what, "no matching overload") || strings.Contains(what, "expected type"):
 		return "numbers are compared and added with numbers, and only what is true or false is joined by && and ||"

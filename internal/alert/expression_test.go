@@ -59,8 +59,9 @@ func TestExpressions(t *testing.T) {
 func TestExpressionsThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                                      "Line 1, column 1: ",
-		`portfolio.value >`:                     "Line 1, column 18: ",
-		"portfolio.value > 1 &&\n ?":            "Line 2, column 2: ",
+		`portfolio.value >`:                     "Line 1, column 18: it ends too early; something is missing here.",
+		`portfolio.value > ) 1`:                 "Line 1, column 19: ) is out of place here.",
+		"portfolio.value > 1 &&\n ?":            "Line 2, column 2: ? is out of place here.",
 		`portfolio.valeu > 1`:                   "Line 1, column 10: portfolio.valeu isn't known here; there are day.change, ",
 		`portfolio.value`:                       "Line 1, column 1: this is a number; ",
 		`portfolio.value > "a"`:                 `Line 1, column 19: a text stands only in holding("…")`,
