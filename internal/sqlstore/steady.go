@@ -75,14 +75,13 @@ const rereadsMax = 100
 func (f *steadyFile) ReadAt(p []byte, offset int64) (n int, err error) {
 	f.lock.RLock()
 	defer f.lock.RUnlock()
-	n, err = f.File.ReadAt(p, offset)
-	f.again = append(f.again[:0], p[:n]...)
+	before, _ := f.File.ReadAt(p, offset) // what goes wrong goes wrong again
+	f.again = append(f.again[:0], p[:before]...)
 	for range rereadsMax {
-		m, err := f.File.ReadAt(p, offset)
-		if m == n && bytes.Equal(p[:n], f.again) {
+		if n, err = f.File.ReadAt(p, offset); bytes.Equal(p[:n], f.again) {
 			return n, err
 		}
-		n, f.again = m, append(f.again[:0], p[:m]...)
+		f.again = append(f.again[:0], p[:n]...)
 	}
 	return n, fmt.Errorf("read a block that is written all the time: %w", sqlite3.IOERR_READ)
 }
