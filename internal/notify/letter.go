@@ -153,7 +153,15 @@ func (p letterPage) text() string {
 	if p.Link != "" {
 		parts = append(parts, p.LinkText+":\n"+p.Link)
 	}
-	return strings.Join(append(parts, "Folioscope at "+p.Origin), "\n\n") + "\n"
+	return strings.Join(append(parts, p.Sender()), "\n\n") + "\n"
+}
+
+// Sender says who wrote, and where that is where it has an address.
+func (p letterPage) Sender() string {
+	if p.Origin == "" {
+		return "Folioscope"
+	}
+	return "Folioscope at " + p.Origin
 }
 
 // pageHTML loads nothing from anywhere, so that opening a mail tells nobody.
@@ -164,7 +172,7 @@ var pageHTML = template.Must(template.New("letter").Parse(`<!doctype html>
 {{end}}{{if .ChartOf}}<p><img src="cid:chart.png" alt="{{.ChartOf}}" width="480" height="120"><br>{{.ChartOf}}</p>
 {{end}}{{if .Link}}<p><a href="{{.Link}}">{{.LinkText}}</a></p>
 <p>If that doesn't open, copy this address into your browser:<br>{{.Link}}</p>
-{{end}}<p>Folioscope at {{.Origin}}</p>
+{{end}}<p>{{.Sender}}</p>
 </body></html>
 `))
 

@@ -152,3 +152,13 @@ func TestHeldAlertsInWords(t *testing.T) {
 		}
 	}
 }
+
+// A server that nobody told its address says in its letters who it is, and no more.
+func TestALetterOfAServerWithoutAnAddress(t *testing.T) {
+	for origin, want := range map[string]string{"": "Folioscope", "https://folio.example": "Folioscope at https://folio.example"} {
+		letter := Words{Title: "Price of Nvidia above 200 USD"}.letter("anna@example.net", "id", origin)
+		if !strings.HasSuffix(letter.Text, "\n\n"+want+"\n") || !strings.Contains(letter.HTML, "<p>"+want+"</p>") {
+			t.Errorf("%q: %s%s", origin, letter.Text, letter.HTML)
+		}
+	}
+}
