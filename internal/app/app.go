@@ -13,8 +13,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
 	"folioscope/internal/config"
@@ -134,14 +132,9 @@ type node struct {
 	server   *httpapi.Server
 	metrics  *telemetry.Metrics // nil where nobody could read them
 	hours    *hours             // nil where the market is made up
-	parts    []part
-	closing  []func() error // what its parts stood on, besides bus and store
-}
-
-// part is one thing that runs as long as the node.
-type part struct {
-	name string
-	run  func(ctx context.Context) error
+	answers  part               // what answers people, nothing without the role api
+	parts    []part             // all else
+	closing  []func() error     // what its parts stood on, besides bus and store
 }
 
 func (n *node) add(name string, run func(ctx context.Context) error) {
@@ -337,7 +330,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	}
 	n.buildProbe(listening.URL)
 	metrics.Collect(probeFamilies(), n.probeSamples)
-	n.add("http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) })
+	n.answers = part{"http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) }}
 	n.add("recoveries", who.WorkOnRecoveries)
 	n.add("refusals", n.server.RecordRefusals)
 	n.add("open streams", n.server.WatchStreams)
@@ -410,19 +403,26 @@ func (n *node) notReady(ctx context.Context, hub *live.Hub) []string {
 
 // run runs all parts until ctx ends or one of them fails, then closes what they stood on.
 func (n *node) run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, p := range n.parts {
-		group.Go(func() error {
-			if err := p.run(ctx); err != nil && ctx.Err() == nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-			return nil
-		})
-	}
-	err := group.Wait()
+	err := runParts(ctx, n.answers, n.parts, n.leave)
 	n.o.Log.Info("stopped")
 	for _, closing := range n.closing {
 		err = errors.Join(err, closing())
 	}
 	return errors.Join(err, n.bus.Close(), n.store.Close())
+}
+
+// leave has load balancers turn to other nodes, and gives them the time to notice.
+func (n *node) leave(ctx context.Context) {
+	if n.server == nil {
+		return
+	}
+	n.server.Leave()
+	if n.settings.Drain.Wait <= 0 {
+		return
+	}
+	n.o.Log.Info("stopping: load balancers have time to notice before anything ends", "wait", n.settings.Drain.Wait)
+	select {
+	case <-ctx.Done():
+	case <-time.After(n.settings.Drain.Wait):
+	}
 }

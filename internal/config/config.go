@@ -35,6 +35,7 @@ type Config struct {
 	NATS      NATS                `key:"nats"`
 	TLS       TLS                 `key:"tls"`
 	Proxy     Proxy               `key:"proxy"`
+	Drain     Drain               `key:"drain"`
 	Outbound  Outbound            `key:"outbound"`
 	Keys      Keys                `key:"keys"`
 	Audit     Audit               `key:"audit"`
@@ -69,6 +70,11 @@ func (t TLS) On() bool { return t.Cert != "" || t.Domain != "" || t.Self }
 // Proxy names who may end TLS in front of this node and say who the client is.
 type Proxy struct {
 	Trusted []string `key:"trusted"` // addresses or networks in CIDR form; empty: nobody
+}
+
+// Drain says how a node that is told to stop leaves a load balancer.
+type Drain struct {
+	Wait time.Duration `key:"wait"` // for how long it goes on serving while /readyz says no already; longer than the load balancer takes to notice. 0 where there is none
 }
 
 // Outbound says what the node may connect to besides the public internet.

@@ -180,6 +180,8 @@ func TestRefusals(t *testing.T) {
 		{name: "checkpoints in the clear", flags: map[string]string{"audit.webhook.url": "http://keeper.example/hunter2", "audit.webhook.secret": "x"}, want: "audit.webhook.url: needs an address"},
 		{name: "checkpoints from anybody", environment: "FOLIOSCOPE_AUDIT_WEBHOOK_URL=https://keeper.example/hunter2", want: "audit.webhook.secret: is needed"},
 		{name: "checkpoints to nowhere", environment: "FOLIOSCOPE_AUDIT_WEBHOOK_SECRET=hunter2", want: "audit.webhook.url: needs an address"},
+		{name: "a drain that outlasts its node", environment: "FOLIOSCOPE_DRAIN_WAIT=6m", want: "drain.wait: needs 0s to 5m0s"},
+		{name: "a drain before the end", environment: "FOLIOSCOPE_DRAIN_WAIT=-1s", want: "drain.wait: needs 0s to 5m0s"},
 		{name: "a probe without pause", environment: "FOLIOSCOPE_PROBE_READ=0s", want: "probe.read: needs at least"},
 		{name: "a probe that only writes", environment: "FOLIOSCOPE_PROBE_WRITE=1ms", want: "probe.write: needs at least"},
 		{name: "a probe of a page", environment: "FOLIOSCOPE_PROBE_URL=https://folio.example/api", want: "probe.url: needs an origin"},

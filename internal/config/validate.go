@@ -19,6 +19,9 @@ const (
 	pollIntervalMax = 24 * time.Hour
 )
 
+// drainWaitMax is longer than any load balancer takes; whoever stops a node has it killed after some minutes at most.
+const drainWaitMax = 5 * time.Minute
+
 // probeIntervalMin keeps the probe from being what the service is busy with.
 const probeIntervalMin = 100 * time.Millisecond
 
@@ -108,6 +111,9 @@ func (c Config) validateServer(refuse func(key, format string, args ...any)) {
 		if !isNetwork(text) {
 			refuse("proxy.trusted", "needs addresses or networks such as 10.0.0.0/8, got %.60q", text)
 		}
+	}
+	if c.Drain.Wait < 0 || c.Drain.Wait > drainWaitMax {
+		refuse("drain.wait", "needs 0s to %s, got %s", drainWaitMax, c.Drain.Wait)
 	}
 	for _, text := range c.Outbound.Allow {
 		if !isNetwork(text) && !isHostPort(text) {

@@ -47,7 +47,7 @@ func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)
 	defer cancel()
 	answer := Readiness{Reasons: []string{}}
-	if s.draining.Load() {
+	if s.leaving.Load() {
 		answer.Reasons = append(answer.Reasons, "stopping")
 	}
 	if err := s.store.Ping(ctx); err != nil {

@@ -24,7 +24,7 @@ const (
 	readTimeout       = 30 * time.Second // 10 MiB over a slow line
 	writeTimeout      = 40 * time.Second // longer than any handler
 	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 10 * time.Second // for requests that are being answered
+	shutdownTimeout   = handlerDeadline + 5*time.Second // for requests that are being answered
 	headerBytesMax    = 32 << 10
 )
 
@@ -142,7 +142,7 @@ func (l *Listening) Close() error {
 	return errors.Join(all...)
 }
 
-// Serve answers until the context ends; then it calls drain, lets running requests finish, and returns.
+// Serve answers until the context ends; then it calls drain, takes no more connections, lets running requests finish, and returns.
 func (l *Listening) Serve(ctx context.Context, handler http.Handler, drain func()) error {
 	server := &http.Server{
 		Handler: l.fromProxiesOnly(handler), TLSConfig: l.config,

@@ -151,6 +151,9 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
 			h["Connection"] = closeHeader // it may have had a length too, and then a front may see its end elsewhere (RFC 9112, 6.1)
 		}
+		if s.leaving.Load() {
+			h["Connection"] = closeHeader // over HTTP/2, net/http says GOAWAY for it
+		}
 		recorded := &recorder{ResponseWriter: w}
 		ctx, span := s.options.Tracer.Start(trace.WithRequest(r.Context(), c.id), trace.Server, "request")
 		r = r.WithContext(context.WithValue(ctx, callKey{}, c))

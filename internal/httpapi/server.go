@@ -106,6 +106,7 @@ type Server struct {
 	sessions       *sessionCache
 	refused        *refusals
 	looks          *looks
+	leaving        atomic.Bool
 	draining       atomic.Bool
 }
 
@@ -194,8 +195,13 @@ func (s *Server) addRoutes() {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Drain makes /readyz say no, so that nobody sends new requests here, and ends the open streams, whose clients go elsewhere.
+// Leave makes /readyz say no and every answer the last of its connection, so that load balancers and clients turn to other nodes.
+// Until Drain, whatever still comes is served as ever.
+func (s *Server) Leave() { s.leaving.Store(true) }
+
+// Drain leaves, takes no streams any more and ends the open ones, whose clients come back elsewhere.
 func (s *Server) Drain() {
+	s.Leave()
 	s.draining.Store(true)
 	s.open.endAll()
 }

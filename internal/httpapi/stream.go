@@ -63,8 +63,8 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	if len(last) > lastEventBytesMax {
 		last = ""
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
 	defer s.open.add(openStream{c.session, shares, cancel})()
 	err = s.live.Stream(w, r.WithContext(ctx), live.StreamRequest{
 		Viewer: c.user(), Portfolios: portfolios, After: last,
@@ -129,7 +129,7 @@ type openStreams struct {
 type openStream struct {
 	session identity.Session
 	shares  []access.Share // of what it shows that isn't its viewer's own
-	end     func()
+	end     context.CancelCauseFunc
 }
 
 func newOpenStreams() *openStreams { return &openStreams{all: map[int]openStream{}} }
@@ -152,7 +152,8 @@ func (o *openStreams) add(one openStream) (forget func()) {
 	}
 }
 
-// endAll ends all streams and waits until they have: a server that shuts down doesn't wait for connections that streams took over.
+// endAll ends all streams, has their clients come back, and waits until they have ended: a server that shuts down doesn't wait for
+// connections that streams took over.
 func (o *openStreams) endAll() {
 	o.mu.Lock()
 	if len(o.all) == 0 {
@@ -160,7 +161,7 @@ func (o *openStreams) endAll() {
 		return
 	}
 	for _, one := range o.all {
-		one.end()
+		one.end(live.ErrElsewhere)
 	}
 	if o.empty == nil {
 		o.empty = make(chan struct{})

@@ -3,10 +3,12 @@ package httpapi
 import (
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,6 +62,83 @@ func TestStreamBoundsAreThoseOfLive(t *testing.T) {
 		if a.StatusCode != want {
 			t.Fatalf("stream %d of one person: %d, want %d", n, a.StatusCode, want)
 		}
+	}
+}
+
+// A node that leaves says so to whoever asks whether it is ready, ends connections with their answers, and serves all the same.
+func TestANodeThatLeavesServesOn(t *testing.T) {
+	h := newHouseAt(t, time.Now())
+	server := httptest.NewServer(h.server)
+	defer server.Close()
+	ask := func(path string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+		must(t, err)
+		r.AddCookie(&http.Cookie{Name: h.server.cookieName(), Value: h.people["ann"].cookie})
+		a, err := http.DefaultClient.Do(r)
+		must(t, err)
+		t.Cleanup(func() { _ = a.Body.Close() })
+		return a
+	}
+	if a := ask("/api/v1/portfolios"); a.StatusCode != http.StatusOK || a.Close {
+		t.Fatalf("before: %s, the connection ends: %v", a.Status, a.Close)
+	}
+	h.server.Leave()
+	for path, want := range map[string]int{
+		"/readyz": http.StatusServiceUnavailable, "/healthz": http.StatusOK, "/api/v1/portfolios": http.StatusOK, "/api/v1/stream?portfolio=portfolio-ann": http.StatusOK,
+	} {
+		if a := ask(path); a.StatusCode != want || !a.Close {
+			t.Errorf("%s: %s, the connection ends: %v", path, a.Status, a.Close)
+		}
+	}
+	h.server.Drain()
+	if a := ask("/api/v1/stream?portfolio=portfolio-ann"); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+		t.Errorf("a stream of a node that drained: %s", a.Status)
+	}
+}
+
+// Over HTTP/2, where answers have no say about their connection, the connection itself is given up, and streams on it go on.
+func TestANodeThatLeavesGivesUpHTTP2(t *testing.T) {
+	h := newHouseAt(t, time.Now())
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(h.server)
+	server.EnableHTTP2 = true
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	ask := func(path string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+		must(t, err)
+		r.AddCookie(&http.Cookie{Name: h.server.cookieName(), Value: h.people["ann"].cookie})
+		a, err := server.Client().Do(r)
+		must(t, err)
+		if a.StatusCode != http.StatusOK || a.ProtoMajor != 2 {
+			t.Fatalf("%s over %s", a.Status, a.Proto)
+		}
+		return a
+	}
+	stream := ask("/api/v1/stream?portfolio=portfolio-ann")
+	defer stream.Body.Close()
+	h.server.Leave()
+	const requests = 3 // the first brings the news, the last finds it out
+	for range requests {
+		a := ask("/healthz")
+		_, err := io.Copy(io.Discard, a.Body)
+		must(t, err)
+		must(t, a.Body.Close())
+	}
+	if connections.Load() < 2 {
+		t.Error("all requests went over the one connection")
+	}
+	h.server.Drain()
+	text, err := io.ReadAll(stream.Body)
+	if err != nil || !strings.HasSuffix(strings.TrimRight(string(text), "\n0123456789"), "retry: ") {
+		t.Errorf("the stream ended with %v and %q", err, text)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *Server) endFallen(ctx context.Context) error {
 	for _, one := range streams {
 		fallen := func(share access.Share) bool { return !readable(one.session, shared[share.ShareKey]) }
 		if !standing[one.session.Hash] || slices.ContainsFunc(one.shares, fallen) {
-			one.end()
+			one.end(nil)
 		}
 	}
 	return nil

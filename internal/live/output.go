@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -47,8 +46,8 @@ func newPiece() *[]byte {
 	return piece
 }
 
-// open sends the head of the response. gone is called once the client has left, where net/http doesn't notice.
-func (o *output) open(r *http.Request, gone func()) error {
+// open sends the head of the response and its first event. gone is called once the client has left, where net/http doesn't notice.
+func (o *output) open(r *http.Request, first string, gone func()) error {
 	header := o.w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
@@ -58,7 +57,7 @@ func (o *output) open(r *http.Request, gone func()) error {
 		header.Set("Connection", "close") // nothing can come after it
 	}
 	o.w.WriteHeader(http.StatusOK)
-	if err := o.sendText("retry: " + strconv.Itoa(retryMillis) + "\n\n"); err != nil || !own {
+	if err := o.sendText(first); err != nil || !own {
 		return err
 	}
 	if conn, _, err := o.control.Hijack(); err == nil { // tests have writers that can't be taken over

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,8 +27,11 @@ const (
 	streamAgeMin        = 30 * time.Minute // then the client comes back, perhaps to another node
 	streamAgeSpread     = 30 * time.Minute
 	aliveInterval       = 5 * time.Minute // between two looks at the session
-	retryMillis         = 2000            // what clients wait before they come back
-	idPartBytesMax      = 64              // of an event id, for each portfolio
+	retryMin            = time.Second     // what clients wait before they come back, and some more, lest all of a node that died come at once
+	retrySpread         = 2 * time.Second
+	handOverMin         = 250 * time.Millisecond // what they wait where a node that stops sends them elsewhere, and some more: it may have 10,000
+	handOverSpread      = 4 * time.Second
+	idPartBytesMax      = 64 // of an event id, for each portfolio
 )
 
 // StreamRequest is who wants to see what. That they may, whoever calls has made sure.
@@ -39,6 +43,9 @@ type StreamRequest struct {
 	// where it gives fault.Unauthenticated, fault.Denied or fault.NotFound, the stream ends. It may be nil.
 	Alive func(context.Context) error
 }
+
+// ErrElsewhere is the cause with which the context of a stream's request ends where its client shall come back, and find another node.
+var ErrElsewhere = errors.New("the client comes back to another node")
 
 // viewer is one open stream.
 type viewer struct {
@@ -98,7 +105,7 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 		v.slots = append(v.slots, s)
 	}
 	defer v.out.close()
-	if err := v.out.open(r, v.revoke); err != nil {
+	if err := v.out.open(r, h.comeBack(retryMin, retrySpread), v.revoke); err != nil {
 		return nil // gone before the first byte
 	}
 	h.serve(ctx, v, request.Alive)
@@ -189,7 +196,13 @@ func (h *Hub) serve(ctx context.Context, v *viewer, alive func(context.Context) 
 		case <-timer.C:
 		}
 		<-v.turn
-		if v.failed || v.revoked.Load() || ctx.Err() != nil || h.ended() {
+		if v.failed || v.revoked.Load() {
+			return
+		}
+		if ctx.Err() != nil || h.ended() {
+			if h.ended() || errors.Is(context.Cause(ctx), ErrElsewhere) {
+				_ = v.out.sendText(h.comeBack(handOverMin, handOverSpread)) // the stream ends in any case
+			}
 			return
 		}
 		if v.doubted.Swap(false) && alive != nil && over(alive(ctx)) {
@@ -221,6 +234,12 @@ func (h *Hub) serve(ctx context.Context, v *viewer, alive func(context.Context) 
 }
 
 const heartbeat = ":\n\n"
+
+// comeBack tells a client when to come back once its stream has ended.
+func (h *Hub) comeBack(atLeast, spread time.Duration) string {
+	wait := atLeast + time.Duration(h.random()*float64(spread))
+	return "retry: " + strconv.FormatInt(wait.Milliseconds(), 10) + "\n\n"
+}
 
 func earliest(a, b, c time.Time) time.Time {
 	if b.Before(a) {

@@ -131,6 +131,34 @@ func TestHeartbeatsAndEnd(t *testing.T) {
 	}
 }
 
+// Streams that are sent elsewhere say when to come back, each at a moment of its own; those that are cut off say nothing.
+func TestStreamsSentElsewhereSayWhenToComeBack(t *testing.T) {
+	for _, test := range []struct {
+		cause error
+		roll  float64
+		want  string
+	}{{ErrElsewhere, 0, "retry: 250\n\n"}, {ErrElsewhere, 0.5, "retry: 2250\n\n"}, {nil, 0.5, ""}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			defer w.close()
+			w.rolls.roll = test.roll
+			k := w.hold("u", "p", "a")
+			synctest.Wait()
+			ctx, end := context.WithCancelCause(t.Context())
+			answer := httptest.NewRecorder()
+			ended := make(chan error)
+			go func() {
+				ended <- w.hub.Stream(answer, httptest.NewRequestWithContext(ctx, "GET", "/", nil), StreamRequest{Viewer: k.Owner, Portfolios: []Key{k}})
+			}()
+			synctest.Wait()
+			before := answer.Body.Len()
+			end(test.cause)
+			expect(t, "error", <-ended, nil)
+			expect(t, "last words", answer.Body.String()[before:], test.want)
+		})
+	}
+}
+
 // Who does not take bytes is merged, not waited for; and let go when it takes none for long.
 func TestSlowViewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
