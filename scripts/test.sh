@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs them: Go (unit and contract tests on both databases), web, alerting rules, browser.
-# usage: scripts/test.sh [go|web|rules|browser]...   (all of them without an argument)
+# Installs what the tests need and runs them: Go (unit and contract tests on both databases), web, alerting rules, what
+# deploy/ ships, browser.
+# usage: scripts/test.sh [go|web|rules|deploy|browser]...   (all of them without an argument)
 # Ends with one line that sums the suites: "N passed, N failed", and exits 1 when anything failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -69,6 +70,15 @@ rules_tests() {
   fi
 }
 
+# What deploy/ ships, in a module of its own: Kubernetes, Helm and Compose are no dependencies of the product.
+deploy_tests() {
+  local promtool
+  go build -o .cache/testcount ./scripts/testcount || return 1
+  if promtool=$(scripts/promtool.sh); then export PROMTOOL=$promtool; fi
+  go -C test/deploy vet ./... || return 1
+  go -C test/deploy test -json ./... 2>&1 | .cache/testcount "$counts/deploy"
+}
+
 browser_tests() {
   local report=$PWD/.cache/browser-tests.tap status=0 timeout=300000
   if [ -n "${FOLIOSCOPE_LONG:-}" ]; then timeout=2400000; fi # one of them waits until a price is stale
@@ -84,11 +94,11 @@ browser_tests() {
 }
 
 suites=("$@")
-if [ ${#suites[@]} -eq 0 ]; then suites=(go web rules browser); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(go web rules deploy browser); fi
 for name in "${suites[@]}"; do
   case $name in
-    go | web | rules | browser) suite "$name" "${name}_tests" ;;
-    *) echo "usage: scripts/test.sh [go|web|rules|browser]..." >&2; exit 2 ;;
+    go | web | rules | deploy | browser) suite "$name" "${name}_tests" ;;
+    *) echo "usage: scripts/test.sh [go|web|rules|deploy|browser]..." >&2; exit 2 ;;
   esac
 done
 

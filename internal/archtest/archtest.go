@@ -100,7 +100,7 @@ func moduleName(root string) (string, error) {
 	return "", fmt.Errorf("%s/go.mod names no module", root)
 }
 
-// parse reads all Go files but those that Go itself leaves out.
+// parse reads all Go files but those that Go itself leaves out, modules of their own among them.
 func parse(root string, refusals *[]Refusal) ([]source, error) {
 	var sources []source
 	files := token.NewFileSet()
@@ -111,6 +111,9 @@ func parse(root string, refusals *[]Refusal) ([]source, error) {
 		name := entry.Name()
 		if entry.IsDir() {
 			if full != root && (name == "testdata" || name == "node_modules" || name[0] == '.' || name[0] == '_') {
+				return fs.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(full, "go.mod")); full != root && err == nil {
 				return fs.SkipDir
 			}
 			return nil
