@@ -36,7 +36,7 @@ const (
 // sqlite is the seam over database/sql: one writer, so that writers queue here and not at the file's lock, and some readers.
 type sqlite struct {
 	writer, reader *pool
-	path           string
+	path, vfs      string
 	key            []byte
 }
 
@@ -60,7 +60,7 @@ type statement struct {
 	prepared   *sql.Stmt
 }
 
-func openSQLite(ctx context.Context, path string, key []byte) (*sqlite, error) {
+func openSQLite(ctx context.Context, path, vfs string, key []byte) (*sqlite, error) {
 	if len(key) != fileKeyBytes {
 		return nil, fault.New(fault.Denied, "the database's key has %d bytes, not %d", len(key), fileKeyBytes)
 	}
@@ -78,19 +78,19 @@ func openSQLite(ctx context.Context, path string, key []byte) (*sqlite, error) {
 	if err := file.Close(); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
-	s := &sqlite{path: absolute, key: slices.Clone(key)}
+	s := &sqlite{path: absolute, vfs: vfs, key: slices.Clone(key)}
 	// The writer goes first: it makes the file a WAL database, and shows a wrong key.
-	if s.writer, err = openPool(ctx, absolute, key, writerCacheKiB, false, 1); err != nil {
+	if s.writer, err = s.openPool(ctx, writerCacheKiB, false, 1); err != nil {
 		return nil, err
 	}
-	if s.reader, err = openPool(ctx, absolute, key, readerCacheKiB, true, readers); err != nil {
+	if s.reader, err = s.openPool(ctx, readerCacheKiB, true, readers); err != nil {
 		return nil, errors.Join(err, s.writer.close())
 	}
 	return s, nil
 }
 
-func openPool(ctx context.Context, path string, key []byte, cacheKiB int, readOnly bool, connections int) (*pool, error) {
-	db, err := openFile(path, key, cacheKiB, readOnly)
+func (s *sqlite) openPool(ctx context.Context, cacheKiB int, readOnly bool, connections int) (*pool, error) {
+	db, err := openFile(s.path, s.vfs, s.key, cacheKiB, readOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +109,13 @@ func openPool(ctx context.Context, path string, key []byte, cacheKiB int, readOn
 }
 
 // openFile opens the encrypted file. The key goes in by PRAGMA, so that it is in no name and no error.
-func openFile(path string, key []byte, cacheKiB int, readOnly bool) (*sql.DB, error) {
+func openFile(path, vfs string, key []byte, cacheKiB int, readOnly bool) (*sql.DB, error) {
 	registerVFS()
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/… on Windows
 	}
-	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "vfs=" + fileVFS + "&_txlock=immediate"}
+	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "vfs=" + vfs + "&_txlock=immediate"}
 	settings := fmt.Sprintf(`PRAGMA busy_timeout=%d; PRAGMA journal_mode=wal; PRAGMA synchronous=full; PRAGMA temp_store=memory;
 PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=off; PRAGMA secure_delete=fast`, busyWaitMillis, cacheKiB, journalBytesMax)
 	if readOnly {
@@ -363,12 +363,12 @@ func (s *sqlite) close() error { return errors.Join(s.reader.close(), s.writer.c
 
 // migrating opens the database once more for the migrations, which run before the store has users.
 func (s *sqlite) migrating() (*sql.DB, error) {
-	return openFile(s.path, s.key, writerCacheKiB, false)
+	return openFile(s.path, s.vfs, s.key, writerCacheKiB, false)
 }
 
 // jobs opens a small pool of its own for the job queue, so that its transactions never wait for a connection of ours.
 func (s *sqlite) jobs() (*sql.DB, error) {
-	db, err := openFile(s.path, s.key, readerCacheKiB, false)
+	db, err := openFile(s.path, s.vfs, s.key, readerCacheKiB, false)
 	if err != nil {
 		return nil, err
 	}

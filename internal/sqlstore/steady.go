@@ -18,14 +18,21 @@ import (
 // harm, as the bytes of the frame before stay what they are.
 const fileVFS = "folioscope"
 
+const blockBytes = 4096
+
 // registerVFS makes the VFS known to SQLite, whose list of them is the process's.
 var registerVFS = sync.OnceFunc(func() {
 	base, ok := vfs.Find("").(vfs.VFSFilename)
 	if !ok {
 		panic("sqlite's own VFS opens no file names")
 	}
-	vfs.Register(fileVFS, adiantum.Wrap(&steadyVFS{VFSFilename: base, locks: make(map[string]*steadyLock)}, nil))
+	vfs.Register(fileVFS, encrypting(base))
 })
+
+// encrypting is the VFS over another one, which keeps the files.
+func encrypting(files vfs.VFSFilename) vfs.VFS {
+	return adiantum.Wrap(&steadyVFS{VFSFilename: files, locks: make(map[string]*steadyLock)}, nil)
+}
 
 // steadyVFS opens write-ahead logs that are read and written one after another.
 type steadyVFS struct {
@@ -91,6 +98,13 @@ func (f *steadyFile) WriteAt(p []byte, offset int64) (n int, err error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	return f.File.WriteAt(p, offset)
+}
+
+// Size implements vfs.File. A block of which a power cut or a full disk left a part can't be decrypted. SQLite would take the error for one
+// of the disk and open nothing; without that block it drops the frames that were never whole, as it does with others that end too early.
+func (f *steadyFile) Size() (int64, error) {
+	size, err := f.File.Size()
+	return size &^ (blockBytes - 1), err
 }
 
 // Close implements io.Closer.

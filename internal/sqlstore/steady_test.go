@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,7 @@ func TestReadsBesideWritesAreWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "whole.db")
 	key := make([]byte, fileKeyBytes)
 	open := func(readOnly bool) *sql.DB {
-		db, err := openFile(path, key, cacheKiB, readOnly)
+		db, err := openFile(path, fileVFS, key, cacheKiB, readOnly)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,4 +101,31 @@ func TestReadsBesideWritesAreWhole(t *testing.T) {
 		t.Errorf("%s, %v", verdict, err)
 	}
 	t.Logf("%d transactions, %d rows read", wrote.Load(), read.Load())
+}
+
+// A write-ahead log whose last block came to the disk in part is read up to there.
+func TestALogThatEndsWithinABlock(t *testing.T) {
+	root := mustRoot(t)
+	b := openBench(t, Options{Path: filepath.Join(t.TempDir(), "whole.db"), FileKey: root.FileKey(), Root: root})
+	b.user("anna")
+	var whole [2][]byte
+	for i, suffix := range []string{"", "-wal"} {
+		var err error
+		whole[i], err = os.ReadFile(b.options.Path + suffix)
+		b.ok(err)
+	}
+	const sector = 512
+	for blocks := range 3 {
+		for part := sector; part < blockBytes; part += sector {
+			cut := Options{Path: filepath.Join(t.TempDir(), "cut.db"), FileKey: root.FileKey(), Root: root}
+			b.ok(os.WriteFile(cut.Path, whole[0], fileMode))
+			b.ok(os.WriteFile(cut.Path+"-wal", whole[1][:blocks*blockBytes+part], fileMode))
+			s, err := Open(t.Context(), cut)
+			if err != nil {
+				t.Errorf("%d blocks and %d bytes: %v", blocks, part, err)
+				continue
+			}
+			b.ok(s.Close())
+		}
+	}
 }

@@ -43,6 +43,8 @@ type Options struct {
 	Sessions     market.Sessions  // says which trading day a quote belongs to when quotes become bars; nil: the day in UTC
 	MessagesHour int              // notify.MessagesHourMax where it is zero; only tests send more
 	LookOnly     bool             // a schema of another release is refused with fault.Conflict, and left as it is
+
+	vfs string // that keeps SQLite's files; empty: fileVFS
 }
 
 // Store is safe for concurrent use.
@@ -129,7 +131,7 @@ func (s *Store) connect(ctx context.Context, options Options) (migrateAll func()
 			return s.warnOfRights(ctx, p)
 		}, nil
 	}
-	lite, err := openSQLite(ctx, options.Path, options.FileKey)
+	lite, err := openSQLite(ctx, options.Path, cmp.Or(options.vfs, fileVFS), options.FileKey)
 	if err != nil {
 		return nil, err
 	}
