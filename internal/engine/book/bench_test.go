@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"folioscope/internal/money"
 )
 
@@ -110,8 +112,8 @@ func BenchmarkFullRepriceRatio(b *testing.B) {
 	book.Reprice(prices)
 	maps.reprice()
 	for row := range Row(naiveRows) {
-		if got := book.Worth(row); !got.Sum.Equal(maps.sums[row]) || len(got.Unpriced) > 0 {
-			b.Fatalf("row %d is worth %s, not %s", row, got, maps.sums[row])
+		if got := book.Worth(row); library(got.Sum).Cmp(&maps.sums[row]) != 0 || len(got.Unpriced) > 0 {
+			b.Fatalf("row %d is worth %s, not %s", row, got, &maps.sums[row])
 		}
 	}
 	for b.Loop() {
@@ -136,36 +138,52 @@ func BenchmarkFullRepriceRatio(b *testing.B) {
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(benchRows*benchPositions), "B/position")
 }
 
-// naive sums in maps of decimals, as one would begin.
+// naive sums in maps of decimals, as one would begin: with the library that money's are made of, in 34 digits.
 type naive struct {
-	rows   []map[Instrument]money.Decimal
-	prices map[Instrument]money.Decimal
-	sums   []money.Decimal
+	rows   []map[Instrument]*apd.Decimal
+	prices map[Instrument]*apd.Decimal
+	sums   []apd.Decimal
 }
 
 // naiveOf takes so many rows of a book: maps are slow, and as slow for each.
 func naiveOf(b *Book, rows int, prices []Price) *naive {
-	n := &naive{prices: make(map[Instrument]money.Decimal, len(prices)), sums: make([]money.Decimal, rows)}
+	n := &naive{prices: make(map[Instrument]*apd.Decimal, len(prices)), sums: make([]apd.Decimal, rows)}
 	for _, p := range prices {
-		n.prices[p.Instrument] = *p.Each
+		n.prices[p.Instrument] = library(*p.Each)
 	}
 	for row := range rows {
 		k := b.blocks[row/blockRows]
 		local, quantities := k.row(uint16(row % blockRows))
-		held := make(map[Instrument]money.Decimal, len(local))
+		held := make(map[Instrument]*apd.Decimal, len(local))
 		for i, l := range local {
-			held[k.instruments[l]] = held[k.instruments[l]].Add(money.NewDecimal(quantities[i], -decimals))
+			sum := money.NewDecimal(quantities[i], -decimals)
+			if already := held[k.instruments[l]]; already != nil {
+				sum = sum.Add(money.MustParse(already.Text('f')))
+			}
+			held[k.instruments[l]] = library(sum)
 		}
 		n.rows = append(n.rows, held)
 	}
 	return n
 }
 
+func library(d money.Decimal) *apd.Decimal {
+	out, _, err := apd.NewFromString(d.String())
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
 func (n *naive) reprice() {
+	digits := apd.BaseContext.WithPrecision(34)
+	var product apd.Decimal
 	for row, held := range n.rows {
-		n.sums[row] = money.Decimal{}
+		sum := &n.sums[row]
+		sum.SetInt64(0)
 		for i, quantity := range held {
-			n.sums[row] = n.sums[row].Add(quantity.Mul(n.prices[i]))
+			_, _ = digits.Mul(&product, quantity, n.prices[i])
+			_, _ = digits.Add(sum, sum, &product)
 		}
 	}
 }

@@ -44,6 +44,10 @@ type Book struct {
 	special map[Instrument]Price
 	known   []bool    // by instrument: it has a price
 	scratch []scratch // of each processor
+
+	moves  []move
+	round  uint64   // counts Reprices
+	rounds []uint64 // by instrument: the last that had a price of it
 }
 
 // New makes an empty book that reprices on so many processors.
@@ -66,7 +70,7 @@ func (b *Book) Set(row Row, positions []Position) {
 // number makes room for an instrument.
 func (b *Book) number(i Instrument) {
 	for len(b.prices) <= int(i) {
-		b.prices, b.known = append(b.prices, 0), append(b.known, false)
+		b.prices, b.known, b.rounds = append(b.prices, 0), append(b.known, false), append(b.rounds, 0)
 	}
 }
 

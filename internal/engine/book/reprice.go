@@ -50,24 +50,27 @@ func (b *Book) Reprice(prices []Price) Pass {
 	return all
 }
 
-// take notes prices and says which moved, rising by instrument.
+// take notes prices and says which moved, rising by instrument. What it gives is its own again at the next call.
 func (b *Book) take(prices []Price) []move {
-	before := make(map[Instrument]int64, len(prices))
+	b.round++
+	b.moves = b.moves[:0]
 	for _, p := range prices {
 		b.number(p.Instrument)
-		if _, ok := before[p.Instrument]; !ok {
-			before[p.Instrument] = b.prices[p.Instrument]
+		if b.rounds[p.Instrument] != b.round { // the first of its prices this time
+			b.rounds[p.Instrument] = b.round
+			b.moves = append(b.moves, move{instrument: p.Instrument, by: -b.prices[p.Instrument]})
 		}
 		b.note(p)
 	}
-	moves := make([]move, 0, len(before))
-	for i, old := range before {
-		if now := b.prices[i]; now != old || now == 0 {
-			moves = append(moves, move{i, now - old, now == 0 || old == 0})
-		}
+	for n := range b.moves {
+		m := &b.moves[n]
+		now := b.prices[m.instrument]
+		m.special = now == 0 || m.by == 0
+		m.by += now
 	}
-	slices.SortFunc(moves, func(x, y move) int { return cmp.Compare(x.instrument, y.instrument) })
-	return moves
+	b.moves = slices.DeleteFunc(b.moves, func(m move) bool { return m.by == 0 && !m.special })
+	slices.SortFunc(b.moves, func(x, y move) int { return cmp.Compare(x.instrument, y.instrument) })
+	return b.moves
 }
 
 // note keeps one price.
