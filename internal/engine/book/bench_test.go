@@ -2,6 +2,7 @@ package book
 
 import (
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -110,12 +111,7 @@ func BenchmarkFullRepriceRatio(b *testing.B) {
 	const naiveRows = benchRows / 50
 	maps := naiveOf(book, naiveRows, prices)
 	book.Reprice(prices)
-	maps.reprice()
-	for row := range Row(naiveRows) {
-		if got := book.Worth(row); library(got.Sum).Cmp(&maps.sums[row]) != 0 || len(got.Unpriced) > 0 {
-			b.Fatalf("row %d is worth %s, not %s", row, got, &maps.sums[row])
-		}
-	}
+	gate(b, book, prices)
 	for b.Loop() {
 		for range benchWindows {
 			floor.of(func() { sink += readSum(book) })
@@ -129,6 +125,7 @@ func BenchmarkFullRepriceRatio(b *testing.B) {
 		}
 	}
 	runtime.KeepAlive(sink)
+	gate(b, book, prices)
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(floor)/1e6, "floor_ms")
 	b.ReportMetric(float64(one)/1e6, "full_ms")
@@ -138,33 +135,42 @@ func BenchmarkFullRepriceRatio(b *testing.B) {
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(benchRows*benchPositions), "B/position")
 }
 
-// naive sums in maps of decimals, as one would begin: with the library that money's are made of, in 34 digits.
+// naive sums in maps of decimals, as one would begin: by the names of instruments, each step another decimal of 34 digits, with the library
+// that money's are made of.
 type naive struct {
-	rows   []map[Instrument]*apd.Decimal
-	prices map[Instrument]*apd.Decimal
-	sums   []apd.Decimal
+	rows   map[Row]map[string]*apd.Decimal
+	prices map[string]*apd.Decimal
+	sums   map[Row]*apd.Decimal
 }
 
 // naiveOf takes so many rows of a book: maps are slow, and as slow for each.
-func naiveOf(b *Book, rows int, prices []Price) *naive {
-	n := &naive{prices: make(map[Instrument]*apd.Decimal, len(prices)), sums: make([]apd.Decimal, rows)}
+func naiveOf(b *Book, rows Row, prices []Price) *naive {
+	n := &naive{rows: make(map[Row]map[string]*apd.Decimal, rows), prices: make(map[string]*apd.Decimal, len(prices)), sums: make(map[Row]*apd.Decimal, rows)}
 	for _, p := range prices {
-		n.prices[p.Instrument] = library(*p.Each)
+		n.prices[name(p.Instrument)] = library(*p.Each)
 	}
 	for row := range rows {
-		k := b.blocks[row/blockRows]
-		local, quantities := k.row(uint16(row % blockRows))
-		held := make(map[Instrument]*apd.Decimal, len(local))
-		for i, l := range local {
-			sum := money.NewDecimal(quantities[i], -decimals)
-			if already := held[k.instruments[l]]; already != nil {
-				sum = sum.Add(money.MustParse(already.Text('f')))
-			}
-			held[k.instruments[l]] = library(sum)
+		held := make(map[string]*apd.Decimal)
+		for i, quantity := range heldBy(b, row) {
+			held[name(i)] = library(quantity)
 		}
-		n.rows = append(n.rows, held)
+		n.rows[row] = held
 	}
 	return n
+}
+
+func name(i Instrument) string { return fmt.Sprintf("instrument-%05d", i) }
+
+// heldBy is what the columns have of a row.
+func heldBy(b *Book, row Row) map[Instrument]money.Decimal {
+	k := b.blocks[row/blockRows]
+	local, quantities := k.row(uint16(row % blockRows))
+	held := make(map[Instrument]money.Decimal, len(local))
+	for n, l := range local {
+		i := k.instruments[l]
+		held[i] = held[i].Add(money.NewDecimal(quantities[n], -decimals))
+	}
+	return held
 }
 
 func library(d money.Decimal) *apd.Decimal {
@@ -177,15 +183,43 @@ func library(d money.Decimal) *apd.Decimal {
 
 func (n *naive) reprice() {
 	digits := apd.BaseContext.WithPrecision(34)
-	var product apd.Decimal
 	for row, held := range n.rows {
-		sum := &n.sums[row]
-		sum.SetInt64(0)
+		sum := new(apd.Decimal)
 		for i, quantity := range held {
-			_, _ = digits.Mul(&product, quantity, n.prices[i])
-			_, _ = digits.Add(sum, sum, &product)
+			product, next := new(apd.Decimal), new(apd.Decimal)
+			_, _ = digits.Mul(product, quantity, n.prices[i])
+			_, _ = digits.Add(next, sum, product)
+			sum = next
+		}
+		n.sums[row] = sum
+	}
+}
+
+// gate ends a benchmark whose sums aren't those of fractions, for a sample of rows.
+func gate(b *testing.B, book *Book, prices []Price) {
+	b.Helper()
+	const sample = 997 // a prime: rows of all blocks, anywhere in them
+	each := make(map[Instrument]*big.Rat, len(prices))
+	for _, p := range prices {
+		each[p.Instrument] = rational(*p.Each)
+	}
+	for row := Row(0); row < benchRows; row += sample {
+		want := new(big.Rat)
+		for i, quantity := range heldBy(book, row) {
+			want.Add(want, new(big.Rat).Mul(rational(quantity), each[i]))
+		}
+		if got := book.Worth(row); rational(got.Sum).Cmp(want) != 0 || len(got.Unpriced) > 0 {
+			b.Fatalf("row %d is worth %s, not %s", row, got, want.FloatString(4*decimals))
 		}
 	}
+}
+
+func rational(d money.Decimal) *big.Rat {
+	r, ok := new(big.Rat).SetString(d.String())
+	if !ok {
+		panic(d.String())
+	}
+	return r
 }
 
 // BenchmarkSparseRepriceRatio has shares of the instruments move, the most popular first, and compares with summing all anew.
@@ -216,6 +250,11 @@ func BenchmarkSparseRepriceRatio(b *testing.B) {
 						chosen.of(func() { pass = book.Reprice(prices) })
 					}
 				}
+				last := allPrices(dice)
+				book.Reprice(last)
+				moved := somePrices(dice, count)
+				book.Reprice(moved)
+				gate(b, book, append(moved, last[count:]...))
 				b.ReportMetric(0, "ns/op")
 				b.ReportMetric(float64(chosen)/float64(full), "x_full")
 				b.ReportMetric(float64(chosen)/float64(pass.Positions), "ns/touched")
