@@ -310,6 +310,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if n.engine != nil {
 		metrics.Collect(alertFamilies(), func() []telemetry.Sample { return alertSamples(n.engine.Meters()) })
 	}
+	metrics.Collect(cacheFamilies(), func() []telemetry.Sample { return n.cacheSamples(record, hub) })
 	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })
 	metrics.Collect(messageFamilies(), func() []telemetry.Sample { return messageSamples(n.messages.Tries()) })
 	signer, err := n.store.AuditSigner()

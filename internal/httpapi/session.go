@@ -2,12 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"maps"
 	"net/http"
-	"sync"
 	"time"
 
 	"folioscope/internal/access"
+	"folioscope/internal/cache"
 	"folioscope/internal/identity"
 	"folioscope/internal/ledger"
 )
@@ -174,10 +173,8 @@ func (s *Server) sessionAndSequence(ctx context.Context, token string, portfolio
 // sessionCache believes a session for a moment, so that a burst of reads asks once. A sign-out here forgets it at once, one on another
 // node within the moment.
 type sessionCache struct {
-	age time.Duration
-
-	mu     sync.Mutex
-	byName map[string]cachedSession
+	age    time.Duration
+	byName *cache.Cache[string, cachedSession]
 }
 
 type cachedSession struct {
@@ -185,37 +182,34 @@ type cachedSession struct {
 	until   time.Time
 }
 
-const cachedSessionsMax = 10000 // more start over
+const (
+	sessionBytes          = 512     // about what one takes, but for its name
+	cachedSessionBytesMax = 8 << 20 // 14,000 of them
+)
 
 func newSessionCache(age time.Duration) *sessionCache {
-	return &sessionCache{age: age, byName: map[string]cachedSession{}}
+	return &sessionCache{age: age, byName: cache.New(cachedSessionBytesMax, func(name string, _ cachedSession) int { return sessionBytes + len(name) })}
 }
 
 func (c *sessionCache) get(token string, now time.Time) (identity.Session, bool) {
 	if c.age <= 0 {
 		return identity.Session{}, false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	cached, ok := c.byName[token]
-	return cached.session, ok && now.Before(cached.until)
+	cached, ok := c.byName.Get(token, func(s cachedSession) bool { return now.Before(s.until) })
+	return cached.session, ok
 }
 
 func (c *sessionCache) put(token string, session identity.Session, now time.Time) {
 	if c.age <= 0 {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.byName) >= cachedSessionsMax {
-		clear(c.byName)
-	}
-	c.byName[token] = cachedSession{session, now.Add(c.age)}
+	c.byName.Put(token, cachedSession{session, now.Add(c.age)})
 }
+
+// SessionCache says how often a session was believed, and what those at hand take.
+func (s *Server) SessionCache() cache.Meters { return s.sessions.byName.Meters() }
 
 // forgetAll forgets every session and token of an owner.
 func (c *sessionCache) forgetAll(owner ledger.OwnerID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	maps.DeleteFunc(c.byName, func(_ string, cached cachedSession) bool { return cached.session.Owner == owner })
+	c.byName.DropWhere(func(_ string, cached cachedSession) bool { return cached.session.Owner == owner })
 }

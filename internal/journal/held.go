@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/errgroup"
 
 	"folioscope/internal/figures"
@@ -26,7 +25,7 @@ type Held struct {
 	// nil itself for nearly everybody.
 	Manual map[market.InstrumentID]*market.Mark
 
-	bytes uint32
+	bytes int
 	until time.Time // when to work it out anew since rates of past days were missing; zero for never
 }
 
@@ -36,7 +35,7 @@ func (h *Held) Outdated(now time.Time) bool { return !h.until.IsZero() && !now.B
 // Holdings gives a portfolio's positions at a sequence or a later one, as Book does.
 func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*Held, error) {
 	k := key{owner, portfolio}
-	if held, ok := j.held.GetIfPresent(k); ok && held.Portfolio.Sequence >= atLeastSequence && !held.Outdated(j.now()) {
+	if held, ok := j.held.Get(k, func(h *Held) bool { return h.Portfolio.Sequence >= atLeastSequence && !h.Outdated(j.now()) }); ok {
 		return held, nil
 	}
 	name := flightName("held", k, atLeastSequence)
@@ -44,8 +43,8 @@ func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio 
 	err := j.untilAt(ctx, atLeastSequence, func() (int64, error) {
 		var err error
 		held, err = share(ctx, j, name, func(ctx context.Context) (*Held, error) {
-			book, ok := j.books.GetIfPresent(k)
-			if !ok || book.Portfolio.Sequence < atLeastSequence {
+			book, ok := j.books.Get(k, bookAt(atLeastSequence))
+			if !ok {
 				var err error
 				if book, err = j.loadBook(ctx, k, atLeastSequence); err != nil {
 					return nil, err
@@ -68,12 +67,7 @@ func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio 
 
 // keep caches positions, never older ones over newer.
 func (j *Journal) keep(k key, held *Held) {
-	j.held.Compute(k, func(old *Held, found bool) (*Held, otter.ComputeOp) {
-		if found && old.Portfolio.Sequence > held.Portfolio.Sequence {
-			return old, otter.CancelOp
-		}
-		return held, otter.WriteOp
-	})
+	j.held.PutNewer(k, held, func(there *Held) bool { return there.Portfolio.Sequence > held.Portfolio.Sequence })
 }
 
 // hold works out a book's positions; it needs the rates of the days on which something happened in another currency.
@@ -220,7 +214,7 @@ func (j *Journal) manual(ctx context.Context, book ledger.Book, ids []market.Ins
 
 // Series gives an instrument's closes; at most 2 min old, since past days hardly change, and some seconds where there are none yet.
 func (j *Journal) Series(ctx context.Context, id market.InstrumentID) (*market.Series, error) {
-	if cached, ok := j.series.GetIfPresent(id); ok && cached.fresh(j.now()) {
+	if cached, ok := j.series.Get(id, j.fresh); ok {
 		return cached.series, nil
 	}
 	return share(ctx, j, "series\x00"+string(id), func(ctx context.Context) (*market.Series, error) {
@@ -228,7 +222,7 @@ func (j *Journal) Series(ctx context.Context, id market.InstrumentID) (*market.S
 		if err != nil {
 			return nil, fmt.Errorf("load closes of %s: %w", id, err)
 		}
-		j.series.Set(id, &loadedSeries{series: &series, at: j.now(), bytes: seriesBytes(&series)})
+		j.series.Put(id, &loadedSeries{series: &series, at: j.now(), bytes: seriesBytes(&series)})
 		return &series, nil
 	})
 }
@@ -239,15 +233,15 @@ const lastDate = market.Date(84006) // 2200-01-01
 type loadedSeries struct {
 	series *market.Series
 	at     time.Time
-	bytes  uint32
+	bytes  int
 }
 
 // fresh says whether a series needn't be read again.
-func (l *loadedSeries) fresh(now time.Time) bool {
+func (j *Journal) fresh(l *loadedSeries) bool {
 	if l.series.Len() == 0 {
-		return now.Sub(l.at) < emptyAgeMax
+		return j.now().Sub(l.at) < emptyAgeMax
 	}
-	return now.Sub(l.at) < seriesAgeMax
+	return j.now().Sub(l.at) < seriesAgeMax
 }
 
 // load reads several series at once.
@@ -257,7 +251,7 @@ func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (*figures
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readersMax)
 	for i, id := range ids {
-		if cached, ok := j.series.GetIfPresent(id); ok && cached.fresh(j.now()) {
+		if cached, ok := j.series.Get(id, j.fresh); ok {
 			loaded[i] = cached.series
 			continue
 		}
@@ -279,16 +273,16 @@ func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (*figures
 }
 
 // heldBytes estimates what positions take: their lots come from activities.
-func heldBytes(h *Held, activities int) uint32 {
+func heldBytes(h *Held, activities int) int {
 	const positionBytes, lotBytes, overhead = 1500, 160, 1024
-	return uint32(min(overhead+len(h.Instruments)*positionBytes+activities*lotBytes, heldBytesMax)) // marks by hand are within a position's
+	return overhead + len(h.Instruments)*positionBytes + activities*lotBytes // marks by hand are within a position's
 }
 
-func seriesBytes(s *market.Series) uint32 {
+func seriesBytes(s *market.Series) int {
 	const dayBytes, exactDayBytes, overhead = 12, 52, 256
 	perDay := dayBytes
 	if s.Exact != nil {
 		perDay = exactDayBytes
 	}
-	return uint32(min(overhead+s.Len()*perDay, seriesBytesMax))
+	return overhead + s.Len()*perDay
 }

@@ -20,10 +20,9 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/maypok86/otter/v2"
-
 	"folioscope/internal/audit"
 	"folioscope/internal/bus"
+	"folioscope/internal/cache"
 	"folioscope/internal/event"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
@@ -33,7 +32,7 @@ import (
 // Bounds of what is kept in memory and of how long anybody waits.
 const (
 	heldBytesMax   = 48 << 20 // positions of portfolios that were looked at lately
-	booksBytesMax  = 24 << 20 // their activities
+	booksBytesMax  = 64 << 20 // their activities: one portfolio of 100,000 has room
 	seriesBytesMax = 32 << 20 // daily closes: about 500 instruments of 20 years
 	attemptsMax    = 6        // of an append that met others; each costs a read of the book
 
@@ -45,6 +44,14 @@ const (
 	loadTimeout      = 15 * time.Second // of one read from the store, whoever gave up meanwhile
 	hintTimeout      = time.Second
 )
+
+// Caches are what a journal keeps in memory.
+type Caches struct{ Positions, Books, Series cache.Meters }
+
+// Caches may be asked for at any time.
+func (j *Journal) Caches() Caches {
+	return Caches{Positions: j.held.Meters(), Books: j.books.Meters(), Series: j.series.Meters()}
+}
 
 // Change is one append.
 type Change struct {
@@ -84,9 +91,9 @@ type Journal struct {
 	now   func() time.Time
 	newID func() string
 
-	held   *otter.Cache[key, *Held]
-	books  *otter.Cache[key, *ledger.Book]
-	series *otter.Cache[market.InstrumentID, *loadedSeries]
+	held   *cache.Cache[key, *Held]
+	books  *cache.Cache[key, *ledger.Book]
+	series *cache.Cache[market.InstrumentID, *loadedSeries]
 	flight singleflight.Group
 	turns  turns
 }
@@ -109,12 +116,9 @@ func New(store Store, hints bus.Bus, options Options) *Journal {
 	if j.newID == nil {
 		j.newID = func() string { return strings.ToLower(rand.Text()) }
 	}
-	j.held = otter.Must(&otter.Options[key, *Held]{MaximumWeight: heldBytesMax,
-		Weigher: func(_ key, h *Held) uint32 { return h.bytes }})
-	j.books = otter.Must(&otter.Options[key, *ledger.Book]{MaximumWeight: booksBytesMax,
-		Weigher: func(_ key, b *ledger.Book) uint32 { return bookBytes(b) }})
-	j.series = otter.Must(&otter.Options[market.InstrumentID, *loadedSeries]{MaximumWeight: seriesBytesMax,
-		Weigher: func(_ market.InstrumentID, s *loadedSeries) uint32 { return s.bytes }})
+	j.held = cache.New(heldBytesMax, func(_ key, h *Held) int { return h.bytes })
+	j.books = cache.New(booksBytesMax, func(_ key, b *ledger.Book) int { return bookBytes(b) })
+	j.series = cache.New(seriesBytesMax, func(_ market.InstrumentID, s *loadedSeries) int { return s.bytes })
 	return j
 }
 
@@ -184,7 +188,7 @@ func (j *Journal) record(ctx context.Context, owner ledger.OwnerID, portfolio le
 			return Recorded{}, fmt.Errorf("record change: the store says %d after %d", got, book.Portfolio.Sequence)
 		}
 		k := key{owner, portfolio}
-		j.books.Invalidate(k) // the store adds what only it knows, such as positions and times; who wants the book reads it
+		j.books.Drop(k) // the store adds what only it knows, such as positions and times; who wants the book reads it
 		j.keep(k, after)
 		j.Announce(ctx, owner, portfolio, got)
 		return result, nil
@@ -195,8 +199,8 @@ func (j *Journal) record(ctx context.Context, owner ledger.OwnerID, portfolio le
 // bookToChange gives the book at the sequence that the writer has seen, or the one at hand, and says whether it was read now.
 func (j *Journal) bookToChange(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected *int64, fresh bool) (book *ledger.Book, read bool, err error) {
 	k := key{owner, portfolio}
-	book, ok := j.books.GetIfPresent(k)
-	if !ok || fresh || expected != nil && book.Portfolio.Sequence != *expected {
+	book, ok := j.books.Get(k, func(b *ledger.Book) bool { return !fresh && (expected == nil || b.Portfolio.Sequence == *expected) })
+	if !ok {
 		read = true
 		if book, err = j.readBook(ctx, k); err != nil { // not shared: a read that began earlier may give what was stale already
 			return nil, false, err
@@ -329,7 +333,7 @@ func (j *Journal) Announce(ctx context.Context, owner ledger.OwnerID, portfolio 
 // within 2 s is fault.Unavailable. The book is shared: nobody changes it.
 func (j *Journal) Book(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*ledger.Book, error) {
 	k := key{owner, portfolio}
-	if book, ok := j.books.GetIfPresent(k); ok && book.Portfolio.Sequence >= atLeastSequence {
+	if book, ok := j.books.Get(k, bookAt(atLeastSequence)); ok {
 		return book, nil
 	}
 	var book *ledger.Book
@@ -341,6 +345,11 @@ func (j *Journal) Book(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 		return book.Portfolio.Sequence, nil
 	})
 	return book, err
+}
+
+// bookAt is what is good enough for who has seen a sequence.
+func bookAt(sequence int64) func(*ledger.Book) bool {
+	return func(b *ledger.Book) bool { return b.Portfolio.Sequence >= sequence }
 }
 
 // untilAt loads until a sequence is reached.
@@ -377,12 +386,7 @@ func (j *Journal) readBook(ctx context.Context, k key) (*ledger.Book, error) {
 		return nil, errors.New("read book: the store gave another portfolio") // never into a cache
 	}
 	// Not backwards: a read may end after a later one.
-	j.books.Compute(k, func(old *ledger.Book, found bool) (*ledger.Book, otter.ComputeOp) {
-		if found && old.Portfolio.Sequence > book.Portfolio.Sequence {
-			return old, otter.CancelOp
-		}
-		return &book, otter.WriteOp
-	})
+	j.books.PutNewer(k, &book, func(there *ledger.Book) bool { return there.Portfolio.Sequence > book.Portfolio.Sequence })
 	return &book, nil
 }
 
@@ -417,11 +421,11 @@ func share[T any](ctx context.Context, j *Journal, name string, load func(contex
 }
 
 // bookBytes estimates what a book takes.
-func bookBytes(b *ledger.Book) uint32 {
+func bookBytes(b *ledger.Book) int {
 	const activityBytes, instrumentBytes, priceBytes, bookOverhead = 560, 420, 80, 1024
 	n := bookOverhead + len(b.Activities)*activityBytes + (len(b.Instruments)+len(b.Own))*instrumentBytes
 	for _, prices := range b.Prices {
 		n += len(prices) * priceBytes
 	}
-	return uint32(min(n, booksBytesMax))
+	return n
 }

@@ -105,7 +105,7 @@ func (p *Proposals) Accept(ctx context.Context, owner ledger.OwnerID, portfolio 
 			return Recorded{}, err
 		}
 		stale = err // what is proposed may be booked by now: it is looked at again
-		p.journal.books.Invalidate(key{owner, portfolio})
+		p.journal.books.Drop(key{owner, portfolio})
 		if err := standBack(ctx); err != nil {
 			return Recorded{}, err
 		}

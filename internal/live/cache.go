@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"folioscope/internal/cache"
 	"folioscope/internal/event"
 	"folioscope/internal/fault"
 	"folioscope/internal/figures"
@@ -39,7 +40,7 @@ type cached struct {
 func (h *Hub) Document(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, minSequence int64) (Rendered, error) {
 	k := Key{owner, portfolio}
 	now := h.now()
-	if c, ok := h.documents.GetIfPresent(k); ok && c.rendered.Sequence >= minSequence && h.current(c, now) {
+	if c, ok := h.documents.Get(k, func(c *cached) bool { return c.rendered.Sequence >= minSequence && h.current(c, now) }); ok {
 		return c.rendered, nil
 	}
 	held, err := h.portfolios.Holdings(ctx, owner, portfolio, minSequence)
@@ -54,7 +55,7 @@ func (h *Hub) Document(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 	c.rendered = Rendered{JSON: d.AppendJSON(make([]byte, 0, 1024+1024*len(d.Holdings))), Sequence: d.Sequence}
 	c.rendered.JSON = slices.Clip(c.rendered.JSON)
 	c.rendered.ETag = etag(d.Sequence, c.rendered.JSON)
-	h.documents.Set(k, c)
+	h.documents.Put(k, c)
 	return c.rendered, nil
 }
 
@@ -74,6 +75,9 @@ func (h *Hub) current(c *cached, now time.Time) bool {
 	c.version.Store(version)
 	return true
 }
+
+// DocumentCache says how often a document needn't be made anew, and what those at hand take.
+func (h *Hub) DocumentCache() cache.Meters { return h.documents.Meters() }
 
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
 

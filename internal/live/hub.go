@@ -25,10 +25,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/errgroup"
 
 	"folioscope/internal/bus"
+	"folioscope/internal/cache"
 	"folioscope/internal/event"
 	"folioscope/internal/figures"
 	"folioscope/internal/journal"
@@ -38,14 +38,14 @@ import (
 
 // Bounds and times.
 const (
-	frameInterval  = 500 * time.Millisecond // between two frames of one viewer
-	pollInterval   = 30 * time.Second       // for what hints didn't bring, and for states that change with time
-	watchGrace     = time.Minute            // a portfolio stays watched after its last viewer, for those who come back
-	loadTimeout    = 15 * time.Second
-	retryInterval  = time.Second // after the store could not be read
-	loadersMax     = 4           // portfolios whose positions are loaded at once, so that a slow store does not take all its connections
-	watchesMax     = 20_000      // on one node; each takes some kilobytes
-	documentsBytes = 32 << 20    // rendered documents for reads
+	frameInterval     = 500 * time.Millisecond // between two frames of one viewer
+	pollInterval      = 30 * time.Second       // for what hints didn't bring, and for states that change with time
+	watchGrace        = time.Minute            // a portfolio stays watched after its last viewer, for those who come back
+	loadTimeout       = 15 * time.Second
+	retryInterval     = time.Second // after the store could not be read
+	loadersMax        = 4           // portfolios whose positions are loaded at once, so that a slow store does not take all its connections
+	watchesMax        = 20_000      // on one node; each takes some kilobytes
+	documentsBytesMax = 32 << 20    // rendered documents for reads
 )
 
 // Key names a portfolio with its owner: nothing here is found by portfolio alone.
@@ -91,7 +91,7 @@ type Hub struct {
 
 	marks     *Marks
 	seed      maphash.Seed
-	documents *otter.Cache[Key, *cached]
+	documents *cache.Cache[Key, *cached]
 	builders  sync.Pool // of *builder, for reads
 
 	queue   chan *watch   // to be looked at; has room for all
@@ -134,10 +134,7 @@ func New(store Store, portfolios Portfolios, hints bus.Bus, sessions market.Sess
 		h.workers = runtime.GOMAXPROCS(0)
 	}
 	h.builders.New = func() any { return h.newBuilder() }
-	h.documents = otter.Must(&otter.Options[Key, *cached]{MaximumWeight: documentsBytes,
-		Weigher: func(_ Key, c *cached) uint32 {
-			return uint32(min(len(c.rendered.JSON)+24*len(c.needs)+512, documentsBytes))
-		}})
+	h.documents = cache.New(documentsBytesMax, func(_ Key, c *cached) int { return len(c.rendered.JSON) + 24*len(c.needs) + 512 })
 	return h
 }
 

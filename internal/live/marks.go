@@ -221,6 +221,14 @@ func (m *Marks) Len() int {
 	return m.priced
 }
 
+// Bytes is about what they take: they grow with the instruments that there are, and with nothing else.
+func (m *Marks) Bytes() int {
+	const placeBytes = 1 << 10 // with its mark, what is known of its instrument and what everybody is told of both
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return placeBytes * len(m.places)
+}
+
 // Mark gives an instrument's mark.
 func (m *Marks) Mark(id market.InstrumentID) (market.Mark, bool) {
 	m.mu.RLock()

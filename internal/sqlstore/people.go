@@ -232,7 +232,5 @@ func (s *Store) erasePortfolios(ctx context.Context, q queries, owner ledger.Own
 
 // Forget drops a user's key from memory. It is asked of every node when a user's sessions end: whoever was erased is read by none then.
 func (s *Store) Forget(owner ledger.OwnerID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.keys, owner)
+	s.keys.Drop(owner)
 }

@@ -75,9 +75,7 @@ func (r *rotating) rewrapAll(s *Store, by seal.RootKey) (all int) {
 // opens fails unless a store that remembers no key opens what every user has.
 func (r *rotating) opens(s *Store, users ...ledger.OwnerID) {
 	r.t.Helper()
-	s.mu.Lock()
-	clear(s.keys)
-	s.mu.Unlock()
+	s.keys.DropWhere(func(ledger.OwnerID, *seal.Key) bool { return true })
 	for _, id := range users {
 		u, err := s.User(r.t.Context(), id)
 		r.ok(err)

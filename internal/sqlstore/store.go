@@ -21,6 +21,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"golang.org/x/time/rate"
 
+	"folioscope/internal/cache"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -57,8 +58,9 @@ type Store struct {
 	sessions        market.Sessions
 	messagesHourMax int // of notices that go out to one person by channels
 
-	mu   sync.Mutex // of keys and what follows
-	keys map[ledger.OwnerID]*seal.Key
+	keys *cache.Cache[ledger.OwnerID, *seal.Key] // open ones
+
+	mu sync.Mutex // of what follows
 
 	followed     string // the state of the keyring that this node said it holds, and when
 	followedAt   time.Time
@@ -70,7 +72,8 @@ type Store struct {
 }
 
 const (
-	keysMax            = 10_000 // open user keys in memory, about 1 KiB each
+	keyBytes           = 1 << 10  // about what an open key of a user takes
+	keysBytesMax       = 10 << 20 // 10,000 of them
 	nameFingerprint    = "keyring"
 	sqlInstallation    = "SELECT value FROM installation WHERE name = $1"
 	sqlNewInstallation = "INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
@@ -82,7 +85,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if options.Root == nil {
 		return nil, errors.New("open store: no keyring")
 	}
-	s := &Store{root: options.Root, now: options.Now, log: options.Log, node: options.Node, sessions: options.Sessions, keys: make(map[ledger.OwnerID]*seal.Key), keyringReads: rate.NewLimiter(1, keyringReads)}
+	s := &Store{root: options.Root, now: options.Now, log: options.Log, node: options.Node, sessions: options.Sessions, keys: cache.New(keysBytesMax, func(ledger.OwnerID, *seal.Key) int { return keyBytes }), keyringReads: rate.NewLimiter(1, keyringReads)}
 	s.messagesHourMax = cmp.Or(options.MessagesHour, notify.MessagesHourMax)
 	if s.now == nil {
 		s.now = time.Now
@@ -191,10 +194,7 @@ func (s *Store) key(ctx context.Context, q queries, owner ledger.OwnerID) (*seal
 
 // keyWithin is key in a transaction that may have made the user: a key that isn't remembered yet isn't then either.
 func (s *Store) keyWithin(ctx context.Context, q queries, owner ledger.OwnerID) (key *seal.Key, kept bool, err error) {
-	s.mu.Lock()
-	key, kept = s.keys[owner]
-	s.mu.Unlock()
-	if kept {
+	if key, kept = s.keys.Get(owner, func(*seal.Key) bool { return true }); kept {
 		return key, true, nil
 	}
 	var version int
@@ -210,15 +210,8 @@ func (s *Store) keyWithin(ctx context.Context, q queries, owner ledger.OwnerID) 
 	return key, false, nil
 }
 
+// KeyCache says how often a user's key was open already, and what the open ones take.
+func (s *Store) KeyCache() cache.Meters { return s.keys.Meters() }
+
 // keep remembers an open key. Only keys that are committed may be kept.
-func (s *Store) keep(key *seal.Key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.keys) >= keysMax {
-		for owner := range s.keys { // any: Go's order is random enough
-			delete(s.keys, owner)
-			break
-		}
-	}
-	s.keys[key.Owner()] = key
-}
+func (s *Store) keep(key *seal.Key) { s.keys.Put(key.Owner(), key) }
