@@ -27,7 +27,7 @@ func (n *node) buildEngine(name string, record *journal.Journal, hub *live.Hub, 
 	}
 	seen := alertPortfolios{n, record, hub, sessions}
 	n.engine = engine.New(engine.Options{
-		Store: n.store, Bus: n.bus, Portfolios: seen, Past: seen.past, Zone: n.zone, Sessions: sessions, Node: name, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
+		Store: n.store, Bus: n.bus, Portfolios: seen, Past: seen.past, Zone: n.zone, Sessions: sessions, Node: name, MayOwn: n.cluster.MayOwn, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
 		Interval: n.o.alertsLook,
 	})
 	n.add("alerts", n.engine.Run)

@@ -15,6 +15,7 @@ import (
 
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
+	"folioscope/internal/cluster"
 	"folioscope/internal/config"
 	"folioscope/internal/engine"
 	"folioscope/internal/event"
@@ -118,6 +119,7 @@ type node struct {
 	o        Options
 	store    *sqlstore.Store
 	bus      *natsbus.Bus
+	cluster  *cluster.Cluster
 	outbound *outbound.Outbound
 	ingest   *ingest.Ingest
 	mail     *notify.Service
@@ -174,8 +176,11 @@ func (n *node) forget(_ string, payload []byte) {
 }
 
 func (n *node) build(ctx context.Context, name string, sessions market.Sessions) error {
-	err := n.buildAudit(ctx, name)
+	err := n.buildCluster(ctx, name)
 	if err != nil {
+		return err
+	}
+	if err := n.buildAudit(ctx, name); err != nil {
 		return err
 	}
 	_, simulated := sessions.(interface{ Simulated() })
@@ -267,7 +272,7 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	if err != nil {
 		return err
 	}
-	kinds := slices.Concat(n.ingest.Kinds(), n.mail.Kinds(), n.messages.Kinds(), n.digests.Kinds())
+	kinds := slices.Concat(ownedKinds(n.ingest.Kinds(), n.cluster.MayOwn), n.mail.Kinds(), n.messages.Kinds(), n.digests.Kinds())
 	queue, err := jobs.New(ctx, jobs.Database(database), tracedKinds(kinds, n.o.tracer), jobs.Options{ID: name, Log: n.o.Log})
 	if err != nil {
 		return err

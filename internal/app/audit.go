@@ -39,7 +39,7 @@ func (n *node) buildAudit(ctx context.Context, name string) error {
 	if err := copies.Check(ctx); err != nil {
 		return err
 	}
-	sequencer := audit.NewSequencer(audit.SequencerOptions{Store: n.store, Signer: signer, Node: name, Now: n.o.Now, Log: n.o.Log})
+	sequencer := audit.NewSequencer(audit.SequencerOptions{Store: n.store, Signer: signer, Node: name, MayOwn: n.cluster.MayOwn, Now: n.o.Now, Log: n.o.Log})
 	n.signs = sequencer.Holds
 	n.add("audit tree", sequencer.Run)
 	n.add("audit checkpoints", copies.Run)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"folioscope/internal/config"
@@ -36,6 +37,13 @@ func nodeAsChild(ctx context.Context, stop func()) error {
 	settings.SMTP = config.SMTP{Host: "127.0.0.1", Port: port, From: "Folioscope <folio@example.org>", TLS: config.TLSNone}
 	o := quiet(func(string) {})
 	o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if text := os.Getenv("APP_TEST_AHEAD"); text != "" {
+		ahead, err := time.ParseDuration(text)
+		if err != nil {
+			return err
+		}
+		o.Now = func() time.Time { return time.Now().Add(ahead) }
+	}
 	return Serve(ctx, settings, o)
 }
 
@@ -47,12 +55,19 @@ type process struct {
 	said  bytes.Buffer // once it has ended
 	alive io.Closer    // its end tells the process that nobody is there any more
 	kills []time.Time
+	ahead time.Duration // of its clock
 }
 
 // spawn starts a node. It ends with the test.
 func (s *stage) spawn(name string) *process {
 	s.t.Helper()
-	p := &process{stage: s, name: name}
+	return s.spawnAhead(name, 0)
+}
+
+// spawnAhead starts a node whose clock is ahead.
+func (s *stage) spawnAhead(name string, ahead time.Duration) *process {
+	s.t.Helper()
+	p := &process{stage: s, name: name, ahead: ahead}
 	p.start()
 	s.t.Cleanup(p.end)
 	return p
@@ -64,13 +79,18 @@ func (p *process) start() {
 	p.cmd = exec.Command(os.Args[0])
 	p.cmd.Env = append(os.Environ(), childVariable+"=node", "APP_TEST_DIR="+filepath.Dir(s.settings.DataDir), "APP_TEST_NODE="+p.name,
 		"APP_TEST_DATABASE="+s.settings.Database.URL.Reveal(), "APP_TEST_NATS="+s.settings.NATS.URLs[0],
-		fmt.Sprint("APP_TEST_MAIL=", s.mail.Port), "APP_TEST_HOOKS="+strings.Join(s.settings.Outbound.Messages, " "))
+		fmt.Sprint("APP_TEST_MAIL=", s.mail.Port), "APP_TEST_HOOKS="+strings.Join(s.settings.Outbound.Messages, " "), fmt.Sprint("APP_TEST_AHEAD=", p.ahead))
 	p.cmd.Stderr = &p.said
 	alive, err := p.cmd.StdinPipe()
 	s.ok(err)
 	p.alive = alive
 	s.ok(p.cmd.Start())
 }
+
+// hang stops it where it is, and goOn has it go on as if no time had passed.
+func (p *process) hang() { p.stage.ok(p.cmd.Process.Signal(syscall.SIGSTOP)) }
+
+func (p *process) goOn() { p.stage.ok(p.cmd.Process.Signal(syscall.SIGCONT)) }
 
 // kill ends it as kill -9 does.
 func (p *process) kill() {
@@ -79,9 +99,13 @@ func (p *process) kill() {
 }
 
 func (p *process) end() {
+	if p.cmd == nil {
+		return // it was ended before
+	}
 	if err := p.cmd.Process.Kill(); err != nil {
 		p.stage.t.Errorf("node %q ended by itself: %s", p.name, p.said.String())
 	}
 	_ = p.cmd.Wait() // says that it was killed
 	_ = p.alive.Close()
+	p.cmd = nil
 }

@@ -64,6 +64,7 @@ type SequencerOptions struct {
 	Store  SequencerStore
 	Signer *Signer
 	Node   string
+	MayOwn func() bool // whether the node may hold the lease now; nil: always
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -138,6 +139,9 @@ func (s *Sequencer) complain(ctx context.Context, err error) {
 // Step takes one step if this node may; more says that rows are left over.
 func (s *Sequencer) Step(ctx context.Context) (more bool, err error) {
 	now := s.o.Now()
+	if s.o.MayOwn != nil && !s.o.MayOwn() {
+		return false, s.giveBack(ctx)
+	}
 	if !s.held.Load() || !now.Before(s.renewAt) {
 		if err := s.claim(ctx, now); err != nil || !s.held.Load() {
 			return false, err
@@ -163,6 +167,16 @@ func (s *Sequencer) Step(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	return !drained, nil
+}
+
+// giveBack ends the lease where it is this node's, by a claim that is over at once: one made by a wrong clock might keep the others from it
+// for as long as that is ahead.
+func (s *Sequencer) giveBack(ctx context.Context) error {
+	if !s.held.Swap(false) {
+		return nil
+	}
+	_, _, err := s.o.Store.ClaimAudit(ctx, s.o.Node, time.Time{}, time.Time{}, s.o.Now().Add(leaseFutureMax))
+	return err
 }
 
 func (s *Sequencer) claim(ctx context.Context, now time.Time) error {

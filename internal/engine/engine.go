@@ -31,12 +31,13 @@ import (
 
 // Bounds and times.
 const (
-	claimInterval   = 3 * time.Second  // a node that comes or goes is noticed within, and prices and rules that no hint told of
-	leaseClaims     = 4                // a node that didn't claim for so many intervals has lost its partitions to the others
+	claimInterval   = 2 * time.Second  // a node that comes or goes is noticed within, and prices and rules that no hint told of
+	leaseClaims     = 3                // a node that didn't claim for so many intervals has lost its partitions: to others within 8 s, who have 2 more to load
 	leaseAheadMax   = time.Hour        // a lease beyond was taken by a wrong clock
 	revalueInterval = 5 * time.Minute  // of portfolios: for changes that no hint told of, and for what a new day makes of them
-	occurInterval   = 20               // intervals between two looks for dividends, stale prices, failed imports and sign-ins: a minute
-	tickInterval    = 5                // intervals between two looks at what time alone does, such as that prices grow stale: 15 s
+	handOverMax     = 3                // claims in a row that a partition is kept for what is on its way to the store, though it falls to another node
+	occurInterval   = 30               // intervals between two looks for dividends, stale prices, failed imports and sign-ins: a minute
+	tickInterval    = 8                // intervals between two looks at what time alone does, such as that prices grow stale: 16 s
 	workTimeout     = 30 * time.Second // of one read or write
 	leaveTimeout    = 5 * time.Second  // to give leases back when told to end
 	retryMax        = time.Minute      // after an owner's rules could not be read or settled; the first time it is one interval
@@ -53,8 +54,8 @@ const (
 
 // Store is what the engine needs of the truth.
 type Store interface {
-	// ClaimPartitions says that a node is here, renews what it holds, gives back what is above its share and takes what is free up to
-	// that. It gives all that the node holds then.
+	// ClaimPartitions says that a node is here, renews what it holds, gives back what falls to another node and takes what falls to it and is
+	// free. It gives all that the node holds then.
 	ClaimPartitions(ctx context.Context, c Claim) ([]Lease, error)
 	// ReleasePartitions gives back whatever a node holds.
 	ReleasePartitions(ctx context.Context, node string) error
@@ -93,10 +94,11 @@ type Options struct {
 	Zone     func(ctx context.Context, owner ledger.OwnerID) (*time.Location, error) // that an owner's days are of
 	Sessions market.Sessions                                                         // when a price is stale
 
-	Node  string
-	Now   func() time.Time
-	NewID func() string // of events
-	Log   *slog.Logger
+	Node   string
+	MayOwn func() bool // whether the node may hold partitions now; nil: always
+	Now    func() time.Time
+	NewID  func() string // of events
+	Log    *slog.Logger
 
 	Interval time.Duration // between claims; claimInterval where it is zero, only tests are in a hurry
 }

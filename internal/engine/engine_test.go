@@ -10,7 +10,6 @@ import (
 
 	"folioscope/internal/alert"
 	"folioscope/internal/audit"
-	"folioscope/internal/engine"
 	"folioscope/internal/event"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -160,8 +159,8 @@ func TestAnOccurrenceIsTold(t *testing.T) {
 		}
 		fails("a", "b")
 		w.eventually("both are told", func() bool { return len(w.told("anna")) == 2 })
-		two := w.start("two") // and takes half of the partitions, perhaps hers
-		w.eventually("the partitions are shared", func() bool { return two.Meters().Partitions == engine.PartitionsCount/2 })
+		two := w.start("two") // and takes some of the partitions, perhaps hers
+		w.eventually("the partitions are shared", func() bool { return two.Meters().Partitions > 0 })
 		fails("c")
 		w.eventually("the third is told", func() bool { return len(w.told("anna")) >= 3 })
 		if told := w.told("anna"); len(told) != 3 || told[0].Facts.Subject != "Line 3 has no date." {

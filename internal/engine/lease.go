@@ -25,6 +25,8 @@ type Claim struct {
 	Now    time.Time
 	Until  time.Time // the lease ends then unless it is claimed again
 	Latest time.Time // a lease that ends later was taken by a wrong clock, and is none
+
+	Settling []int // partitions of which something is on its way to the store: they are kept until the next claim, though they fall to another node
 }
 
 // Changed is an owner whose rules changed, at a sequence of their partition.

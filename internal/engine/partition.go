@@ -16,6 +16,9 @@ type partition struct {
 	seen    int64 // of the changes of rules: up to there their owners are known
 	asking  bool
 	joining int // chunks of owners that are still loaded after it was taken
+
+	settling int // owners of whom something is on its way to the store
+	kept     int // claims in a row that it was so
 }
 
 // trouble is an owner whose rules could not be read or settled, or changed while they were. They are put aside, and nobody waits for them:
@@ -28,15 +31,23 @@ type trouble struct {
 	wait      time.Duration
 }
 
-// claim renews what this node holds, and finds what changed.
+// claim renews what this node holds, and finds what changed. A node that may hold nothing gives back what it has. It is the loop that
+// claims, so that one that hangs loses what it holds.
 func (e *Engine) claim() {
 	if !e.began || e.claiming {
 		return
 	}
 	e.claiming = true
-	now := e.o.Now()
+	now, mayOwn := e.o.Now(), e.o.MayOwn == nil || e.o.MayOwn()
+	claim := Claim{Node: e.o.Node, Now: now, Until: now.Add(leaseClaims * e.o.Interval), Latest: now.Add(leaseAheadMax), Settling: e.settling()}
 	e.work(&e.claims, func(ctx context.Context) func() {
-		held, err := e.o.Store.ClaimPartitions(ctx, Claim{Node: e.o.Node, Now: now, Until: now.Add(leaseClaims * e.o.Interval), Latest: now.Add(leaseAheadMax)})
+		var held []Lease
+		var err error
+		if mayOwn {
+			held, err = e.o.Store.ClaimPartitions(ctx, claim)
+		} else {
+			err = e.o.Store.ReleasePartitions(ctx, claim.Node)
+		}
 		return func() {
 			e.claiming = false
 			if err != nil {
@@ -46,6 +57,20 @@ func (e *Engine) claim() {
 			e.hold(held)
 		}
 	})
+}
+
+// settling are the partitions of which something is on its way to the store. One where that never ends is left out after a while: what is
+// late then is refused by its fence, and the next node comes to it from the cursor.
+func (e *Engine) settling() (partitions []int) {
+	for n, p := range e.partitions {
+		if p.settling == 0 || p.kept == handOverMax {
+			p.kept = 0
+			continue
+		}
+		p.kept++
+		partitions = append(partitions, n)
+	}
+	return partitions
 }
 
 // hold takes over what is new, lets go of what was lost, and asks for what changed in the rest.

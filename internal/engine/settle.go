@@ -59,12 +59,14 @@ func (e *Engine) settle(o *owner) {
 	o.busy, o.flying, o.since, o.changed = true, o.since, 0, nil
 	delete(e.waiting, o)
 	lease := p.lease
+	p.settling++
 	e.work(&e.settles, func(ctx context.Context) func() {
 		settled, err := e.o.Store.SettleAlerts(ctx, lease, o.id, batch)
 		if err == nil && told(batch, settled) {
 			e.inboxChanged(ctx, o.id)
 		}
 		return func() {
+			p.settling--
 			if e.owners[o.id] != o {
 				return // lost meanwhile
 			}

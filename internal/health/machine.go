@@ -109,7 +109,7 @@ func Clocks(others []Clock) Found {
 			way = "behind"
 		}
 		c = Check{Name: CheckClock, State: Failing, Says: fmt.Sprintf("This machine's clock is %.1f seconds %s that of %s.", o.Ahead.Abs().Seconds(), way, o.Against),
-			Fix: "Let the machine keep time with NTP (timedatectl set-ntp true): leases, sign-ins and prices go by the clock."}
+			Fix: "Let the machine keep time with NTP (timedatectl set-ntp true): leases, sign-ins and prices go by the clock. Until it is right beside the database's, the node leaves alert rules, polls and the audit log to others."}
 	}
 	f.Checks = []Check{c}
 	return f

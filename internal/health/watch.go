@@ -76,6 +76,7 @@ type WatchOptions struct {
 	Own     []Look // at what each node has for itself
 	Shared  []Look // at what all nodes have together
 	Jobs    func(ctx context.Context) ([]jobs.Count, error)
+	MayOwn  func() bool // whether the node may look at what is shared now; nil: always
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -144,6 +145,9 @@ func (w *Watch) Step(ctx context.Context) error {
 	if err := w.o.Store.PutReport(ctx, Report{Node: w.o.Node, At: now, Version: w.o.Version, Roles: w.o.Roles, Checks: own.Checks}); err != nil {
 		return fmt.Errorf("keep what was found: %w", err)
 	}
+	if w.o.MayOwn != nil && !w.o.MayOwn() {
+		return w.giveBack(ctx)
+	}
 	fence, ok, err := w.o.Store.ClaimWatch(ctx, w.o.Node, now, now.Add(watchLease), now.Add(leaseFutureMax))
 	if err != nil || !ok {
 		w.remember(Found{}, false)
@@ -159,6 +163,17 @@ func (w *Watch) Step(ctx context.Context) error {
 	}
 	w.remember(all, true)
 	return w.settle(ctx, fence, now)
+}
+
+// giveBack leaves what is shared to others, by a claim that is over at once.
+func (w *Watch) giveBack(ctx context.Context) error {
+	_, _, held := w.Latest()
+	w.remember(Found{}, false)
+	if !held {
+		return nil
+	}
+	_, _, err := w.o.Store.ClaimWatch(ctx, w.o.Node, time.Time{}, time.Time{}, w.o.Now().Add(leaseFutureMax))
+	return err
 }
 
 // remember keeps what this node found of what is shared, nothing where it isn't its turn.

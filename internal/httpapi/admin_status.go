@@ -3,10 +3,13 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
+	"folioscope/internal/cluster"
 	"folioscope/internal/fault"
 	"folioscope/internal/health"
 )
@@ -39,10 +42,14 @@ type SystemCheck struct {
 
 // SystemNode is one process of the service.
 type SystemNode struct {
-	Name    string    `json:"name"`
-	At      time.Time `json:"at" doc:"When it looked last"`
-	Version string    `json:"version"`
-	Roles   []string  `json:"roles" nullable:"false"`
+	Name              string     `json:"name"`
+	At                *time.Time `json:"at" doc:"When it looked last; null: it has just begun"`
+	Version           string     `json:"version"`
+	Roles             []string   `json:"roles" nullable:"false"`
+	There             bool       `json:"there" doc:"It said so within the last seconds"`
+	StartedAt         *time.Time `json:"started_at" doc:"Null where it isn't there, as what follows"`
+	ClockAheadSeconds *float64   `json:"clock_ahead_seconds" doc:"Of the database's clock; beyond 2 either way it owns nothing"`
+	Partitions        *int       `json:"partitions" doc:"How many of the 64 parts of all alert rules it looks after"`
 }
 
 // JobCount is how much of one kind of work there is.
@@ -84,11 +91,15 @@ func (s *Server) systemStatus(ctx context.Context, _ *none) (*answer[SystemStatu
 	if err != nil {
 		return nil, err
 	}
-	return &answer[SystemStatus]{systemStatusOf(status)}, nil
+	there, err := s.options.Store.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[SystemStatus]{systemStatusOf(status, there)}, nil
 }
 
-func systemStatusOf(status health.Status) SystemStatus {
-	out := SystemStatus{State: string(status.State), Checks: make([]SystemCheck, 0, len(status.Checks)), Nodes: make([]SystemNode, 0, len(status.Nodes)), Jobs: make([]JobCount, 0, len(status.Jobs))}
+func systemStatusOf(status health.Status, there []cluster.Node) SystemStatus {
+	out := SystemStatus{State: string(status.State), Checks: make([]SystemCheck, 0, len(status.Checks)), Jobs: make([]JobCount, 0, len(status.Jobs))}
 	for _, c := range status.Checks {
 		check := SystemCheck{Name: c.Name, Node: given(c.Node), State: string(c.State), Says: c.Says, Fix: given(c.Fix)}
 		if t := c.Trouble; t != nil {
@@ -96,12 +107,32 @@ func systemStatusOf(status health.Status) SystemStatus {
 		}
 		out.Checks = append(out.Checks, check)
 	}
-	for _, n := range status.Nodes {
-		out.Nodes = append(out.Nodes, SystemNode{Name: n.Node, At: n.At.UTC(), Version: n.Version, Roles: append([]string{}, n.Roles...)})
-	}
+	out.Nodes = systemNodesOf(status.Nodes, there)
 	for _, j := range status.Jobs {
 		out.Jobs = append(out.Jobs, JobCount{Kind: j.Kind, Waiting: j.Waiting, Running: j.Running, Dead: j.Dead, LateSeconds: int64(j.Late / time.Second)})
 	}
+	return out
+}
+
+// systemNodesOf are the nodes by name: those that are there, and those that looked of late and aren't.
+func systemNodesOf(looked []health.Report, there []cluster.Node) []SystemNode {
+	out := make([]SystemNode, 0, max(len(looked), len(there)))
+	for i := range there {
+		n := &there[i]
+		ahead := n.Ahead.Seconds()
+		out = append(out, SystemNode{
+			Name: n.Name, Version: n.Version, Roles: append([]string{}, n.Roles...), There: true, StartedAt: moment(n.StartedAt), ClockAheadSeconds: &ahead, Partitions: &n.Partitions,
+		})
+	}
+	for _, r := range looked {
+		at := slices.IndexFunc(out, func(n SystemNode) bool { return n.Name == r.Node })
+		if at < 0 {
+			at = len(out)
+			out = append(out, SystemNode{Name: r.Node, Version: r.Version, Roles: append([]string{}, r.Roles...)})
+		}
+		out[at].At = moment(r.At)
+	}
+	slices.SortFunc(out, func(a, b SystemNode) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"folioscope/internal/audit"
+	"folioscope/internal/cluster"
+	"folioscope/internal/engine"
 	"folioscope/internal/health"
 	"folioscope/internal/jobs"
 )
@@ -57,5 +59,30 @@ func TestAdministratorsSeeTheStateAndSilenceATrouble(t *testing.T) {
 	}
 	if silenced != 2 {
 		t.Errorf("%d audit rows", silenced)
+	}
+}
+
+// The nodes are those that are there, with what they hold, and those that looked of late and are gone.
+func TestTheStateListsTheNodes(t *testing.T) {
+	var watch *health.Watch
+	h := newHouse(t, func(o *Options) {
+		watch = health.NewWatch(health.WatchOptions{Store: o.Store.(health.Store), Node: "gone", Version: "v1", Roles: []string{"api"}, Now: o.Now, Log: slog.New(slog.DiscardHandler),
+			Jobs: func(context.Context) ([]jobs.Count, error) { return nil, nil }})
+		o.Watch = watch
+	})
+	must(t, watch.Step(t.Context()))
+	now := h.clock.Now()
+	must(t, h.store.Beat(t.Context(), cluster.Node{Name: "here", Roles: []string{"engine"}, Version: "v2", StartedAt: now, Ahead: 1500 * time.Millisecond}, time.Hour))
+	_, err := h.store.ClaimPartitions(t.Context(), engine.Claim{Node: "here", Now: now, Until: now.Add(time.Hour), Latest: now.Add(2 * time.Hour)})
+	must(t, err)
+	nodes := into[SystemStatus](h.ask("root", "GET", "/api/v1/admin/status", "").is(http.StatusOK)).Nodes
+	if len(nodes) != 2 {
+		t.Fatalf("%+v", nodes)
+	}
+	if gone := nodes[0]; gone.Name != "gone" || gone.There || gone.At == nil || gone.StartedAt != nil || gone.ClockAheadSeconds != nil || gone.Partitions != nil || gone.Version != "v1" {
+		t.Errorf("%+v", gone)
+	}
+	if here := nodes[1]; here.Name != "here" || !here.There || here.At != nil || here.StartedAt == nil || *here.ClockAheadSeconds != 1.5 || *here.Partitions != engine.PartitionsCount || here.Version != "v2" || here.Roles[0] != "engine" {
+		t.Errorf("%+v", here)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"folioscope/internal/audit"
+	"folioscope/internal/cluster"
 	"folioscope/internal/figures"
 	"folioscope/internal/identity"
 	"folioscope/internal/journal"
@@ -98,6 +99,8 @@ type Store interface {
 	RecordAudit(ctx context.Context, entry audit.Entry) error
 	// RecordRefusal adds an audit row of its owner that no change goes with, and what tells of it.
 	RecordRefusal(ctx context.Context, write audit.Write) error
+	// Nodes are those that are there.
+	Nodes(ctx context.Context) ([]cluster.Node, error)
 	// Own instruments and prices entered by hand are a portfolio's, at a sequence.
 	CreateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, own ledger.Own, write func(sequence int64) audit.Write) (sequence int64, err error)
 	UpdateOwnInstrument(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, expected int64, own ledger.Own, write audit.Write) (sequence int64, err error)

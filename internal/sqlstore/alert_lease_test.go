@@ -7,20 +7,40 @@ import (
 	"testing"
 	"time"
 
+	"folioscope/internal/cluster"
 	"folioscope/internal/engine"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
 )
 
-func (b *bench) claim(node string) []engine.Lease {
+func (b *bench) claim(node string, settling ...int) []engine.Lease {
 	b.t.Helper()
 	now := b.clock.Now()
-	held, err := b.ClaimPartitions(b.t.Context(), engine.Claim{Node: node, Now: now, Until: now.Add(10 * time.Second), Latest: now.Add(time.Hour)})
+	held, err := b.ClaimPartitions(b.t.Context(), engine.Claim{Node: node, Now: now, Until: now.Add(10 * time.Second), Latest: now.Add(time.Hour), Settling: settling})
 	b.ok(err)
 	return held
 }
 
-func TestPartitionsAreShared(t *testing.T) {
+// falling are the partitions that hashing deals to a node.
+func falling(node string, nodes ...string) (partitions []int) {
+	for p := range engine.PartitionsCount {
+		if cluster.Owner(p, nodes) == node {
+			partitions = append(partitions, p)
+		}
+	}
+	return partitions
+}
+
+func partitionsOf(leases []engine.Lease) (partitions []int) {
+	for _, l := range leases {
+		partitions = append(partitions, l.Partition)
+	}
+	slices.Sort(partitions)
+	return partitions
+}
+
+// Each node takes what hashing deals to it: from nobody, from one that hands it over, and from one that is gone.
+func TestPartitionsAreDealt(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		first := b.claim("one")
 		if len(first) != engine.PartitionsCount {
@@ -29,23 +49,22 @@ func TestPartitionsAreShared(t *testing.T) {
 		if got := b.claim("two"); len(got) != 0 {
 			t.Errorf("%d partitions are held twice", len(got))
 		}
-		again := b.claim("one") // gives back what is above its share
-		if len(again) != engine.PartitionsCount/2 || again[0].Fence != first[0].Fence {
-			t.Errorf("a lease that is renewed: %d of %d, %+v after %+v", len(again), len(first), again[0], first[0])
+		again := b.claim("one") // hands over what falls to the other
+		if got, want := partitionsOf(again), falling("one", "one", "two"); !slices.Equal(got, want) || again[0].Fence != first[again[0].Partition].Fence {
+			t.Errorf("one holds %v, and %v fall to it: %+v after %+v", got, want, again[0], first[0])
 		}
 		theirs := b.claim("two")
-		if len(theirs) != engine.PartitionsCount/2 || theirs[0].Fence <= first[theirs[0].Partition].Fence {
-			t.Errorf("what was given back: %d, %+v", len(theirs), theirs)
+		if got, want := partitionsOf(theirs), falling("two", "one", "two"); !slices.Equal(got, want) || theirs[0].Fence <= first[theirs[0].Partition].Fence {
+			t.Errorf("two holds %v, and %v fall to it: %+v", got, want, theirs[0])
 		}
-		third := b.claim("three")
+		b.claim("three")
 		b.claim("one")
 		b.claim("two")
-		third = append(third, b.claim("three")...)
-		all := slices.Concat(b.claim("one"), b.claim("two"), third)
-		slices.SortFunc(all, func(x, y engine.Lease) int { return x.Partition - y.Partition })
-		all = slices.CompactFunc(all, func(x, y engine.Lease) bool { return x.Partition == y.Partition })
-		if len(all) != engine.PartitionsCount {
-			t.Errorf("three nodes hold %d partitions together", len(all))
+		nodes := []string{"one", "two", "three"}
+		for _, node := range []string{"three", "one", "two"} {
+			if got, want := partitionsOf(b.claim(node)), falling(node, nodes...); !slices.Equal(got, want) {
+				t.Errorf("of three nodes %s holds %v, and %v fall to it", node, got, want)
+			}
 		}
 
 		b.clock.advance(9 * time.Second)
@@ -57,6 +76,112 @@ func TestPartitionsAreShared(t *testing.T) {
 		b.ok(b.ReleasePartitions(t.Context(), "one"))
 		if got := b.claim("four"); len(got) != engine.PartitionsCount {
 			t.Errorf("after a node went, the next holds %d partitions", len(got))
+		}
+	})
+}
+
+// What is on its way to the store is awaited before its partition is handed over.
+func TestAPartitionIsKeptWhileItSettles(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		b.claim("one")
+		b.claim("two")
+		goes, stays := falling("two", "one", "two")[0], falling("one", "one", "two")
+		if got, want := partitionsOf(b.claim("one", goes)), slices.Sorted(slices.Values(append(slices.Clone(stays), goes))); !slices.Equal(got, want) {
+			t.Errorf("while partition %d settles: %v, want %v", goes, got, want)
+		}
+		if slices.Contains(partitionsOf(b.claim("two")), goes) {
+			t.Errorf("partition %d is held twice", goes)
+		}
+		if got := partitionsOf(b.claim("one")); !slices.Equal(got, stays) {
+			t.Errorf("once it is settled: %v, want %v", got, stays)
+		}
+		if !slices.Contains(partitionsOf(b.claim("two")), goes) {
+			t.Errorf("partition %d is nobody's", goes)
+		}
+	})
+}
+
+// sqlPresentBefore is how a node of the release before hashing says that it is there.
+const sqlPresentBefore = `INSERT INTO alert_engines (node, until_at) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET until_at = excluded.until_at`
+
+// claimBefore claims as the release before hashing does.
+func (b *bench) claimBefore(node string) (held []engine.Lease) {
+	b.t.Helper()
+	now := b.clock.Now()
+	until := now.Add(12 * time.Second)
+	b.ok(b.db.write(b.t.Context(), func(q queries) error {
+		held = nil
+		if _, err := q.exec(b.t.Context(), sqlPresentBefore, node, stamp(until)); err != nil {
+			return err
+		}
+		var nodes int
+		if err := q.one(b.t.Context(), `SELECT COUNT(*) FROM alert_engines`, nil, &nodes); err != nil {
+			return err
+		}
+		share := deal{node: node, share: (engine.PartitionsCount + nodes - 1) / nodes}
+		err := q.each(b.t.Context(), sqlRenewPartitions, []any{node, stamp(until)}, func(row scanner) error {
+			var l engine.Lease
+			err := row.Scan(&l.Partition, &l.Fence, &l.Sequence, &l.Cursor)
+			held = append(held, l)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for ; len(held) > share.share; held = held[:len(held)-1] {
+			if _, err := q.exec(b.t.Context(), sqlLeavePartition, held[len(held)-1].Partition, held[len(held)-1].Fence); err != nil {
+				return err
+			}
+		}
+		return takeFree(b.t.Context(), q, engine.Claim{Node: node, Now: now, Until: until, Latest: now.Add(time.Hour)}, share, &held)
+	}))
+	return held
+}
+
+// For the time of a roll-out nodes with and without hashing share the partitions: never two hold one, and none is left alone for long.
+// When the last one without is gone, hashing deals them.
+func TestPartitionsWithNodesOfTheReleaseBefore(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		if got := b.claimBefore("old"); len(got) != engine.PartitionsCount {
+			t.Fatalf("the old node holds %d", len(got))
+		}
+		claims := map[string]func(node string) []engine.Lease{
+			"old": b.claimBefore, "new": func(node string) []engine.Lease { return b.claim(node) }, "newer": func(node string) []engine.Lease { return b.claim(node) },
+		}
+		round := func(nodes ...string) (all []int, of map[string][]int) {
+			b.clock.advance(2 * time.Second)
+			of = make(map[string][]int)
+			for _, node := range nodes {
+				of[node] = partitionsOf(claims[node](node))
+				all = append(all, of[node]...)
+			}
+			slices.Sort(all)
+			return all, of
+		}
+		for n := range 4 {
+			all, of := round("new", "old", "newer")
+			if once := slices.Compact(slices.Clone(all)); len(once) != len(all) {
+				t.Errorf("round %d: held twice: %v", n, of)
+			}
+			if n == 3 && len(all) != engine.PartitionsCount {
+				t.Errorf("together they hold %d: %v", len(all), of)
+			}
+		}
+		b.ok(b.ReleasePartitions(t.Context(), "old"))
+		round("new", "newer")
+		round("new", "newer")
+		for _, node := range []string{"new", "newer"} {
+			if got, want := partitionsOf(claims[node](node)), falling(node, "new", "newer"); !slices.Equal(got, want) {
+				t.Errorf("after the roll-out %s holds %v, and %v fall to it", node, got, want)
+			}
+		}
+		// And back: the same node with the release before, that was killed and left its row.
+		claims["newer"] = b.claimBefore
+		for range 3 {
+			round("new", "newer")
+		}
+		if all, of := round("new", "newer"); len(all) != engine.PartitionsCount || len(of["new"]) != engine.PartitionsCount/2 {
+			t.Errorf("after a way back: %v", of)
 		}
 	})
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/pressly/goose/v3"
+
+	"folioscope/internal/fault"
 )
 
 // Tables that name an owner and are not personal: they lead from a hash to an owner and hold nothing else.
@@ -23,7 +25,7 @@ var publicTables = []string{"installation", "instruments", "instrument_interest"
 	"instrument_polls", "poll_slots", "source_quotas", "source_states", "source_refusals", "quarantine", "calendar_overrides",
 	"source_calls", "source_latencies", "answered_challenges", "corporate_actions", "backfills", "alert_partitions", "alert_engines",
 	"instrument_aliases", "instrument_keys", "attempts", "audit_tree", "audit_tiles", "audit_checkpoints", "root_keys", "keyring_nodes",
-	"health_watch", "health_reports", "health_troubles"}
+	"health_watch", "health_reports", "health_troubles", "nodes", "schema_floor"}
 
 var (
 	createTable = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\)`)
@@ -252,7 +254,7 @@ func TestOwnerProblemIsFound(t *testing.T) {
 func TestSQLIsReadByBothDatabases(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		for name, text := range statements(t) {
-			if strings.HasSuffix(name, "Suffix") || strings.Contains(text, "to_regclass") || strings.Contains(text, "pg_roles") || strings.Contains(text, "pg_stat_activity") || strings.Contains(text, "keyring") {
+			if strings.HasSuffix(name, "Suffix") || strings.Contains(text, "to_regclass") || strings.Contains(text, "pg_roles") || strings.Contains(text, "clock_timestamp") || strings.Contains(text, "keyring") {
 				continue
 			}
 			if strings.HasSuffix(text, "VALUES ") {
@@ -266,6 +268,20 @@ func TestSQLIsReadByBothDatabases(t *testing.T) {
 			}
 		}
 	})
+}
+
+// migrates takes the steps that the database doesn't have.
+func (b *bench) migrates(steps []schemaStep) {
+	b.t.Helper()
+	switch db := b.db.(type) {
+	case *postgres:
+		b.ok(migrate(b.t.Context(), db.migrating(), goose.DialectPostgres, steps, false))
+	case *sqlite:
+		files, err := db.migrating()
+		b.ok(err)
+		b.ok(migrate(b.t.Context(), files, goose.DialectSQLite3, steps, false))
+		b.ok(files.Close())
+	}
 }
 
 func (b *bench) prepares(text string) error {
@@ -293,15 +309,113 @@ func (b *bench) prepares(text string) error {
 	return nil
 }
 
-func TestLaterSchemaIsRefused(t *testing.T) {
+// A later release says which earlier ones can work on its schema. Those do, and change nothing of it; the others are told what to do.
+func TestLaterSchema(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
+		versions := func() (n int) {
+			b.ok(b.db.one(t.Context(), `SELECT COUNT(*) FROM schema_versions`, nil, &n))
+			return n
+		}
 		_, err := b.db.exec(t.Context(), `INSERT INTO schema_versions (version_id, is_applied) VALUES (9999, $1)`, true)
 		b.ok(err)
-		options := b.options
-		if _, err := Open(t.Context(), options); err == nil || !strings.Contains(err.Error(), "later release") {
-			t.Errorf("a database of a later release: %v", err)
+		before := versions()
+		for _, lookOnly := range []bool{false, true} {
+			options := b.options
+			options.LookOnly = lookOnly
+			beside, err := Open(t.Context(), options)
+			if err != nil {
+				t.Fatalf("a schema of a later release that only added something: %v", err)
+			}
+			_, _, err = beside.Users(t.Context(), "", 10)
+			b.ok(err)
+			b.ok(beside.Close())
+		}
+		if after := versions(); after != before {
+			t.Errorf("%d steps are noted, %d before", after, before)
+		}
+		_, err = b.db.exec(t.Context(), sqlRaiseFloor, int64(9000))
+		b.ok(err)
+		_, err = Open(t.Context(), b.options)
+		if err == nil || fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "wants a release that knows 9000") || !strings.Contains(err.Error(), "Start the later release") {
+			t.Errorf("a schema of a later release that took something away: %v", err)
 		}
 	})
+}
+
+// A step that is marked says so in the database, in its own transaction.
+func TestAMarkedStepRaisesTheFloor(t *testing.T) {
+	onEach(t, func(t *testing.T, b *bench) {
+		steps, err := schemaSteps()
+		b.ok(err)
+		for i, floor := range []int64{200, 0, 150} {
+			steps = append(steps, schemaStep{version: 9001 + int64(i), text: "UPDATE schema_floor SET version = version", floor: floor})
+			b.migrates(steps)
+		}
+		var got int64
+		b.ok(b.db.one(t.Context(), sqlSchemaFloor, nil, &got))
+		if got != 200 {
+			t.Errorf("the floor is %d", got)
+		}
+	})
+}
+
+var takesAway = regexp.MustCompile(`(?i)\b(DROP|RENAME|ALTER COLUMN|UPDATE|DELETE|UNIQUE)\b`)
+
+// Nodes of two releases work on one schema while they are replaced: a step that does more than add tables, indexes and columns with a
+// default has to say from which release on that can be.
+func TestStepsThatTakeAwayAreMarked(t *testing.T) {
+	const first = 120 // steps before it were made when all nodes stopped for an upgrade
+	steps, err := schemaSteps()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range steps {
+		if i > 0 && step.version <= steps[i-1].version {
+			t.Errorf("step %d comes after %d", step.version, steps[i-1].version)
+		}
+		if step.version < first || step.floor > 0 {
+			if step.floor >= step.version {
+				t.Errorf("step %d locks out the release before it: it lives with %d", step.version, step.floor)
+			}
+			continue
+		}
+		if problem := stepProblem(step.text); problem != "" {
+			t.Errorf("step %d is not marked with \"-- lives with N\", and %s", step.version, problem)
+		}
+	}
+}
+
+func stepProblem(text string) string {
+	var sql strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "--") {
+			sql.WriteString(line)
+		}
+	}
+	for statement := range strings.SplitSeq(sql.String(), ";") {
+		if what := takesAway.FindString(statement); what != "" {
+			return "has " + what
+		}
+		if strings.Contains(statement, "ADD COLUMN") && !strings.Contains(statement, "DEFAULT") {
+			return "adds a column without a default, which the release before doesn't fill"
+		}
+	}
+	return ""
+}
+
+func TestStepProblemIsFound(t *testing.T) {
+	for text, bad := range map[string]bool{
+		"-- DROP is a word here\nCREATE TABLE t (\n    a TEXT NOT NULL PRIMARY KEY\n) /* by key */;": false,
+		"ALTER TABLE t ADD COLUMN b BIGINT NOT NULL DEFAULT 0;":                                      false,
+		"ALTER TABLE t ADD COLUMN b BIGINT NOT NULL;":                                                true,
+		"ALTER TABLE t DROP COLUMN b;":                                                               true,
+		"UPDATE t SET b = 1;":                                                                        true,
+		"CREATE UNIQUE INDEX i ON t (b);":                                                            true,
+	} {
+		if problem := stepProblem(text); (problem != "") != bad {
+			t.Errorf("%s: %q", text, problem)
+		}
+	}
 }
 
 // Whoever only looks is refused a schema of an earlier release and leaves it as it is.

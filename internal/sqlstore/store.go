@@ -56,7 +56,8 @@ type Store struct {
 	log             *slog.Logger
 	node            string
 	sessions        market.Sessions
-	messagesHourMax int // of notices that go out to one person by channels
+	schema          int64 // the newest that is known
+	messagesHourMax int   // of notices that go out to one person by channels
 
 	keys *cache.Cache[ledger.OwnerID, *seal.Key] // open ones
 
@@ -118,6 +119,11 @@ func (s *Store) opening(err error) error {
 }
 
 func (s *Store) connect(ctx context.Context, options Options) (migrateAll func() error, err error) {
+	steps, err := schemaSteps()
+	if err != nil {
+		return nil, err
+	}
+	s.schema = newestStep(steps)
 	if options.URL != "" {
 		p, err := openPostgres(ctx, options.URL, options.Insecure)
 		if err != nil {
@@ -128,7 +134,7 @@ func (s *Store) connect(ctx context.Context, options Options) (migrateAll func()
 			if err := p.checkKeyringBefore(ctx, s.root); err != nil {
 				return err
 			}
-			if err := migrate(ctx, p.migrating(), goose.DialectPostgres, options.LookOnly); err != nil {
+			if err := migrate(ctx, p.migrating(), goose.DialectPostgres, steps, options.LookOnly); err != nil {
 				return err
 			}
 			return s.warnOfRights(ctx, p)
@@ -144,7 +150,7 @@ func (s *Store) connect(ctx context.Context, options Options) (migrateAll func()
 		if err != nil {
 			return err
 		}
-		return errors.Join(migrate(ctx, db, goose.DialectSQLite3, options.LookOnly), db.Close())
+		return errors.Join(migrate(ctx, db, goose.DialectSQLite3, steps, options.LookOnly), db.Close())
 	}, nil
 }
 

@@ -33,6 +33,8 @@ test('an administrator sees what is wrong, and what mends it', async (t) => {
   const api = await apiClient(node.url, adminEmail, adminPassword);
   const status = await api('GET', '/api/v1/admin/status');
   assert.equal(status.nodes.length, 1);
+  assert.deepEqual([status.nodes[0].there, status.nodes[0].partitions, status.nodes[0].clock_ahead_seconds], [true, 64, 0]);
+  await page.getByText('64 of 64 parts of the alert rules').waitFor();
   assert.ok(!JSON.stringify(status).includes(kek), 'a key stands in the answer');
   assertNoConsoleErrors(page);
 });

@@ -146,6 +146,7 @@ export type SourceTest = Schemas['SourceTest'];
 export type HeldPrice = Schemas['HeldPrice'];
 export type SystemStatus = Schemas['SystemStatus'];
 export type SystemCheck = Schemas['SystemCheck'];
+export type SystemNode = Schemas['SystemNode'];
 export type JobCount = Schemas['JobCount'];
 export type MarketCalendar = Schemas['MarketCalendar'];
 export type CalendarOverride = Schemas['CalendarOverride'];

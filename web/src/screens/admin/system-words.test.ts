@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { JobCount, SystemCheck, SystemStatus } from '../../api';
-import { checkName, headline, jobWords, lateWords } from './system-words';
+import type { JobCount, SystemCheck, SystemNode, SystemStatus } from '../../api';
+import { checkName, clockWords, headline, jobWords, lateWords, partsWords } from './system-words';
 
 const check = (state: SystemCheck['state'], node: string | null = null): SystemCheck => ({
   name: 'disk',
@@ -32,6 +32,27 @@ describe('the state in words', () => {
   it('names a check by its node', () => {
     expect(checkName(check('ok'))).toBe('Disk');
     expect(checkName(check('ok', 'node-a'))).toBe('Disk on node-a');
+  });
+
+  it('says of a node what it holds, and of its clock where it is wrong', () => {
+    const node = (more: Partial<SystemNode>): SystemNode => ({
+      name: 'node-a',
+      at: null,
+      version: 'v1',
+      roles: ['engine'],
+      there: true,
+      started_at: null,
+      clock_ahead_seconds: 0,
+      partitions: 0,
+      ...more,
+    });
+    expect(partsWords(node({ partitions: 21 }))).toBe('21 of 64 parts of the alert rules');
+    expect(partsWords(node({}))).toBe('no alert rules');
+    expect(partsWords(node({ partitions: null }))).toBe('');
+    expect(clockWords(node({ clock_ahead_seconds: 2 }))).toBe('');
+    expect(clockWords(node({ clock_ahead_seconds: null }))).toBe('');
+    expect(clockWords(node({ clock_ahead_seconds: -3.04 }))).toBe('its clock is 3.0 s behind');
+    expect(clockWords(node({ clock_ahead_seconds: 300 }))).toBe('its clock is 300.0 s ahead');
   });
 
   it('leaves out of the work what there is none of', () => {

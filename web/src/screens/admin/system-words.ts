@@ -1,5 +1,5 @@
 /** The state of the installation in the words of its page. */
-import type { JobCount, SystemCheck, SystemStatus } from '../../api';
+import type { JobCount, SystemCheck, SystemNode, SystemStatus } from '../../api';
 import type { DotTone } from '../../components/StateDot.svelte';
 
 export const stateWords: Record<SystemCheck['state'], string> = {
@@ -47,4 +47,18 @@ export function lateWords(job: JobCount): string {
   if (job.late_seconds < 60) return '';
   const minutes = Math.floor(job.late_seconds / 60);
   return `the oldest is ${minutes} min late`;
+}
+
+/** What a node does beside answering: the parts of the alert rules that it looks after. */
+export function partsWords(node: SystemNode): string {
+  if (node.partitions === null) return '';
+  if (node.partitions === 0) return 'no alert rules';
+  return `${node.partitions} of 64 parts of the alert rules`;
+}
+
+/** How far its clock is off, where that matters: beyond 2 seconds it leaves everything shared to other nodes. */
+export function clockWords(node: SystemNode): string {
+  const ahead = node.clock_ahead_seconds;
+  if (ahead === null || Math.abs(ahead) <= 2) return '';
+  return `its clock is ${Math.abs(ahead).toFixed(1)} s ${ahead > 0 ? 'ahead' : 'behind'}`;
 }
