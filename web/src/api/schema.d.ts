@@ -4594,11 +4594,28 @@ export interface components {
         SystemNode: {
             /**
              * Format: date-time
-             * @description When it looked last
+             * @description When it looked last; null: it has just begun
              */
-            at: string;
+            at: string | null;
+            /**
+             * Format: double
+             * @description Of the database's clock; beyond 2 either way it owns nothing
+             */
+            clock_ahead_seconds: number | null;
             name: string;
+            /**
+             * Format: int64
+             * @description How many of the 64 parts of all alert rules it looks after
+             */
+            partitions: number | null;
             roles: string[];
+            /**
+             * Format: date-time
+             * @description Null where it isn't there, as what follows
+             */
+            started_at: string | null;
+            /** @description It said so within the last seconds */
+            there: boolean;
             version: string;
         };
         SystemStatus: {
