@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -146,7 +145,7 @@ func (g *Ingest) call(ctx context.Context, t *gate, names []string) (provider.Ba
 	var last error
 	for n := range callsMax {
 		if n > 0 {
-			if t.circuit.needsTrial() || sleep(ctx, rand.N(retryDelay<<(n-1))) != nil {
+			if t.circuit.needsTrial() || sleep(ctx, time.Duration(g.Random()*float64(retryDelay<<(n-1)))) != nil {
 				return provider.Batch{}, last
 			}
 		}

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -78,6 +79,7 @@ type Options struct {
 	Interval  time.Duration                  // between polls
 	Upkeep    []Upkeep
 	Now       func() time.Time // nil: the system's clock
+	Random    func() float64   // in [0, 1), for the waits before a call is made again; nil: whatever comes
 	Catalogue Catalogue        // nil: searches know nothing of ours
 	Directory Directory        // nil: searches for identifiers ask sources of prices only
 
@@ -125,6 +127,9 @@ func New(options Options) (*Ingest, error) {
 	nav, err := newNAVPlaces(frankfurt)
 	if err != nil {
 		return nil, err
+	}
+	if options.Random == nil {
+		options.Random = rand.Float64
 	}
 	if options.QuotesKept == 0 {
 		options.QuotesKept = quotesKeptFor

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	mathrand "math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -78,18 +79,20 @@ type Store interface {
 
 // Options are what may be left out.
 type Options struct {
-	Log   *slog.Logger
-	Now   func() time.Time
-	NewID func() string // of activities
+	Log    *slog.Logger
+	Now    func() time.Time
+	NewID  func() string  // of activities
+	Random func() float64 // in [0, 1), for how long writers that met stand back
 }
 
 // Journal is safe for many goroutines.
 type Journal struct {
-	store Store
-	bus   bus.Bus
-	log   *slog.Logger
-	now   func() time.Time
-	newID func() string
+	store  Store
+	bus    bus.Bus
+	log    *slog.Logger
+	now    func() time.Time
+	newID  func() string
+	random func() float64
 
 	held   *cache.Cache[key, *Held]
 	books  *cache.Cache[key, *ledger.Book]
@@ -106,7 +109,7 @@ type key struct {
 
 // New makes a journal over a store, with hints on a bus.
 func New(store Store, hints bus.Bus, options Options) *Journal {
-	j := &Journal{store: store, bus: hints, log: options.Log, now: options.Now, newID: options.NewID}
+	j := &Journal{store: store, bus: hints, log: options.Log, now: options.Now, newID: options.NewID, random: options.Random}
 	if j.log == nil {
 		j.log = slog.New(slog.DiscardHandler)
 	}
@@ -115,6 +118,9 @@ func New(store Store, hints bus.Bus, options Options) *Journal {
 	}
 	if j.newID == nil {
 		j.newID = func() string { return strings.ToLower(rand.Text()) }
+	}
+	if j.random == nil {
+		j.random = mathrand.Float64
 	}
 	j.held = cache.New(heldBytesMax, func(_ key, h *Held) int { return h.bytes })
 	j.books = cache.New(booksBytesMax, func(_ key, b *ledger.Book) int { return bookBytes(b) })
@@ -176,7 +182,7 @@ func (j *Journal) record(ctx context.Context, owner ledger.OwnerID, portfolio le
 		got, err := j.store.Append(ctx, owner, portfolio, book.Portfolio.Sequence, change, write(result))
 		if fault.Is(err, fault.Stale) && expectedSequence == nil {
 			stale = err
-			if err := standBack(ctx); err != nil {
+			if err := j.standBack(ctx); err != nil {
 				return Recorded{}, err
 			}
 			continue

@@ -106,7 +106,7 @@ func (p *Proposals) Accept(ctx context.Context, owner ledger.OwnerID, portfolio 
 		}
 		stale = err // what is proposed may be booked by now: it is looked at again
 		p.journal.books.Drop(key{owner, portfolio})
-		if err := standBack(ctx); err != nil {
+		if err := p.journal.standBack(ctx); err != nil {
 			return Recorded{}, err
 		}
 	}

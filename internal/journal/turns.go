@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -54,9 +53,9 @@ func (t *turns) take(ctx context.Context, k key) (giveBack func(), err error) {
 }
 
 // standBack waits a moment of random length.
-func standBack(ctx context.Context) error {
+func (j *Journal) standBack(ctx context.Context) error {
 	select {
-	case <-time.After(rand.N(attemptPause)):
+	case <-time.After(time.Duration(j.random() * float64(attemptPause))):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
