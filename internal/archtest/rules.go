@@ -98,6 +98,7 @@ var mayImport = map[string][]string{
 	"cmd/folioscope": join(ground, "app", "audit", "config", "conformance", "demo", "health", "identity", "seal", "telemetry", "transfer"),
 	"archtest":       {},
 	"pgtest":         {},
+	"simulation":     {}, // tests alone
 	"scripts":        {},
 }
 
