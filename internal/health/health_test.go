@@ -63,6 +63,7 @@ func TestJudgements(t *testing.T) {
 		{"a file", Database(DatabaseFacts{Answer: time.Millisecond, Bytes: 3 << 20}), OK, "1 ms and has 3 MiB"},
 		{"slow", Database(DatabaseFacts{Answer: 501 * time.Millisecond}), Warning, "501 ms"},
 		{"a log that grows", Database(DatabaseFacts{LogBytes: 256<<20 + 1}), Warning, "256 MiB"},
+		{"a disk that fails", Database(DatabaseFacts{Unkept: true}), Failing, "changes are refused"},
 		{"connections", Database(DatabaseFacts{Server: true, Connections: 80, ConnectionsMax: 100}), OK, ""},
 		{"few connections left", Database(DatabaseFacts{Server: true, Connections: 81, ConnectionsMax: 100}), Warning, "81 of the database's 100"},
 		{"keys", Keys(false, false), OK, ""},

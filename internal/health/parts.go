@@ -27,6 +27,7 @@ type DatabaseFacts struct {
 	Answer         time.Duration
 	Bytes          int64
 	LogBytes       int64 // of SQLite's write-ahead log
+	Unkept         bool  // SQLite's disk failed to keep a change
 	Connections    int64
 	ConnectionsMax int64
 	Clock          time.Time // by the server
@@ -42,6 +43,9 @@ func Database(d DatabaseFacts) Found {
 		f = f.with(MeasureDatabaseLog, float64(d.LogBytes))
 	}
 	switch {
+	case d.Unkept:
+		c.State, c.Says = Failing, "The disk failed to keep a change, so that all changes are refused."
+		c.Fix = "Look at the disk that holds data_dir, and at the kernel's log; move the data to another one if it fails, then start the node again."
 	case d.Answer > answerSlow:
 		c.State, c.Says = Warning, fmt.Sprintf("The database took %d ms for the shortest question.", d.Answer.Milliseconds())
 		c.Fix = "Look at the load of its machine and at the speed of its disk."

@@ -2,10 +2,13 @@ package sqlstore
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
@@ -26,9 +29,10 @@ type disk struct {
 	mu     sync.Mutex
 	dir    string // where the files of this run are
 	files  map[string]*kept
-	steps  int // until the power is cut; negative: it stays
-	images map[string][]byte
-	syncs  map[string]int // by file
+	steps  int               // until the power is cut; negative: it stays
+	fails  int               // syncs until one fails; negative: none does
+	images map[string][]byte // what is found when the power is back; nil while it is there
+	syncs  map[string]int    // by file
 }
 
 // kept is what the platter has of a file, and what happened to it since.
@@ -53,7 +57,7 @@ func newDisk(t *testing.T, dice *rand.Rand) *disk {
 	if !ok {
 		t.Fatal("sqlite's own VFS opens no file names")
 	}
-	d := &disk{VFSFilename: base, dice: dice, dir: t.TempDir(), files: make(map[string]*kept), syncs: make(map[string]int), steps: -1}
+	d := &disk{VFSFilename: base, dice: dice, dir: t.TempDir(), files: make(map[string]*kept), syncs: make(map[string]int), steps: -1, fails: -1}
 	vfs.Register(t.Name(), boldVFS{VFSFilename: encrypting(d).(vfs.VFSFilename), disk: d})
 	t.Cleanup(func() { vfs.Unregister(t.Name()) })
 	return d
@@ -87,6 +91,32 @@ func (d *disk) up(t *testing.T) {
 		d.files[name] = &kept{platter: image, named: true}
 	}
 	d.images, d.steps = nil, -1
+}
+
+// failAfter has one sync fail within a number of them.
+func (d *disk) failAfter(syncs int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fails = syncs
+}
+
+// again begins anew, in another directory, as after the end of a process: with all that was written. End has to close all that had files
+// open, for which it is too late to change them.
+func (d *disk) again(t *testing.T, end func()) {
+	t.Helper()
+	d.mu.Lock()
+	d.images = make(map[string][]byte)
+	d.mu.Unlock()
+	end()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dir := t.TempDir()
+	for name := range d.files {
+		if err := os.Link(filepath.Join(d.dir, name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	d.dir, d.images, d.fails = dir, nil, -1
 }
 
 // step counts a change of a file, and cuts the power when it is time. The file is nil where nothing of the change can reach the platter.
@@ -242,6 +272,11 @@ func (f *diskFile) Sync(vfs.SyncFlag) error {
 		return err
 	}
 	d.syncs[f.name]++
+	d.fails = max(d.fails-1, -1)
+	if d.fails == 0 {
+		f.kept.cached = nil // what could not be written is forgotten, and stays readable
+		return syscall.EIO
+	}
 	f.kept.sync()
 	if f.namesToo {
 		f.namesToo = false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/big"
 	"math/rand/v2"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"folioscope/internal/audit"
 	"folioscope/internal/engine"
+	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
@@ -74,38 +76,38 @@ func (p *powered) work(ctx context.Context) {
 		p.set(ctx, p.worse)
 	}
 	lease := p.lease(ctx)
-	sequencer := audit.NewSequencer(audit.SequencerOptions{Store: p.Store, Signer: p.signer, Node: "n1", Now: p.clock.Now, Log: slog.New(slog.DiscardHandler)})
 	p.disk.cutAfter(1 + p.dice.IntN(stepsMax))
-	var writers sync.WaitGroup
-	for owner := range p.books {
-		writers.Go(func() {
-			for err := error(nil); err == nil; {
-				err = p.append(ctx, owner)
-			}
-		})
-	}
-	writers.Go(func() {
-		for err := error(nil); err == nil; {
-			err = p.price(ctx)
-		}
-	})
-	writers.Go(func() {
-		for err := error(nil); err == nil; {
-			err = p.settle(ctx, lease)
-		}
-	})
-	writers.Go(func() {
-		for err := error(nil); err == nil; {
-			if _, err = sequencer.Step(ctx); err == nil {
-				err = p.audited.copy.Step(ctx)
-			}
-			p.clock.advance(time.Second)
-		}
-	})
-	writers.Wait()
+	p.write(ctx, lease, math.MaxInt)
 	if !p.disk.down() {
 		p.t.Fatal("the writers stopped before the power was cut")
 	}
+}
+
+// write has all writers write until they can't, or have so many times.
+func (p *powered) write(ctx context.Context, lease engine.Lease, times int) {
+	sequencer := audit.NewSequencer(audit.SequencerOptions{Store: p.Store, Signer: p.signer, Node: "n1", Now: p.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	var writers sync.WaitGroup
+	start := func(once func() error) {
+		writers.Go(func() {
+			err := error(nil)
+			for n := 0; n < times && err == nil; n++ {
+				err = once()
+			}
+		})
+	}
+	for owner := range p.books {
+		start(func() error { return p.append(ctx, owner) })
+	}
+	start(func() error { return p.price(ctx) })
+	start(func() error { return p.settle(ctx, lease) })
+	start(func() error {
+		p.clock.advance(time.Second)
+		if _, err := sequencer.Step(ctx); err != nil {
+			return err
+		}
+		return p.audited.copy.Step(ctx)
+	})
+	writers.Wait()
 }
 
 func (p *powered) set(ctx context.Context, pragma string) {
@@ -344,6 +346,48 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 			}
 			t.Logf("%d activities of anna, %d prices, %d events; syncs %v", len(p.books["anna"].acked), len(p.prices), len(p.events), p.disk.syncs)
 		})
+	}
+}
+
+// After a sync that failed the system shows what the disk doesn't have. Changes are refused from then on, and the process that is started next
+// loses nothing when the power is cut, neither of before nor of its own.
+func TestAFailedSyncStopsChanges(t *testing.T) {
+	t.Parallel()
+	const (
+		rounds   = 20
+		syncsMax = 60
+	)
+	ctx := t.Context()
+	p := newPowered(t, 7)
+	stopped := 0
+	for n := range rounds {
+		p.disk.failAfter(1 + p.dice.IntN(syncsMax))
+		p.write(ctx, p.lease(ctx), syncsMax)
+		v, err := p.Vitals(ctx)
+		p.ok(err)
+		if v.Unkept { // else it was a sync of a checkpoint, which is made anew
+			stopped++
+			p.kind(p.price(ctx), fault.Unavailable)
+		}
+		if err := p.lost(ctx); err != nil {
+			t.Fatalf("round %d, reading on: %v", n, err)
+		}
+		p.disk.again(t, func() { _ = p.Close() })
+		p.options.Path = p.path()
+		p.Store, err = Open(ctx, p.options)
+		p.ok(err)
+		if err := p.lost(ctx); err != nil {
+			t.Fatalf("round %d, the next process: %v", n, err)
+		}
+		p.work(ctx)
+		p.restart()
+		if err := p.lost(ctx); err != nil {
+			t.Fatalf("round %d, without power: %v", n, err)
+		}
+	}
+	t.Logf("%d of %d failed syncs were those of changes", stopped, rounds)
+	if stopped == 0 {
+		t.Error("no change was refused")
 	}
 }
 

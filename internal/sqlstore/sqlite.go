@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -38,6 +39,7 @@ type sqlite struct {
 	writer, reader *pool
 	path, vfs      string
 	key            []byte
+	unkept         atomic.Bool // a sync failed: see kept
 }
 
 // pool is a set of connections, each with its own prepared statements, of which one user at a time has one.
@@ -82,6 +84,9 @@ func openSQLite(ctx context.Context, path, vfs string, key []byte) (*sqlite, err
 	// The writer goes first: it makes the file a WAL database, and shows a wrong key.
 	if s.writer, err = s.openPool(ctx, writerCacheKiB, false, 1); err != nil {
 		return nil, err
+	}
+	if err := s.copyLog(ctx); err != nil {
+		return nil, errors.Join(err, s.writer.close())
 	}
 	if s.reader, err = s.openPool(ctx, readerCacheKiB, true, readers); err != nil {
 		return nil, errors.Join(err, s.writer.close())
@@ -292,8 +297,38 @@ func (s *sqlite) write(ctx context.Context, do func(queries) error) error {
 			return err
 		}
 		defer s.writer.give(c)
-		return c.transaction(ctx, "BEGIN IMMEDIATE", do)
+		return s.kept(func() error { return c.transaction(ctx, "BEGIN IMMEDIATE", do) })
 	}))
+}
+
+// kept changes something, unless a change could not be synced before. The system forgets what it could not write and says so once; what it
+// shows from then on need not be on the disk, and the next sync that succeeds doesn't tell. A disk that failed so is looked at by a person
+// before it gets more to keep. Reading goes on, and the next start copies what it finds in the log once more.
+func (s *sqlite) kept(change func() error) error {
+	if s.unkept.Load() {
+		return fault.New(fault.Unavailable, "changes are off: the disk of this server failed to keep one; its operator has to look at the disk, then start it again")
+	}
+	err := change()
+	if errors.Is(err, sqlite3.IOERR_FSYNC) || errors.Is(err, sqlite3.IOERR_DIR_FSYNC) {
+		s.unkept.Store(true)
+	}
+	return err
+}
+
+// copyLog has what the write-ahead log holds copied into the file and synced, as far as nobody reads it: after a failed sync the log may lie
+// in the system's memory alone, and what is appended to it would be lost with it.
+func (s *sqlite) copyLog(ctx context.Context) error {
+	c, err := s.writer.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.writer.give(c)
+	var busy, pages, copied int64
+	err = s.kept(func() error { return c.one(ctx, "PRAGMA wal_checkpoint(PASSIVE)", nil, &busy, &pages, &copied) })
+	if s.classify(err) == classDown { // such as a disk that is full: what can be read shall be
+		return nil
+	}
+	return err
 }
 
 func (s *sqlite) read(ctx context.Context, do func(queries) error) error {

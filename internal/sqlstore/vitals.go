@@ -21,6 +21,7 @@ type Vitals struct {
 	Answer         time.Duration
 	Bytes          int64
 	LogBytes       int64     // of SQLite's write-ahead log
+	Unkept         bool      // SQLite's disk failed to keep a change: all are refused until the next start
 	Connections    int64     // of everybody
 	ConnectionsMax int64     // that the server allows
 	Clock          time.Time // by the server's own clock, in the middle of Answer
@@ -52,6 +53,7 @@ func (s *sqlite) vitals(_ context.Context, v *Vitals) (err error) {
 	if v.Bytes, err = fileBytes(s.path); err != nil {
 		return err
 	}
+	v.Unkept = s.unkept.Load()
 	v.LogBytes, err = fileBytes(s.path + "-wal")
 	return err
 }
