@@ -128,6 +128,7 @@ type node struct {
 	engine   *engine.Engine // nil where this node doesn't evaluate alert rules
 	remote   *audit.Remote  // nil where checkpoints are sent nowhere
 	signs    func() bool    // whether this node signs the audit log now
+	copies   *audit.Copy    // of the checkpoints, outside of the database
 	clocks   *health.SourceClocks
 	watch    *health.Watch
 	probe    *health.Probe // nil where there is none

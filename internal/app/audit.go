@@ -40,7 +40,7 @@ func (n *node) buildAudit(ctx context.Context, name string) error {
 		return err
 	}
 	sequencer := audit.NewSequencer(audit.SequencerOptions{Store: n.store, Signer: signer, Node: name, MayOwn: n.cluster.MayOwn, Now: n.o.Now, Log: n.o.Log})
-	n.signs = sequencer.Holds
+	n.signs, n.copies = sequencer.Holds, copies
 	n.add("audit tree", sequencer.Run)
 	n.add("audit checkpoints", copies.Run)
 	to := n.settings.Audit.Webhook

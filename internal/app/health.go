@@ -358,6 +358,12 @@ func (n *node) buildHealth(name string) {
 	own := append(machineLooks(n.settings, n.o), keysLook(n.settings))
 	own = append(own, databaseLook(n.store), clockLook(n.store, n.clocks.Median))
 	own = append(own, health.Look{Name: "bus", At: func(context.Context) (health.Found, error) { return health.Bus(n.bus.Connected()), nil }})
+	own = append(own, health.Look{Name: "audit copy", Fix: "Make room on the disk where audit.checkpoints lies, and let this user write there.", At: func(context.Context) (health.Found, error) {
+		if err := n.copies.Trouble(); err != nil {
+			return health.Found{}, fault.Wrap(fault.Unavailable, err, "the audit log's checkpoints can't be copied to their file: nothing outside of the database proves what is done now")
+		}
+		return health.AuditCopy(), nil
+	}})
 	n.watch = health.NewWatch(health.WatchOptions{
 		Store: n.store, Node: name, Version: n.o.Version, Roles: n.settings.Roles, Own: own, Shared: sharedLooks(n.store, n.settings, n.ingest, n.o),
 		Jobs: func(ctx context.Context) ([]jobs.Count, error) { return countJobs(ctx, n.store) }, MayOwn: n.cluster.MayOwn, Now: n.o.Now, Log: n.o.Log,

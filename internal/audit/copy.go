@@ -42,7 +42,8 @@ type Copy struct {
 	last     Checkpoint
 	quietTo  time.Time
 
-	newest atomic.Pointer[[]byte] // the last line as it was signed, nil before there is one
+	newest  atomic.Pointer[[]byte] // the last line as it was signed, nil before there is one
+	trouble atomic.Pointer[error]  // why the file could not be written when that was tried last, nil where it could
 }
 
 // copied is one line of the file.
@@ -122,8 +123,8 @@ func (c *Copy) Check(ctx context.Context) error {
 	return err
 }
 
-// Run copies each new checkpoint until ctx ends. A file that can't be written ends the node: what can't be proven later isn't
-// to go on.
+// Run copies each new checkpoint until ctx ends. A file that can't be written is tried again: the next checkpoint that is copied proves what
+// was signed meanwhile, and Trouble tells operators that nothing outside of the database does until then.
 func (c *Copy) Run(ctx context.Context) error {
 	timer := time.NewTicker(copyInterval)
 	defer timer.Stop()
@@ -134,21 +135,35 @@ func (c *Copy) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		if err := c.bounded(ctx); err != nil && ctx.Err() == nil {
-			if fault.Is(err, fault.Unavailable) && !errors.Is(err, errNotWritten) {
-				continue // the database is away; others say so
-			}
-			if !errors.Is(err, ErrInconsistent) && !fault.Is(err, fault.Denied) {
+			switch {
+			case errors.Is(err, errNotWritten):
+				c.complain(ctx, "an audit checkpoint was not copied; it is tried again", err)
+			case fault.Is(err, fault.Unavailable): // the database is away; others say so
+			case errors.Is(err, ErrInconsistent), fault.Is(err, fault.Denied):
+				c.complain(ctx, "an audit checkpoint is not a continuation of the copied ones and is not copied: run folioscope audit verify", err)
+			default:
 				return err
-			}
-			if now := time.Now(); now.After(c.quietTo) {
-				c.quietTo = now.Add(complainEvery)
-				c.log.ErrorContext(ctx, "an audit checkpoint is not a continuation of the copied ones and is not copied: run folioscope audit verify", "error", err)
 			}
 		}
 	}
 }
 
 var errNotWritten = errors.New("the copy of an audit checkpoint could not be written")
+
+func (c *Copy) complain(ctx context.Context, what string, err error) {
+	if now := time.Now(); now.After(c.quietTo) {
+		c.quietTo = now.Add(complainEvery)
+		c.log.ErrorContext(ctx, what, "error", err)
+	}
+}
+
+// Trouble is why checkpoints are not copied at this moment, nil where they are. It may be asked while Run works.
+func (c *Copy) Trouble() error {
+	if trouble := c.trouble.Load(); trouble != nil {
+		return *trouble
+	}
+	return nil
+}
 
 func (c *Copy) bounded(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, copyWaitMax)
@@ -177,8 +192,11 @@ func (c *Copy) Step(ctx context.Context) error {
 		return fmt.Errorf("encode a checkpoint: %w", err)
 	}
 	if err := appendLine(c.path, line); err != nil {
-		return fmt.Errorf("%w: %w", errNotWritten, err)
+		err = fmt.Errorf("%w: %w", errNotWritten, err)
+		c.trouble.Store(&err)
+		return err
 	}
+	c.trouble.Store(nil)
 	c.last = newest
 	c.newest.Store(&signed)
 	return nil

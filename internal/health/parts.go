@@ -158,3 +158,8 @@ func Audit(waiting int64, lag time.Duration, running bool) Found {
 	}
 	return found(c).with(MeasureAuditWaiting, float64(waiting)).with(MeasureAuditLag, lag.Seconds())
 }
+
+// AuditCopy is a copy of checkpoints that is written.
+func AuditCopy() Found {
+	return found(Check{Name: "audit copy", State: OK, Says: "Checkpoints of the audit log are copied to their file."})
+}

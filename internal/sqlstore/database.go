@@ -57,7 +57,9 @@ const (
 	classOther    class = iota
 	classRetry          // others got in the way: again from the beginning
 	classExists         // a unique key is taken
-	classDown           // the database is not there, full or broken
+	classDown           // the database is not there or broken
+	classFull           // its disk is full
+	classDamaged        // its file holds what was never written
 	classWrongKey       // the file does not open with this key
 	classText           // a text holds what the database takes for no text
 )
@@ -100,7 +102,11 @@ func (s *Store) explain(operation string, err error) error {
 	if fault.KindOf(err) == fault.Internal {
 		switch s.db.classify(err) {
 		case classDown:
-			err = fault.Wrap(fault.Unavailable, err, "the database can't be reached or is full")
+			err = fault.Wrap(fault.Unavailable, err, "the database can't be reached")
+		case classDamaged:
+			err = fault.Wrap(fault.Unavailable, err, "the database is damaged; its operator has to put a copy of it back")
+		case classFull:
+			err = fault.Wrap(fault.Unavailable, err, "changes are off: the disk that holds the data is full; its operator has to make room")
 		case classRetry:
 			err = fault.Wrap(fault.Unavailable, err, "the database is busy")
 		case classWrongKey:

@@ -176,6 +176,8 @@ func (p *postgres) classify(err error) class {
 			return classRetry
 		case server.Code == "23505":
 			return classExists
+		case server.Code == "53100":
+			return classFull
 		case server.Code == "22021": // NUL, or no UTF-8; SQLite takes both
 			return classText
 		case strings.HasPrefix(server.Code, "08"), strings.HasPrefix(server.Code, "53"), strings.HasPrefix(server.Code, "57P"), server.Code == "25006":

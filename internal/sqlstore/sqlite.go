@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -325,7 +326,7 @@ func (s *sqlite) copyLog(ctx context.Context) error {
 	defer s.writer.give(c)
 	var busy, pages, copied int64
 	err = s.kept(func() error { return c.one(ctx, "PRAGMA wal_checkpoint(PASSIVE)", nil, &busy, &pages, &copied) })
-	if s.classify(err) == classDown { // such as a disk that is full: what can be read shall be
+	if class := s.classify(err); class == classDown || class == classFull { // what can be read shall be
 		return nil
 	}
 	return err
@@ -383,7 +384,11 @@ func (s *sqlite) classify(err error) class {
 		return classExists
 	case errors.Is(err, sqlite3.NOTADB):
 		return classWrongKey
-	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.READONLY):
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.IOERR_DATA):
+		return classDamaged
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return classFull
+	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.READONLY):
 		return classDown
 	}
 	return classOther
