@@ -160,19 +160,22 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 		return nil, err
 	}
 	n.bus = hints
-	if _, err := hints.Subscribe(event.UserRevokedAll, n.forget, nil); err != nil { // ends with the bus
+	if err := n.build(ctx, name, sessions); err != nil {
 		return nil, errors.Join(err, hints.Close())
 	}
-	if err := n.build(ctx, name, sessions); err != nil {
+	if _, err := hints.Subscribe(event.UserRevokedAll, n.forget, nil); err != nil { // ends with the bus
 		return nil, errors.Join(err, hints.Close())
 	}
 	return n, nil
 }
 
-// forget drops the key of somebody whose sessions ended: it may have been the last of them.
+// forget drops the key of somebody whose sessions ended, since it may have been the last of them, and what is remembered of these.
 func (n *node) forget(_ string, payload []byte) {
 	if ended, err := event.ParseUserRevoked(payload); err == nil { // live tells of those that can't be read
 		n.store.Forget(ended.OwnerID)
+		if n.server != nil {
+			n.server.Forget(ended.OwnerID)
+		}
 	}
 }
 
@@ -190,6 +193,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 		n.add("market hours", changing.Run)
 	}
 	n.add("keyring", n.followKeyring)
+	n.add("database", n.store.Watch)
 	record := journal.New(journalStore{n.store}, n.bus, journal.Options{Log: n.o.Log, Now: n.o.Now})
 	hub := live.New(liveStore{n.store}, record, n.bus, sessions, live.Options{Log: n.o.Log, Now: n.o.Now, Simulated: simulated})
 	n.add("live", hub.Run)
@@ -328,7 +332,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		Identity: who,
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar, AlertsChanged: n.alertsChanged, InboxChanged: n.inboxChanged,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "", Messages: n.messages, PushKey: n.messages.PushKey(),
-		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) },
+		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) }, Away: n.away,
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
 	})
@@ -341,6 +345,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	n.add("recoveries", who.WorkOnRecoveries)
 	n.add("refusals", n.server.RecordRefusals)
 	n.add("open streams", n.server.WatchStreams)
+	n.add("away", func(ctx context.Context) error { return n.tellAway(ctx, hub) })
 	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
 	return nil
 }
@@ -385,7 +390,7 @@ func (n *node) importer(record *journal.Journal) *transfer.Service {
 // announce calls Ready once the node answers with everything loaded.
 func (n *node) announce(ctx context.Context, hub *live.Hub, url string) error {
 	const pause = 20 * time.Millisecond // loading takes a second or so
-	for len(n.notReady(ctx, hub)) > 0 {
+	for n.store.Ping(ctx) != nil || len(n.notReady(ctx, hub)) > 0 {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -396,12 +401,9 @@ func (n *node) announce(ctx context.Context, hub *live.Hub, url string) error {
 	return nil
 }
 
-// notReady says what this node still waits for.
-func (n *node) notReady(ctx context.Context, hub *live.Hub) []string {
+// notReady says what this node still waits for, the database aside.
+func (n *node) notReady(_ context.Context, hub *live.Hub) []string {
 	var reasons []string
-	if err := n.store.Ping(ctx); err != nil {
-		reasons = append(reasons, "the database does not answer")
-	}
 	if !hub.Ready() {
 		reasons = append(reasons, "prices are being loaded")
 	}

@@ -99,6 +99,7 @@ var mayImport = map[string][]string{
 	"archtest":       {},
 	"pgtest":         {},
 	"simulation":     {}, // tests alone
+	"wiretest":       {},
 	"scripts":        {},
 }
 

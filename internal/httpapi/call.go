@@ -27,6 +27,7 @@ type call struct {
 	session  identity.Session
 	share    access.Share // how the portfolio named in the path is the caller's to see, where it isn't their own
 	sequence int64        // of that portfolio
+	recalled bool         // who asks is known from memory, since the database can't be asked
 	once     *onceKey     // nil where there is no Idempotency-Key
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"folioscope/internal/access"
 	"folioscope/internal/fault"
+	"folioscope/internal/live"
 )
 
 // readyDeadline bounds how long dependencies are asked; a load balancer waits little longer.
@@ -46,12 +47,17 @@ func (s *Server) addHealthRoutes() {
 func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)
 	defer cancel()
-	answer := Readiness{Reasons: []string{}}
+	answer := Readiness{Reasons: []string{}, Degraded: []string{}}
 	if s.leaving.Load() {
 		answer.Reasons = append(answer.Reasons, "stopping")
 	}
 	if err := s.store.Ping(ctx); err != nil {
-		answer.Reasons = append(answer.Reasons, "the database doesn't answer")
+		s.sayAway(w.Header(), live.AwayDatabase)
+		if s.memory.serves(s.now()) {
+			answer.Degraded = append(answer.Degraded, "the database doesn't answer: reads come from memory, changes are refused")
+		} else {
+			answer.Reasons = append(answer.Reasons, "the database doesn't answer")
+		}
 	}
 	if s.options.Ready != nil {
 		answer.Reasons = append(answer.Reasons, s.options.Ready(ctx)...)

@@ -146,6 +146,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		}
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			h["Cache-Control"] = noStoreHeader
+			s.sayAway(h)
 		}
 		h[requestIDHeader] = []string{c.id}
 		if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {

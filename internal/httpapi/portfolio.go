@@ -69,7 +69,7 @@ type changeAccountInput struct {
 
 func (s *Server) addPortfolioRoutes() {
 	const tag = "Portfolios"
-	typed(s, route{method: "GET", path: "/api/v1/portfolios", action: access.ListPortfolios, tag: tag, summary: "One's own portfolios, and those that others shared"}, http.StatusOK, s.listPortfolios)
+	typed(s, route{method: "GET", path: "/api/v1/portfolios", action: access.ListPortfolios, kept: true, tag: tag, summary: "One's own portfolios, and those that others shared"}, http.StatusOK, s.listPortfolios)
 	typed(s, route{method: "POST", path: "/api/v1/portfolios", action: access.CreatePortfolio, creates: true, tag: tag, summary: "Create a portfolio"}, http.StatusCreated, s.createPortfolio)
 	document := huma.Operation{
 		Description: "What the portfolio is worth now and why it moved. The ETag changes with the portfolio, with prices and with the minute.",

@@ -16,6 +16,7 @@ import (
 	"folioscope/internal/access"
 	"folioscope/internal/fault"
 	"folioscope/internal/identity"
+	"folioscope/internal/live"
 )
 
 // Bounds of request bodies.
@@ -34,6 +35,7 @@ type route struct {
 	creates      bool  // takes an Idempotency-Key
 	dryRun       bool  // with ?dry_run=true it creates nothing and needs no key
 	endless      bool  // a stream: no deadline
+	kept         bool  // the last answer does while the database is away: it holds no price
 	stepUp       bool  // risky: the password has to have been asked for within the last quarter of an hour
 	summary      string
 	tag          string
@@ -43,6 +45,11 @@ func (r *route) pattern() string { return r.method + " " + r.path }
 
 // ofPortfolio says whether the path names a portfolio, which has to be the caller's own or shared with them.
 func (r *route) ofPortfolio() bool { return strings.HasPrefix(r.path, portfolioPrefix) }
+
+// fromMemory says whether it is answered while the database is away.
+func (r *route) fromMemory() bool {
+	return r.method == http.MethodGet && (r.kept || r.action == access.ReadPortfolio)
+}
 
 func (r *route) onceOptional(req *http.Request) bool {
 	return r.dryRun && req.URL.Query().Get("dry_run") == "true"
@@ -71,9 +78,20 @@ func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next 
 		defer cancel()
 		req = req.WithContext(ctx)
 	}
+	if err := s.refuseAway(req); err != nil {
+		s.fail(w, req, err)
+		return
+	}
 	if err := s.admit(req, c, r); err != nil {
 		s.refuse(req, c, err)
 		s.fail(w, req, err)
+		return
+	}
+	if c.recalled {
+		s.sayAway(w.Header(), live.AwayDatabase)
+	}
+	if r.kept {
+		s.serveKept(w, req, c, next)
 		return
 	}
 	if r.bodyBytesMax > jsonBytesMax && (req.ContentLength < 0 || req.ContentLength > jsonBytesMax) {
@@ -194,7 +212,7 @@ func (s *Server) authenticate(req *http.Request, c *call, r *route) error {
 	} else {
 		c.session, err = s.identity.Session(req.Context(), c.token)
 	}
-	return err
+	return s.recall(req, c, r, err)
 }
 
 // credential is what a request signs itself with. Each kind counts in its own place only: no token in a cookie, no cookie's value as

@@ -349,6 +349,11 @@ type PortfolioDelta struct {
 // StreamInbox says nothing but that it came: how much is new is asked for.
 type StreamInbox struct{}
 
+// StreamDegraded is what the service does without.
+type StreamDegraded struct {
+	Away []string `json:"away" enum:"database,bus" doc:"database: what is shown comes from memory, and nothing can be changed. bus: changes are found by looking, every 30 s. Empty: all is there"`
+}
+
 // StreamStatus is how well the service itself is connected to the market.
 type StreamStatus struct {
 	ID         string    `json:"id"`

@@ -269,4 +269,6 @@ type ImportResult struct {
 type Readiness struct {
 	Ready   bool     `json:"ready"`
 	Reasons []string `json:"reasons" nullable:"false"`
+
+	Degraded []string `json:"degraded" nullable:"false" doc:"What a node that takes requests does without"`
 }

@@ -52,7 +52,8 @@ type Options struct {
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
 	Observe func(route string, status int, took time.Duration) // of every answer, for metrics; nil: nobody looks
 	Tracer  trace.Tracer                                       // nil: nobody wants to know
-	Ready   func(ctx context.Context) []string                 // why this node isn't ready yet; nil or empty: it is
+	Ready   func(ctx context.Context) []string                 // why this node isn't ready yet, the database aside; nil or empty: it is
+	Away    func() []string                                    // what it does without now, in live's words; nil: nothing
 
 	Secure           bool           // browsers reach us over HTTPS, here or at a trusted proxy
 	RedirectLoopback bool           // plain loopback: pages at 127.0.0.1 and [::1] move to localhost
@@ -104,6 +105,7 @@ type Server struct {
 	previewWait    time.Duration
 	flights        inFlight
 	sessions       *sessionCache
+	memory         *memory
 	refused        *refusals
 	looks          *looks
 	leaving        atomic.Bool
@@ -132,6 +134,7 @@ func New(o Options) (*Server, error) {
 		previewing:     newRoom(previewingMax, previewsWaitingMax),
 		previewWait:    previewWaitMax,
 		sessions:       newSessionCache(min(o.SessionCache, sessionCacheMax)),
+		memory:         newMemory(),
 	}
 	if s.options.Tracer == nil {
 		s.options.Tracer = trace.Off{}

@@ -97,7 +97,7 @@ func (s *Server) addSessionRoutes() {
 			out.SignOutAt = s.identity.SignOutAddress(ctx, c.session, s.origin(ctx)+signInPage)
 			return out, nil
 		})
-	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, tag: tag, summary: "Who is signed in"}, http.StatusOK,
+	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, kept: true, tag: tag, summary: "Who is signed in"}, http.StatusOK,
 		func(ctx context.Context, _ *none) (*answer[User], error) {
 			c := callOf(ctx)
 			user, err := s.identity.User(ctx, c.owner())
@@ -150,7 +150,7 @@ func (s *Server) revoked(ctx context.Context) { s.revokedOf(ctx, callOf(ctx).own
 
 // revokedOf is revoked for somebody else.
 func (s *Server) revokedOf(ctx context.Context, owner ledger.OwnerID) {
-	s.sessions.forgetAll(owner)
+	s.Forget(owner)
 	if err := s.live.Revoke(ctx, owner); err != nil {
 		s.log.WarnContext(ctx, "streams on other nodes end later", "error", err) // when they next look at the session
 	}

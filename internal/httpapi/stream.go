@@ -23,10 +23,11 @@ const (
 )
 
 func (s *Server) addStreamRoute() {
-	schemas := map[string]any{"snapshot": s.schemaOf(PortfolioDocument{}), "delta": s.schemaOf(PortfolioDelta{}), "status": s.schemaOf(StreamStatus{}), "inbox": s.schemaOf(StreamInbox{})}
+	schemas := map[string]any{"snapshot": s.schemaOf(PortfolioDocument{}), "delta": s.schemaOf(PortfolioDelta{}), "status": s.schemaOf(StreamStatus{}), "inbox": s.schemaOf(StreamInbox{}), "degraded": s.schemaOf(StreamDegraded{})}
 	describe := huma.Operation{
 		Description: "Server-sent events: a snapshot of each portfolio, then deltas, and a status whenever the connection to the market changes. " +
 			"An inbox event, which is empty, says that something new lies in the viewer's inbox, or that it was read. " +
+			"A degraded event says what the service does without from then on, as the header Folioscope-Degraded does; where there is none, all is there. " +
 			"Every other event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.",
 		Parameters: []*huma.Param{
 			{Name: "portfolio", In: "query", Required: true, Schema: &huma.Schema{Type: huma.TypeString}, Description: "Ids of portfolios, separated by commas"},
@@ -90,7 +91,7 @@ func (s *Server) watched(r *http.Request) (portfolios []live.Key, shares []acces
 			return nil, nil, fault.At("portfolio", "The ids of portfolios are needed, separated by commas.")
 		}
 		id := ledger.PortfolioID(name)
-		_, err := s.store.Portfolio(r.Context(), c.user(), id)
+		err := s.owns(r.Context(), c, id)
 		if err == nil {
 			portfolios = append(portfolios, live.Key{Owner: c.user(), Portfolio: id})
 			continue
@@ -111,6 +112,21 @@ func (s *Server) watched(r *http.Request) (portfolios []live.Key, shares []acces
 		portfolios, shares = append(portfolios, live.Key{Owner: share.Holder, Portfolio: id}), append(shares, share)
 	}
 	return portfolios, shares, nil
+}
+
+// owns gives fault.NotFound where a portfolio isn't the caller's. Who is known from memory owns what is known from there too.
+func (s *Server) owns(ctx context.Context, c *call, id ledger.PortfolioID) error {
+	if c.recalled {
+		if _, sequence, ok := s.memory.find(c.token, id, s.now()); !ok || sequence < 0 {
+			return errNotInMemory()
+		}
+		return nil
+	}
+	portfolio, err := s.store.Portfolio(ctx, c.user(), id)
+	if err == nil {
+		s.memory.note(c.token, c.session, id, portfolio.Sequence, s.now())
+	}
+	return err
 }
 
 // readable says whether a share lets whoever has it see what a stream shows.

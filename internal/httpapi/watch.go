@@ -23,7 +23,7 @@ const (
 func (s *Server) WatchStreams(ctx context.Context) error {
 	pace := time.NewTicker(standingInterval)
 	defer pace.Stop()
-	blind := false
+	blind, next := false, s.now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -31,6 +31,10 @@ func (s *Server) WatchStreams(ctx context.Context) error {
 		case <-pace.C:
 		}
 		err := s.endFallen(ctx)
+		if now := s.now(); err == nil && !now.Before(next) {
+			next = now.Add(rememberedLook)
+			err = s.lookAtRemembered(ctx)
+		}
 		if err != nil && !blind && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "open streams go on unseen: their sessions can't be looked at", "error", err)
 		}

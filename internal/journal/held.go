@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"folioscope/internal/fault"
 	"folioscope/internal/figures"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -38,6 +39,7 @@ func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio 
 	if held, ok := j.held.Get(k, func(h *Held) bool { return h.Portfolio.Sequence >= atLeastSequence && !h.Outdated(j.now()) }); ok {
 		return held, nil
 	}
+	outdated, _ := j.held.GetIfPresent(k)
 	name := flightName("held", k, atLeastSequence)
 	var held *Held
 	err := j.untilAt(ctx, atLeastSequence, func() (int64, error) {
@@ -62,6 +64,9 @@ func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio 
 		}
 		return held.Portfolio.Sequence, nil
 	})
+	if fault.Is(err, fault.Unavailable) && outdated != nil && outdated.Portfolio.Sequence >= atLeastSequence && j.now().Sub(outdated.until) < awayAgeMax {
+		return outdated, nil // some rates of past days are missing in it, which it says
+	}
 	return held, err
 }
 
@@ -219,6 +224,9 @@ func (j *Journal) Series(ctx context.Context, id market.InstrumentID) (*market.S
 	}
 	return share(ctx, j, "series\x00"+string(id), func(ctx context.Context) (*market.Series, error) {
 		series, err := j.store.Series(ctx, id, market.NoDate, lastDate)
+		if cached, ok := j.series.GetIfPresent(id); ok && fault.Is(err, fault.Unavailable) && j.now().Sub(cached.at) < awayAgeMax {
+			return cached.series, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("load closes of %s: %w", id, err)
 		}

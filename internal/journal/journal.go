@@ -37,10 +37,11 @@ const (
 	seriesBytesMax = 32 << 20 // daily closes: about 500 instruments of 20 years
 	attemptsMax    = 6        // of an append that met others; each costs a read of the book
 
-	seriesAgeMax     = 2 * time.Minute // past days hardly change
-	emptyAgeMax      = 3 * time.Second // of a series without a close: it is being looked for, and somebody waits
-	incompleteAgeMax = 2 * time.Minute // of positions that miss rates of past days
-	sequenceWait     = 2 * time.Second // for a sequence that a caller has seen and this node's store has not
+	seriesAgeMax     = 2 * time.Minute  // past days hardly change
+	emptyAgeMax      = 3 * time.Second  // of a series without a close: it is being looked for, and somebody waits
+	incompleteAgeMax = 2 * time.Minute  // of positions that miss rates of past days
+	awayAgeMax       = 15 * time.Minute // of what is at hand, while the store can't be asked for newer
+	sequenceWait     = 2 * time.Second  // for a sequence that a caller has seen and this node's store has not
 	sequencePause    = 50 * time.Millisecond
 	loadTimeout      = 15 * time.Second // of one read from the store, whoever gave up meanwhile
 	hintTimeout      = time.Second

@@ -101,6 +101,7 @@ type Hub struct {
 	closing chan struct{} // closed when Run ends
 	started atomic.Bool
 	loaded  atomic.Bool
+	away    atomic.Pointer[string] // the event that says what is away; nil while nothing ever was
 
 	mu      sync.Mutex
 	watches map[Key]*watch

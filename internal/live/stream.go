@@ -53,8 +53,11 @@ type viewer struct {
 	wake    chan struct{} // holds one
 	revoked atomic.Bool
 	inbox   atomic.Bool // has to be told that the viewer's inbox changed
+	away    atomic.Bool // has to be told what is away
 	doubted atomic.Bool // the session has to be looked at before anything more is written
 	slots   []*slot
+
+	awayNow *atomic.Pointer[string] // the event that says so
 
 	turn   chan struct{} // holds one, for whoever writes: the stream's goroutine, or a worker. What follows is of the turn
 	out    output
@@ -79,6 +82,11 @@ func (v *viewer) inboxChanged() {
 	v.notify()
 }
 
+func (v *viewer) awayChanged() {
+	v.away.Store(true)
+	v.notify()
+}
+
 // Stream writes the events of portfolios until the client leaves, the server has it come back, or its session ends. An error
 // means that nothing was written: fault.NotFound where an owner has no such portfolio, fault.Limited over the bounds,
 // fault.Unavailable while prices are not loaded.
@@ -91,7 +99,7 @@ func (h *Hub) Stream(w http.ResponseWriter, r *http.Request, request StreamReque
 	v := &viewer{
 		owner: request.Viewer, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		out:  output{w: w, control: http.NewResponseController(w), now: h.now},
-		seen: parseID(request.After, len(request.Portfolios)),
+		seen: parseID(request.After, len(request.Portfolios)), awayNow: &h.away,
 	}
 	if err := h.enter(v); err != nil {
 		return err
@@ -125,13 +133,14 @@ func (h *Hub) admit(ctx context.Context, request *StreamRequest) ([]*journal.Hel
 		keys = append(keys, k)
 	}
 	sequences, err := h.store.Sequences(ctx, keys)
-	if err != nil {
+	fromMemory := fault.Is(err, fault.Unavailable) // then whatever of them is at hand does
+	if err != nil && !fromMemory {
 		return nil, fmt.Errorf("find portfolios: %w", err)
 	}
 	held := make([]*journal.Held, len(keys))
 	for i, k := range keys {
 		sequence, ok := sequences[k]
-		if !ok {
+		if !ok && !fromMemory {
 			return nil, fault.New(fault.NotFound, "there is no such portfolio")
 		}
 		if held[i], err = h.portfolios.Holdings(ctx, k.Owner, k.Portfolio, sequence); err != nil {
@@ -160,6 +169,9 @@ func (h *Hub) enter(v *viewer) error {
 	}
 	h.viewers[v.owner][v] = struct{}{}
 	h.streams++
+	if h.away.Load() != nil {
+		v.awayChanged()
+	}
 	return nil
 }
 
@@ -265,6 +277,12 @@ func (v *viewer) write() error {
 	if v.inbox.Swap(false) {
 		piece = newPiece()
 		*piece = append(*piece, inboxEvent...)
+	}
+	if v.away.Swap(false) {
+		if piece == nil {
+			piece = newPiece()
+		}
+		*piece = append(*piece, *v.awayNow.Load()...)
 	}
 	for i, s := range v.slots {
 		f := s.take()

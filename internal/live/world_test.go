@@ -401,7 +401,7 @@ func (b *browser) parse() {
 
 // apply does what a dashboard does with an event.
 func (b *browser) apply(e received) {
-	if e.name == "inbox" {
+	if e.name == "inbox" || e.name == "degraded" {
 		return // is of no portfolio
 	}
 	var next map[string]any

@@ -40,6 +40,8 @@ type Cluster struct {
 	URL  string // of the database postgres, as its superuser
 	Port int    // on 127.0.0.1, where it speaks TLS and nothing else; 0 where it doesn't listen
 
+	base   string
+	again  func() error // starts the server
 	server *exec.Cmd
 	exited chan struct{} // closed when the server has ended
 	dirs   []*ownedDir   // everything it left on the file system
@@ -122,7 +124,11 @@ func (c *Cluster) start(found binaries, place string, encrypted *Encryption) err
 		}
 		arguments = append(arguments, more...)
 	}
-	if err := c.launch(exec.Command(filepath.Join(found.dir, "postgres"), arguments...), account, base); err != nil {
+	c.base = base
+	c.again = func() error {
+		return c.launch(exec.Command(filepath.Join(found.dir, "postgres"), arguments...), account, base)
+	}
+	if err := c.again(); err != nil {
 		return err
 	}
 	query := url.Values{"host": {base}, "sslmode": {"disable"}}
@@ -147,8 +153,9 @@ func (c *Cluster) launch(server *exec.Cmd, account runAs, base string) error {
 		return fmt.Errorf("start postgres: %w", err)
 	}
 	c.server = server
+	exited := c.exited
 	go func() {
-		defer close(c.exited)
+		defer close(exited)
 		_ = server.Wait() // how it ended is in its log, which waitReady shows
 	}()
 	return nil

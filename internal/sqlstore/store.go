@@ -59,7 +59,8 @@ type Store struct {
 	schema          int64 // the newest that is known
 	messagesHourMax int   // of notices that go out to one person by channels
 
-	keys *cache.Cache[ledger.OwnerID, *seal.Key] // open ones
+	keys     *cache.Cache[ledger.OwnerID, *seal.Key] // open ones
+	presence *presence                               // of PostgreSQL; nil for SQLite, which is no server that could be away
 
 	mu sync.Mutex // of what follows
 
@@ -106,6 +107,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err := s.checkKeyring(ctx); err != nil {
 		return nil, s.opening(errors.Join(err, s.db.close()))
 	}
+	s.guard()
 	s.tracing(options.Tracer)
 	s.log.Info("store is open", "postgres", options.URL != "", "keyring", s.root.Fingerprint())
 	return s, nil

@@ -14,10 +14,13 @@ type traced struct {
 	system string // as OpenTelemetry names it
 }
 
-// bare is a database without what tells of it.
+// bare is a database without what tells of it and what stands before it.
 func bare(d database) database {
 	if t, ok := d.(traced); ok {
-		return t.database
+		d = t.database
+	}
+	if g, ok := d.(guarded); ok {
+		d = g.database
 	}
 	return d
 }
@@ -28,7 +31,7 @@ func (s *Store) tracing(tracer trace.Tracer) {
 		return
 	}
 	system := "sqlite"
-	if _, ok := s.db.(*postgres); ok {
+	if _, ok := bare(s.db).(*postgres); ok {
 		system = "postgresql"
 	}
 	s.db = traced{s.db, tracer, system}
