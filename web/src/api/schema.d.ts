@@ -1914,7 +1914,7 @@ export interface paths {
         };
         /**
          * Prices and values as they change
-         * @description Server-sent events: a snapshot of each portfolio, then deltas, and a status whenever the connection to the market changes. An inbox event, which is empty, says that something new lies in the viewer's inbox, or that it was read. Every other event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.
+         * @description Server-sent events: a snapshot of each portfolio, then deltas, and a status whenever the connection to the market changes. An inbox event, which is empty, says that something new lies in the viewer's inbox, or that it was read. A degraded event says what the service does without from then on, as the header Folioscope-Degraded does; where there is none, all is there. Every other event has an id; Last-Event-ID or after resumes. Comments come at least every 15 s. The server ends a stream after 30 to 60 min; come back with the last id.
          */
         get: operations["get-stream"];
         put?: never;
@@ -4291,6 +4291,8 @@ export interface components {
             until: string;
         };
         Readiness: {
+            /** @description What a node that takes requests does without */
+            degraded: string[];
             ready: boolean;
             reasons: string[];
         };
@@ -4553,6 +4555,10 @@ export interface components {
             date: string;
             /** @description new:old, such as 2:1 */
             ratio: string;
+        };
+        StreamDegraded: {
+            /** @description database: what is shown comes from memory, and nothing can be changed. bus: changes are found by looking, every 30 s. Empty: all is there */
+            away: ("database" | "bus")[] | null;
         };
         StreamInbox: Record<string, never>;
         StreamStatus: {
