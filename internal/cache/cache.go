@@ -41,6 +41,9 @@ func (c *Cache[K, V]) Get(k K, good func(V) bool) (V, bool) {
 	return none, false
 }
 
+// Peek gives what is kept, however old, for when nothing better is to be had. It isn't counted.
+func (c *Cache[K, V]) Peek(k K) (V, bool) { return c.kept.GetIfPresent(k) }
+
 // Put keeps an entry, in place of another.
 func (c *Cache[K, V]) Put(k K, v V) { c.kept.Set(k, v) }
 

@@ -39,7 +39,7 @@ func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio 
 	if held, ok := j.held.Get(k, func(h *Held) bool { return h.Portfolio.Sequence >= atLeastSequence && !h.Outdated(j.now()) }); ok {
 		return held, nil
 	}
-	outdated, _ := j.held.GetIfPresent(k)
+	outdated, _ := j.held.Peek(k)
 	name := flightName("held", k, atLeastSequence)
 	var held *Held
 	err := j.untilAt(ctx, atLeastSequence, func() (int64, error) {
@@ -224,7 +224,7 @@ func (j *Journal) Series(ctx context.Context, id market.InstrumentID) (*market.S
 	}
 	return share(ctx, j, "series\x00"+string(id), func(ctx context.Context) (*market.Series, error) {
 		series, err := j.store.Series(ctx, id, market.NoDate, lastDate)
-		if cached, ok := j.series.GetIfPresent(id); ok && fault.Is(err, fault.Unavailable) && j.now().Sub(cached.at) < awayAgeMax {
+		if cached, ok := j.series.Peek(id); ok && fault.Is(err, fault.Unavailable) && j.now().Sub(cached.at) < awayAgeMax {
 			return cached.series, nil
 		}
 		if err != nil {
