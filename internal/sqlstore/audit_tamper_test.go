@@ -127,7 +127,7 @@ func (a *audited) rebuilt(signer *audit.Signer) {
 }
 
 func (a *audited) bytes() string {
-	if _, ok := a.db.(*postgres); ok {
+	if _, ok := bare(a.db).(*postgres); ok {
 		return "BYTEA"
 	}
 	return "BLOB"

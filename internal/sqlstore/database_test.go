@@ -124,7 +124,7 @@ func TestClosedStoreSaysSo(t *testing.T) {
 // TestServerThatDropsConnections is a restart of PostgreSQL, as those see it who had a connection.
 func TestServerThatDropsConnections(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
-		p, ok := b.db.(*postgres)
+		p, ok := bare(b.db).(*postgres)
 		if !ok {
 			return // SQLite has no server
 		}

@@ -273,7 +273,7 @@ func TestSQLIsReadByBothDatabases(t *testing.T) {
 // migrates takes the steps that the database doesn't have.
 func (b *bench) migrates(steps []schemaStep) {
 	b.t.Helper()
-	switch db := b.db.(type) {
+	switch db := bare(b.db).(type) {
 	case *postgres:
 		b.ok(migrate(b.t.Context(), db.migrating(), goose.DialectPostgres, steps, false))
 	case *sqlite:
@@ -285,7 +285,7 @@ func (b *bench) migrates(steps []schemaStep) {
 }
 
 func (b *bench) prepares(text string) error {
-	switch db := b.db.(type) {
+	switch db := bare(b.db).(type) {
 	case *postgres:
 		conn, err := db.pool.Acquire(b.t.Context())
 		b.ok(err)

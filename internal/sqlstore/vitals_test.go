@@ -14,7 +14,7 @@ func TestVitals(t *testing.T) {
 		if v.Bytes < 1<<10 {
 			t.Errorf("an empty database has some size: %+v", v)
 		}
-		if _, server := b.db.(*postgres); server != v.Server || server != (v.Connections > 0) || server != (v.ConnectionsMax > 0) {
+		if _, server := bare(b.db).(*postgres); server != v.Server || server != (v.Connections > 0) || server != (v.ConnectionsMax > 0) {
 			t.Errorf("%+v", v)
 		}
 		if ahead := time.Since(v.Clock); v.Server && ahead.Abs() > time.Minute { // it is the same machine's
