@@ -209,7 +209,10 @@ func databaseLook(store *sqlstore.Store) health.Look {
 		if err != nil {
 			return health.Found{}, err
 		}
-		return health.Database(health.DatabaseFacts{Server: v.Server, Answer: v.Answer, Bytes: v.Bytes, LogBytes: v.LogBytes, Unkept: v.Unkept, Connections: v.Connections, ConnectionsMax: v.ConnectionsMax}), nil
+		return health.Database(health.DatabaseFacts{
+			Server: v.Server, Answer: v.Answer, Bytes: v.Bytes, LogBytes: v.LogBytes, Unkept: v.Unkept, Connections: v.Connections, ConnectionsMax: v.ConnectionsMax,
+			Hosts: v.Hosts, Primary: v.Primary, Synchronous: v.Synchronous, Waits: v.Waits, Seen: v.Seen,
+		}), nil
 	}}
 }
 

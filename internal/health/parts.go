@@ -31,6 +31,28 @@ type DatabaseFacts struct {
 	Connections    int64
 	ConnectionsMax int64
 	Clock          time.Time // by the server
+
+	Hosts       int    // that the settings name; what follows is of several
+	Primary     string // the address of the one that takes writes
+	Synchronous int    // standbys that have what is acknowledged
+	Waits       bool   // a commit waits for them
+	Seen        bool   // we may see which standbys there are
+}
+
+// standby says how safe what is saved is where there are several servers, and what is wrong with that.
+func (d *DatabaseFacts) standby() (says, fix string, ok bool) {
+	switch {
+	case d.Hosts < 2:
+		return "", "", true
+	case !d.Waits:
+		return " A commit doesn't wait for a standby: what was saved last may be lost with the primary.", "Set synchronous_commit = on for the database and for the role of the nodes.", false
+	case !d.Seen:
+		return " This role may not see whether a standby follows: GRANT pg_read_all_stats to it.", "", true
+	case d.Synchronous == 0:
+		return " There is no synchronous standby: what was saved last may be lost with the primary.",
+			"Look whether a standby runs and follows, and set synchronous_standby_names on the server (with Patroni: synchronous_mode: true).", false
+	}
+	return " A synchronous standby follows.", "", true
 }
 
 // Database judges how it answers and what room it has.
@@ -55,6 +77,14 @@ func Database(d DatabaseFacts) Found {
 	case d.LogBytes > logBytesMax:
 		c.State, c.Says = Warning, fmt.Sprintf("The database's write-ahead log has %s and isn't cut back.", bytesText(uint64(d.LogBytes)))
 		c.Fix = "Another program holds the database open for reading: end it, such as an export that never finished."
+	}
+	if d.Primary != "" {
+		c.Says += " The primary is " + d.Primary + "."
+	}
+	says, fix, ok := d.standby()
+	c.Says += says
+	if !ok && c.State == OK {
+		c.State, c.Fix = Warning, fix
 	}
 	f.Checks = []Check{c}
 	return f.with(MeasureDatabaseAnswer, d.Answer.Seconds()).with(MeasureDatabaseSize, float64(d.Bytes))

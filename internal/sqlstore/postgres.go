@@ -25,7 +25,8 @@ const (
 
 // postgres is the seam over a pool of pgx, which prepares statements by itself.
 type postgres struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	hosts int // that the URL names; with several, those that take writes are used
 	pgQueries
 }
 
@@ -53,8 +54,13 @@ func openPostgres(ctx context.Context, url string, insecure bool) (*postgres, er
 		readCertificates(url, next)
 		return nil
 	}
+	hosts := severalHosts(url, config.ConnConfig)
 	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = connectWaitMax
+		config.ConnConfig.ConnectTimeout = connectWaitMax / time.Duration(hosts) // of each: all are asked within a bounded time
+	}
+	leads := &primary{}
+	if hosts > 1 {
+		config.ConnConfig.ValidateConnect = leads.check
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = max(config.MaxConns, poolConnectionsMin)
@@ -63,7 +69,10 @@ func openPostgres(ctx context.Context, url string, insecure bool) (*postgres, er
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	p := &postgres{pool: pool, pgQueries: pgQueries{over: pool}}
+	leads.mu.Lock()
+	leads.moved = pool.Reset
+	leads.mu.Unlock()
+	p := &postgres{pool: pool, hosts: hosts, pgQueries: pgQueries{over: pool}}
 	if err := p.ping(ctx); err != nil {
 		pool.Close()
 		return nil, fault.Wrap(fault.Unavailable, err, "the database can't be reached")
@@ -113,7 +122,7 @@ func (p *postgres) transaction(ctx context.Context, options pgx.TxOptions, do fu
 		// A rollback after the commit does nothing; after anything else, a panic too, it ends the transaction.
 		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 		if err := do(pgQueries{over: tx}); err != nil {
-			return err
+			return p.standby(err)
 		}
 		return tx.Commit(ctx)
 	})
@@ -187,6 +196,9 @@ func (p *postgres) classify(err error) class {
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return classDown
+	}
+	if pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return classDown // the connection ended under a transaction
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok || pgconn.Timeout(err) && !errors.Is(err, context.Canceled) {
 		return classDown

@@ -26,6 +26,12 @@ type Vitals struct {
 	ConnectionsMax int64     // that the server allows
 	Clock          time.Time // by the server's own clock, in the middle of Answer
 	AskedAt        time.Time // by ours
+
+	Hosts       int    // that the settings name; what follows is of several
+	Primary     string // the address of the one that takes writes
+	Synchronous int    // standbys that have what is acknowledged
+	Waits       bool   // a commit waits for them, or at least for the disk
+	Seen        bool   // we may see which standbys there are
 }
 
 // Vitals asks the database how it is.
@@ -46,7 +52,10 @@ func (p *postgres) vitals(ctx context.Context, v *Vitals) error {
 	var clock int64
 	err := p.one(ctx, sqlServerVitals, nil, &v.Bytes, &v.Connections, &v.ConnectionsMax, &clock)
 	v.Clock = time.UnixMicro(clock)
-	return err
+	if err != nil {
+		return err
+	}
+	return p.servers(ctx, v)
 }
 
 func (s *sqlite) vitals(_ context.Context, v *Vitals) (err error) {
