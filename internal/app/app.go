@@ -155,6 +155,7 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 	if err != nil {
 		return nil, err
 	}
+	where.Installation = store.Installation()
 	hints, err := natsbus.Open(ctx, where)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ func Import(ctx context.Context, settings config.Config, o Options, portfolio le
 		if err != nil {
 			return transfer.Result{}, err
 		}
+		where.Installation = store.Installation()
 		hints, err := natsbus.Open(ctx, where)
 		if err != nil {
 			return transfer.Result{}, err

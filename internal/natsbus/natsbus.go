@@ -17,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 
 	"folioscope/internal/bus"
 	"folioscope/internal/fault"
@@ -36,7 +37,9 @@ const (
 	startTimeout      = 5 * time.Second
 	closeTimeout      = 5 * time.Second
 	carriedHeader     = "Traceparent" // only where hints are traced
-	subjectBytesMax   = 255           // ours have less than 100
+	ofHeader          = "Folioscope-Installation"
+	strangersSaid     = time.Hour // between two lines of the log about hints of another installation
+	subjectBytesMax   = 255       // ours have less than 100
 )
 
 // Options says where the bus is.
@@ -46,7 +49,10 @@ type Options struct {
 	Cluster *Cluster     // joins the server inside with those of other nodes; nil: it is alone
 	Tracer  trace.Tracer // nil: nobody wants to know
 	Name    string       // of this node, as servers show it; no two nodes have the same
-	Log     *slog.Logger
+	// Installation is told with every hint, and hints of another one are dropped: their prices and sequences are others. Where it is empty, or a
+	// hint says nothing, as those of earlier releases, nobody asks.
+	Installation string
+	Log          *slog.Logger
 }
 
 // Bus is a bus.Bus.
@@ -57,6 +63,8 @@ type Bus struct {
 	watchEnd   chan struct{}
 	log        *slog.Logger
 	tracer     trace.Tracer
+	of         string // the installation
+	strangers  rate.Sometimes
 	closed     chan struct{}
 
 	mu            sync.Mutex
@@ -75,7 +83,7 @@ func Open(ctx context.Context, options Options) (*Bus, error) {
 	if options.Tracer == nil {
 		options.Tracer = trace.Off{}
 	}
-	b := &Bus{log: options.Log, tracer: options.Tracer, closed: make(chan struct{}), watchEnd: make(chan struct{}), subscriptions: map[*nats.Subscription]*subscription{}}
+	b := &Bus{log: options.Log, tracer: options.Tracer, of: options.Installation, strangers: rate.Sometimes{Interval: strangersSaid}, closed: make(chan struct{}), watchEnd: make(chan struct{}), subscriptions: map[*nats.Subscription]*subscription{}}
 	settings := []nats.Option{
 		nats.Name(options.Name),
 		nats.MaxReconnects(-1),
@@ -145,9 +153,12 @@ func (b *Bus) Publish(ctx context.Context, subject string, payload []byte) error
 		return fault.New(fault.TooLarge, "publish %s: %d bytes, at most %d", subject, len(payload), bus.PayloadBytesMax)
 	}
 	ctx, span := b.tracer.Start(ctx, trace.Producer, "send "+noun(subject))
-	message := &nats.Msg{Subject: subject, Data: payload}
+	message := &nats.Msg{Subject: subject, Data: payload, Header: nats.Header{}}
 	if carried := b.tracer.Carry(ctx); carried != "" {
-		message.Header = nats.Header{carriedHeader: {carried}}
+		message.Header[carriedHeader] = []string{carried}
+	}
+	if b.of != "" {
+		message.Header[ofHeader] = []string{b.of}
 	}
 	err := b.connection.PublishMsg(message)
 	span.End(err != nil)
@@ -179,7 +190,11 @@ func (b *Bus) Subscribe(subject string, handle func(string, []byte), gap func())
 	if b.done {
 		return nil, fault.New(fault.Unavailable, "subscribe %s: the bus is closed", subject)
 	}
-	inner, err := b.connection.Subscribe(subject, s.deliver)
+	inner, err := b.connection.Subscribe(subject, func(m *nats.Msg) {
+		if b.ours(m) {
+			s.deliver(m)
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe %s: %w", subject, err)
 	}
@@ -196,6 +211,18 @@ func (b *Bus) Subscribe(subject string, handle func(string, []byte), gap func())
 	b.subscriptions[inner] = s
 	go s.run()
 	return func() { b.stop(inner, s) }, nil
+}
+
+// ours says whether a message is of this installation.
+func (b *Bus) ours(m *nats.Msg) bool {
+	of := m.Header.Get(ofHeader)
+	if of == "" || b.of == "" || of == b.of {
+		return true
+	}
+	b.strangers.Do(func() {
+		b.log.Error("hints of another installation come over the bus, and are dropped: give each its own servers in nats.urls, or nodes of its own in nats.cluster.routes", "installation", b.of, "other", of)
+	})
+	return false
 }
 
 func (b *Bus) stop(inner *nats.Subscription, s *subscription) {

@@ -154,7 +154,30 @@ type serverLog struct {
 var _ server.Logger = (*serverLog)(nil)
 
 func (s *serverLog) complain(format string, args ...any) {
-	s.often.Do(func() { s.log.Warn("bus trouble", "error", strings.TrimSpace(fmt.Sprintf(format, args...))) })
+	s.often.Do(func() {
+		text := strings.TrimSpace(fmt.Sprintf(format, args...))
+		if fix := mends(text); fix != "" {
+			s.log.Warn("bus trouble", "error", text, "fix", fix)
+			return
+		}
+		s.log.Warn("bus trouble", "error", text)
+	})
+}
+
+// mends is what to change where nodes don't come together, empty where that can't be told.
+func mends(trouble string) string {
+	has := func(any ...string) bool {
+		return slices.ContainsFunc(any, func(part string) bool { return strings.Contains(trouble, part) })
+	}
+	switch {
+	case has("x509", "certificate", "TLS", "tls:"):
+		return "look at nats.tls on both nodes: each certificate has to be of the authority in nats.tls.ca, be valid now and bear the address in nats.cluster.routes"
+	case has("connection refused", "no such host", "i/o timeout", "no route to host", "unreachable"):
+		return "look at nats.cluster.routes: it has to name nodes that run, by the address in their nats.cluster.listen, and no firewall may stand between"
+	case has("cluster name"):
+		return "look at nats.cluster.routes: what answers there is no node of Folioscope"
+	}
+	return ""
 }
 
 // Fatalf implements server.Logger.

@@ -25,6 +25,9 @@ started_at = excluded.started_at, ahead = excluded.ahead, seen_at = excluded.see
 // nodesKept is how long a node that is gone is remembered, as its report is: long enough to be asked after.
 const nodesKept = 24 * time.Hour
 
+// Installation names this installation among others; it is no secret.
+func (s *Store) Installation() string { return s.root.Fingerprint() }
+
 // ReadClock implements cluster.Store.
 func (s *Store) ReadClock(ctx context.Context) (cluster.Clock, error) {
 	clock, err := s.readClock(ctx, s.db)
@@ -48,7 +51,7 @@ func (s *Store) Beat(ctx context.Context, n cluster.Node, lasts time.Duration) e
 		if err != nil {
 			return err
 		}
-		_, err = q.exec(ctx, sqlPutNode, n.Name, strings.Join(n.Roles, " "), n.Version, s.schema, s.root.Fingerprint(), stamp(n.StartedAt), n.Ahead.Microseconds(), stamp(clock.At), stamp(clock.At.Add(lasts)))
+		_, err = q.exec(ctx, sqlPutNode, n.Name, strings.Join(n.Roles, " "), n.Version, s.schema, s.Installation(), stamp(n.StartedAt), n.Ahead.Microseconds(), stamp(clock.At), stamp(clock.At.Add(lasts)))
 		if err != nil {
 			return err
 		}
