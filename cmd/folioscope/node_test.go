@@ -63,6 +63,7 @@ type installation struct {
 	client *http.Client
 	serve  *exec.Cmd
 	log    bytes.Buffer // of all its runs
+	stderr io.Writer    // where its log goes; nil: to log
 }
 
 // dataDir is where the node keeps its data, and nothing else does.
@@ -125,7 +126,10 @@ func (in *installation) command(stdin string, args ...string) string {
 func (in *installation) start() {
 	in.t.Helper()
 	in.serve = exec.Command(in.binary, "serve")
-	in.serve.Env, in.serve.Stderr = in.env, &in.log
+	in.serve.Env, in.serve.Stderr = in.env, in.stderr
+	if in.stderr == nil {
+		in.serve.Stderr = &in.log
+	}
 	out, err := in.serve.StdoutPipe()
 	if err != nil {
 		in.t.Fatal(err)
@@ -168,6 +172,28 @@ func (in *installation) certificates() *x509.CertPool {
 func (in *installation) kill() {
 	_ = in.serve.Process.Kill()
 	_ = in.serve.Wait()
+}
+
+// sound looks whether the file and the audit log of a node that doesn't run are whole.
+func (in *installation) sound() {
+	in.t.Helper()
+	in.command("", "audit", "verify")
+	cmd := exec.Command(in.binary, "doctor", "--json")
+	cmd.Env = in.env
+	text, _ := cmd.Output() // what else it finds, such as a small disk, is no matter here
+	var report struct {
+		Checks []struct{ Name, State, Says string }
+	}
+	if err := json.Unmarshal(text, &report); err != nil {
+		in.t.Fatalf("doctor: %v in %s", err, text)
+	}
+	whole := false
+	for _, c := range report.Checks {
+		whole = whole || c.Name == "database file" && c.State == "ok"
+	}
+	if !whole {
+		in.t.Errorf("the database's file: %s", text)
+	}
 }
 
 // dump ends the node at once and has it write what all of it is doing to its log.

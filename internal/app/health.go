@@ -31,8 +31,12 @@ const (
 	fixRelease    = "Make a copy of the database, then start a node of the later of both releases: it brings the schema up to date."
 	fixOther      = "It is another installation's, or damaged: put your copy of it back, or the keyring and the key-encryption key that belong to it."
 	fixProviders  = "Look at the settings below providers and outbound."
+	fixFile       = "Stop the node and put the newest copy of the database back: what the file holds can't be trusted."
 	databaseFirst = "Mend what is wrong with the database first."
 )
+
+// fileBytesMax is how large a file is looked through: more takes longer than one look may.
+const fileBytesMax = 256 << 20
 
 // Doctor looks at everything that the settings lead to, whether a node runs or not, and changes nothing. Settled is what reading the
 // settings gave; where that is an error, there is nothing else to look at.
@@ -60,7 +64,7 @@ func Doctor(ctx context.Context, settings config.Config, settled error, o Option
 		fix := map[fault.Kind]string{fault.Conflict: fixRelease, fault.Denied: fixOther}[fault.KindOf(err)]
 		return health.Examine(ctx, o.Log, append(looks, refused("database", cmp.Or(fix, fixDatabase), err))).Checks
 	}
-	looks = append(looks, databaseLook(store), reportedClockLook(store, o), busLook(settings, o))
+	looks = append(looks, databaseLook(store), fileLook(store), reportedClockLook(store, o), busLook(settings, o))
 	prices, err := pricesOf(settings, store, calendar, o)
 	if err != nil {
 		looks = append(looks, refused("prices", fixProviders, err))
@@ -213,6 +217,23 @@ func databaseLook(store *sqlstore.Store) health.Look {
 			Server: v.Server, Answer: v.Answer, Bytes: v.Bytes, LogBytes: v.LogBytes, Unkept: v.Unkept, Connections: v.Connections, ConnectionsMax: v.ConnectionsMax,
 			Hosts: v.Hosts, Primary: v.Primary, Synchronous: v.Synchronous, Waits: v.Waits, Seen: v.Seen,
 		}), nil
+	}}
+}
+
+// fileLook reads all of an embedded database's file, which is too much for every minute.
+func fileLook(store *sqlstore.Store) health.Look {
+	return health.Look{Name: "database file", Fix: fixFile, At: func(ctx context.Context) (health.Found, error) {
+		v, err := store.Vitals(ctx)
+		if err != nil || v.Server {
+			return health.Found{}, err
+		}
+		if v.Bytes > fileBytesMax {
+			return health.LargeFile(), nil
+		}
+		if err := store.Sound(ctx); err != nil {
+			return health.Found{}, err
+		}
+		return health.File(), nil
 	}}
 }
 

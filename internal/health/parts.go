@@ -193,3 +193,13 @@ func Audit(waiting int64, lag time.Duration, running bool) Found {
 func AuditCopy() Found {
 	return found(Check{Name: "audit copy", State: OK, Says: "Checkpoints of the audit log are copied to their file."})
 }
+
+// File is an embedded database's file that was looked through.
+func File() Found {
+	return found(Check{Name: "database file", State: OK, Says: "The database's file is whole."})
+}
+
+// LargeFile is one that takes too long to look through.
+func LargeFile() Found {
+	return found(Check{Name: "database file", State: Unknown, Says: "The database's file is too large to be looked through here."})
+}

@@ -205,20 +205,12 @@ func (p *powered) restart() {
 
 // lost is all that is wrong with what came back.
 func (p *powered) lost(ctx context.Context) error {
-	errs := []error{p.sound(ctx)}
+	errs := []error{p.Sound(ctx)}
 	for owner := range p.books {
 		errs = append(errs, p.compare(ctx, owner))
 	}
 	errs = append(errs, p.comparePrices(ctx), p.compareEvents(ctx), p.compareLog(ctx))
 	return errors.Join(errs...)
-}
-
-func (p *powered) sound(ctx context.Context) error {
-	var verdict string
-	if err := p.db.one(ctx, "PRAGMA integrity_check", nil, &verdict); err != nil || verdict != "ok" {
-		return fmt.Errorf("integrity: %s, %w", verdict, err)
-	}
-	return nil
 }
 
 // compare holds a book against what its writer was told: all that was acknowledged is there once, what was not is there with its answer or not

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -306,12 +305,14 @@ func (s *sqlite) write(ctx context.Context, do func(queries) error) error {
 // shows from then on need not be on the disk, and the next sync that succeeds doesn't tell. A disk that failed so is looked at by a person
 // before it gets more to keep. Reading goes on, and the next start copies what it finds in the log once more.
 func (s *sqlite) kept(change func() error) error {
+	const says = "changes are off: the disk of this server failed to keep one; its operator has to look at the disk, then start it again"
 	if s.unkept.Load() {
-		return fault.New(fault.Unavailable, "changes are off: the disk of this server failed to keep one; its operator has to look at the disk, then start it again")
+		return fault.New(fault.Unavailable, says)
 	}
 	err := change()
 	if errors.Is(err, sqlite3.IOERR_FSYNC) || errors.Is(err, sqlite3.IOERR_DIR_FSYNC) {
 		s.unkept.Store(true)
+		return fault.Wrap(fault.Unavailable, err, says)
 	}
 	return err
 }
@@ -384,9 +385,9 @@ func (s *sqlite) classify(err error) class {
 		return classExists
 	case errors.Is(err, sqlite3.NOTADB):
 		return classWrongKey
-	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.IOERR_DATA):
+	case errors.Is(err, errDamaged), errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.IOERR_DATA):
 		return classDamaged
-	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, sqlite3.FULL):
 		return classFull
 	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.READONLY):
 		return classDown

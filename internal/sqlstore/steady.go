@@ -2,8 +2,10 @@ package sqlstore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -97,7 +99,10 @@ func (f *steadyFile) ReadAt(p []byte, offset int64) (n int, err error) {
 func (f *steadyFile) WriteAt(p []byte, offset int64) (n int, err error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	return f.File.WriteAt(p, offset)
+	if n, err = f.File.WriteAt(p, offset); errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		err = vfs.SystemError(err, sqlite3.FULL) // the system's VFS only knows it without the file's name around
+	}
+	return n, err
 }
 
 // Size implements vfs.File. A block of which a power cut or a full disk left a part can't be decrypted. SQLite would take the error for one

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -65,6 +66,23 @@ func (s *sqlite) vitals(_ context.Context, v *Vitals) (err error) {
 	v.Unkept = s.unkept.Load()
 	v.LogBytes, err = fileBytes(s.path + "-wal")
 	return err
+}
+
+// errDamaged is what the database says of its file.
+var errDamaged = errors.New("the file holds what was never written")
+
+// Sound reads all of SQLite's file and says whether it is whole, fault.Unavailable where it isn't. A server looks after its files itself.
+func (s *Store) Sound(ctx context.Context) error {
+	lite, ok := bare(s.db).(*sqlite)
+	if !ok {
+		return nil
+	}
+	var verdict string
+	err := lite.each(ctx, "PRAGMA integrity_check(1)", nil, func(row scanner) error { return row.Scan(&verdict) })
+	if err == nil && verdict != "ok" {
+		err = fmt.Errorf("%w: %s", errDamaged, verdict)
+	}
+	return s.explain("look through the database", err)
 }
 
 // fileBytes is a file's size, 0 where there is none.
