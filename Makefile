@@ -85,8 +85,8 @@ bench: ## the benchmarks that hold a promise, as ratios inside one run
 check: lint check-generated check-arch check-vulnerabilities check-platforms ## all that must hold beside the tests
 
 .PHONY: check-long
-check-long: build ## the long suites: 100,000 ledgers, fuzzing, kills, soak (an hour or so; by hand or nightly)
-	FOLIOSCOPE_LONG=1 GO_TEST_TIMEOUT=90m scripts/test.sh go browser
+check-long: build ## the long suites: 100,000 ledgers, fuzzing, kills, soak, Kubernetes (an hour or two; by hand or nightly)
+	FOLIOSCOPE_LONG=1 GO_TEST_TIMEOUT=90m scripts/test.sh go browser kube
 	scripts/fuzz.sh
 
 .PHONY: check-generated

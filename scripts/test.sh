@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them: Go (unit and contract tests on both databases), web, alerting rules, what
 # deploy/ ships, browser.
-# usage: scripts/test.sh [go|web|rules|deploy|browser]...   (all of them without an argument)
+# usage: scripts/test.sh [go|web|rules|deploy|browser|kube]...   (without an argument all but kube, which builds a Kubernetes)
 # Ends with one line that sums the suites: "N passed, N failed", and exits 1 when anything failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -79,6 +79,16 @@ deploy_tests() {
   go -C test/deploy test -json ./... 2>&1 | .cache/testcount "$counts/deploy"
 }
 
+# The chart before a real API server, and its autoscaler before real controllers.
+kube_tests() {
+  go build -o .cache/testcount ./scripts/testcount || return 1
+  KUBE_BIN=$(scripts/kube.sh) || return 1
+  export KUBE_BIN
+  go -C test/kube vet ./... || return 1
+  go -C test/deploy mod download github.com/kedacore/keda/v2 || return 1 # holds the definition of its kind
+  go -C test/kube test -timeout 60m -json ./... 2>&1 | .cache/testcount "$counts/kube"
+}
+
 browser_tests() {
   local report=$PWD/.cache/browser-tests.tap status=0 timeout=300000
   if [ -n "${FOLIOSCOPE_LONG:-}" ]; then timeout=2400000; fi # one of them waits until a price is stale
@@ -97,8 +107,8 @@ suites=("$@")
 if [ ${#suites[@]} -eq 0 ]; then suites=(go web rules deploy browser); fi
 for name in "${suites[@]}"; do
   case $name in
-    go | web | rules | deploy | browser) suite "$name" "${name}_tests" ;;
-    *) echo "usage: scripts/test.sh [go|web|rules|deploy|browser]..." >&2; exit 2 ;;
+    go | web | rules | deploy | browser | kube) suite "$name" "${name}_tests" ;;
+    *) echo "usage: scripts/test.sh [go|web|rules|deploy|browser|kube]..." >&2; exit 2 ;;
   esac
 done
 
