@@ -197,8 +197,15 @@ func reach(wrong *faults, project *types.Project, s types.ServiceConfig, hosts [
 	}
 }
 
-func checkLeaving(wrong *faults, s types.ServiceConfig, _ config.Config) {
-	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < readyWithin {
+// noticedWithin is how long the proxy takes to notice that a node leaves: two checks and a second to spare.
+const noticedWithin = 2 * time.Second
+
+// checkLeaving refuses a node that people are still sent to when it ends.
+func checkLeaving(wrong *faults, s types.ServiceConfig, c config.Config) {
+	if c.Drain.Wait < noticedWithin {
+		wrong.add("service %s: has gone before the proxy notices", s.Name)
+	}
+	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < c.Drain.Wait+readyWithin {
 		wrong.add("service %s: is killed before it has left", s.Name)
 	}
 }

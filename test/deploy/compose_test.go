@@ -75,6 +75,7 @@ func TestCompose(t *testing.T) {
 		{"a network for all", "bus: {internal: true}", "bus: {}", "network bus: is open"},
 		{"a file that isn't there", "./postgres/pg_hba.conf", "./postgres/hba.conf", "hba.conf isn't there"},
 		{"whichever image", "image: prom/prometheus:v3.5.0", "image: prom/prometheus", "whichever is the newest"},
+		{"a node that is gone at once", "FOLIOSCOPE_DRAIN_WAIT: 5s", "FOLIOSCOPE_DRAIN_WAIT: 0s", "gone before the proxy notices"},
 		{"a node that is killed", "stop_grace_period: 60s", "stop_grace_period: 10s", "killed before"},
 	} {
 		t.Run(s.name, func(t *testing.T) {
