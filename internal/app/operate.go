@@ -44,7 +44,7 @@ func Import(ctx context.Context, settings config.Config, o Options, portfolio le
 		}
 		record := journal.New(journalStore{store}, hints, journal.Options{Log: o.Log, Now: o.Now})
 		result, err := transfer.NewService(transfer.Options{Journal: record, Instruments: store, Versions: store, Now: o.Now}).
-			Import(ctx, owner, portfolio, file, dryRun, func(transfer.Result) audit.Write {
+			Import(ctx, owner, portfolio, 0, file, dryRun, func(transfer.Result) audit.Write {
 				return audit.Write{Audit: audit.Entry{Owner: owner, Action: audit.ActivitiesImported, Object: string(portfolio), Result: "ok"}}
 			})
 		return result, errors.Join(err, hints.Close())

@@ -279,7 +279,7 @@ func (s *Server) alertIsOfOwn(ctx context.Context, condition alert.Condition) er
 		_, err := s.instrument(ctx, string(condition.Instrument))
 		return atField(err, "condition.instrument_id", "There is no such instrument.")
 	}
-	book, err := s.journal.Book(ctx, callOf(ctx).user(), condition.Portfolio, 0)
+	book, err := s.newestBook(ctx, callOf(ctx).user(), condition.Portfolio)
 	if err != nil {
 		return atField(err, "condition.portfolio_id", "This is not a portfolio of your own.")
 	}
@@ -287,6 +287,15 @@ func (s *Server) alertIsOfOwn(ctx context.Context, condition alert.Condition) er
 		return fault.At("condition.instrument_id", "The portfolio doesn't have this instrument.")
 	}
 	return nil
+}
+
+// newestBook is the book of a portfolio that a request names elsewhere than in its path, as new as any node has it.
+func (s *Server) newestBook(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID) (*ledger.Book, error) {
+	p, err := s.store.Portfolio(ctx, owner, portfolio)
+	if err != nil {
+		return nil, err
+	}
+	return s.journal.Book(ctx, owner, portfolio, p.Sequence)
 }
 
 // atField names the field of a request whose thing isn't there.

@@ -23,7 +23,7 @@ func (s *Server) factsPast(ctx context.Context, c alert.Condition, from, to mark
 		}
 		rates = expression.Rates()
 	}
-	book, err := s.journal.Book(ctx, callOf(ctx).user(), c.Portfolio, 0)
+	book, err := s.newestBook(ctx, callOf(ctx).user(), c.Portfolio)
 	if err != nil {
 		return nil, atField(err, "condition.portfolio_id", "This is not a portfolio of your own.")
 	}

@@ -63,7 +63,7 @@ func (s *Server) dividendsPast(ctx context.Context, rule *alert.Rule, from, to m
 		}
 		return past, err
 	}
-	book, err := s.journal.Book(ctx, rule.Owner, rule.Condition.Portfolio, 0)
+	book, err := s.newestBook(ctx, rule.Owner, rule.Condition.Portfolio)
 	if err != nil {
 		return nil, atField(err, "condition.portfolio_id", "This is not a portfolio of your own.")
 	}

@@ -107,7 +107,7 @@ func (s *Server) ratePast(ctx context.Context, c alert.Condition, from, to marke
 
 // portfolioPast looks at the days of the caller's own portfolio, with the prices of now for today.
 func (s *Server) portfolioPast(ctx context.Context, c alert.Condition, from, to market.Date) ([]alert.Observation, error) {
-	book, err := s.journal.Book(ctx, callOf(ctx).user(), c.Portfolio, 0)
+	book, err := s.newestBook(ctx, callOf(ctx).user(), c.Portfolio)
 	if err != nil {
 		return nil, atField(err, "condition.portfolio_id", "This is not a portfolio of your own.")
 	}

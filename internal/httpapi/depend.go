@@ -142,6 +142,6 @@ type Live interface {
 
 // Importer reads files of activities; *transfer.Service is one.
 type Importer interface {
-	Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, file io.Reader, dryRun bool,
+	Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64, file io.Reader, dryRun bool,
 		write func(transfer.Result) audit.Write) (transfer.Result, error)
 }

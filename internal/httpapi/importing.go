@@ -52,7 +52,7 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	result, err := s.importer.Import(r.Context(), c.owner(), portfolioID(r), r.Body, dryRun, func(done transfer.Result) audit.Write {
+	result, err := s.importer.Import(r.Context(), c.owner(), portfolioID(r), c.sequence, r.Body, dryRun, func(done transfer.Result) audit.Write {
 		return c.write(c.entry(audit.ActivitiesImported, string(portfolioID(r))), importResultOf(done))
 	})
 	switch {

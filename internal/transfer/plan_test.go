@@ -58,7 +58,7 @@ b2,2026-01-03,buy,Depot,WRLD,5,11,,,,,,,,,,
 
 func mustImport(t *testing.T, s *Service, file string, added, duplicates int) {
 	t.Helper()
-	result, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), false, noWrite)
+	result, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(file), false, noWrite)
 	if err != nil || result.New != added || result.Duplicates != duplicates {
 		t.Fatalf("%+v, %v; want %d new and %d duplicates", result, err, added, duplicates)
 	}
@@ -136,7 +136,7 @@ func TestWrongRowsOfNewTypesAreNamed(t *testing.T) {
 		"an id again":           {"b1,2026-01-05,buy,WRLD,1,1,,,,,,,,,Depot", "id"},
 	} {
 		s, j, _ := newWideImport()
-		_, err := s.Import(t.Context(), "ann", "p", strings.NewReader(head+"b1,2026-01-06,buy,WRLD,1,1,,,,,,,,,Depot\n"+c.row+"\n"), false, noWrite)
+		_, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(head+"b1,2026-01-06,buy,WRLD,1,1,,,,,,,,,Depot\n"+c.row+"\n"), false, noWrite)
 		wrong, ok := errors.AsType[*fault.Error](err)
 		if !ok || wrong.Kind != fault.Invalid || wrong.Places[0].Location != "row 3, "+c.column || len(j.book.Activities) != 0 {
 			t.Errorf("%s: %v", name, err)

@@ -124,7 +124,9 @@ const attemptsMax = 4
 // On a dry run mistakes are in the result and nothing is stored; otherwise they are fault.Invalid with a place for each.
 // It is fault.Unavailable where too many files wait for their turn.
 // Write is asked for what goes into the store with the change.
-func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, file io.Reader, dryRun bool,
+//
+// What the portfolio has is read at atLeastSequence or later; where it changes meanwhile, on whichever node, the import starts over.
+func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64, file io.Reader, dryRun bool,
 	write func(Result) audit.Write,
 ) (Result, error) {
 	done, err := s.turn(ctx)
@@ -136,22 +138,25 @@ func (s *Service) Import(ctx context.Context, owner ledger.OwnerID, portfolio le
 	if err != nil {
 		return Result{}, err
 	}
-	for attempt := 1; ; attempt++ {
-		result, err := s.attempt(ctx, owner, portfolio, rows, mistakes, dryRun, write)
-		if !fault.Is(err, fault.Stale) || attempt == attemptsMax {
+	var stale error
+	for range attemptsMax {
+		book, err := s.o.Journal.Book(ctx, owner, portfolio, atLeastSequence)
+		if err != nil {
+			return Result{}, fmt.Errorf("read portfolio: %w", err)
+		}
+		result, err := s.attempt(ctx, book, rows, mistakes, dryRun, write)
+		if !fault.Is(err, fault.Stale) {
 			return result, err
 		}
+		stale, atLeastSequence = err, book.Portfolio.Sequence+1
 	}
+	return Result{}, fault.Wrap(fault.Unavailable, stale, "the portfolio changes too often right now; try again")
 }
 
-func (s *Service) attempt(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, rows []Row, mistakes []RowError, dryRun bool,
-	write func(Result) audit.Write,
-) (Result, error) {
-	book, err := s.o.Journal.Book(ctx, owner, portfolio, 0)
-	if err != nil {
-		return Result{}, fmt.Errorf("read portfolio: %w", err)
-	}
+func (s *Service) attempt(ctx context.Context, book *ledger.Book, rows []Row, mistakes []RowError, dryRun bool, write func(Result) audit.Write) (Result, error) {
+	owner, portfolio := book.Portfolio.Owner, book.Portfolio.ID
 	var before []ledger.Activity
+	var err error
 	if s.o.Versions != nil && slices.ContainsFunc(book.Activities, func(a ledger.Activity) bool { return a.Version > 1 }) {
 		if before, err = s.o.Versions.Superseded(ctx, owner, portfolio); err != nil {
 			return Result{}, fmt.Errorf("read corrected activities: %w", err)

@@ -22,11 +22,16 @@ type memoryJournal struct {
 	book    ledger.Book
 	stale   int // how many records find the portfolio changed under them
 	records int
+	atHand  *ledger.Book // an older one that a node has, or nil
 }
 
 var importDay = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-func (j *memoryJournal) Book(context.Context, ledger.OwnerID, ledger.PortfolioID, int64) (*ledger.Book, error) {
+// Book gives what is at hand for as long as that will do, as the journal does.
+func (j *memoryJournal) Book(_ context.Context, _ ledger.OwnerID, _ ledger.PortfolioID, atLeast int64) (*ledger.Book, error) {
+	if j.atHand != nil && j.atHand.Portfolio.Sequence >= atLeast {
+		return j.atHand, nil
+	}
 	book := j.book
 	return &book, nil
 }
@@ -111,11 +116,11 @@ func TestTheSameFileAddsNothing(t *testing.T) {
 		s, j := newImport()
 		for _, c := range []struct{ lines, added int }{{cut, cut}, {cut, 0}, {len(lines), len(lines) - cut}, {len(lines), 0}} {
 			before := j.book.Portfolio.Sequence
-			preview, err := s.Import(context.Background(), "ann", "p", file(lines[:c.lines]), true, noWrite)
+			preview, err := s.Import(context.Background(), "ann", "p", 0, file(lines[:c.lines]), true, noWrite)
 			if err != nil || j.book.Portfolio.Sequence != before {
 				t.Fatalf("a dry run: %v, sequence %d", err, j.book.Portfolio.Sequence)
 			}
-			result, err := s.Import(context.Background(), "ann", "p", file(lines[:c.lines]), false, noWrite)
+			result, err := s.Import(context.Background(), "ann", "p", 0, file(lines[:c.lines]), false, noWrite)
 			if err != nil || result.New != c.added || result.Duplicates != c.lines-c.added || preview.New != result.New || preview.Duplicates != result.Duplicates {
 				t.Fatalf("%+v then %+v, %v; want %d new", preview, result, err, c.added)
 			}
@@ -136,12 +141,12 @@ func TestNothingIsHalfImported(t *testing.T) {
 		"in the future":   "date,type,symbol,quantity,price\n2026-01-05,buy,WRLD,1,10\n2027-01-06,buy,WRLD,2,10\n",
 		"short row":       "date,type,symbol,quantity,price\n2026-01-05,buy,WRLD,1,10\n2026-01-06,sell\n",
 	} {
-		_, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), false, noWrite)
+		_, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(file), false, noWrite)
 		wrong, ok := errors.AsType[*fault.Error](err)
 		if !ok || wrong.Kind != fault.Invalid || !strings.HasPrefix(wrong.Places[0].Location, "row 3") {
 			t.Errorf("%s: %v", name, err)
 		}
-		preview, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), true, noWrite)
+		preview, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(file), true, noWrite)
 		if err != nil || len(preview.Errors) != 1 || preview.Errors[0].Row != 3 {
 			t.Errorf("%s: %+v %v", name, preview, err)
 		}
@@ -156,19 +161,44 @@ func TestImportStartsOverWhenThePortfolioChanged(t *testing.T) {
 	s, j := newImport()
 	file := "date,type,symbol,quantity,price\n2026-01-05,buy,WRLD,1,10\n"
 	j.stale = attemptsMax - 1
-	if result, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), false, noWrite); err != nil || result.New != 1 || result.Sequence != int64(1+attemptsMax) {
+	if result, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(file), false, noWrite); err != nil || result.New != 1 || result.Sequence != int64(1+attemptsMax) {
 		t.Fatalf("%+v %v", result, err)
 	}
 	j.stale = attemptsMax
-	if _, err := s.Import(t.Context(), "ann", "p", strings.NewReader(strings.Replace(file, "10\n", "11\n", 1)), false, noWrite); !fault.Is(err, fault.Stale) {
+	if _, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(strings.Replace(file, "10\n", "11\n", 1)), false, noWrite); !fault.Is(err, fault.Unavailable) {
 		t.Fatalf("%v", err)
+	}
+}
+
+// What another node made of a portfolio is there for an import that comes with it, and for one that finds it out.
+func TestImportOnANodeThatHasAnOlderBook(t *testing.T) {
+	file := "date,type,account,amount\n2026-01-05,deposit,Depot,10\n"
+	for _, atLeast := range []int64{0, 2} {
+		s, j := newImport()
+		older := j.book
+		older.Accounts, j.atHand = nil, &older
+		j.book.Portfolio.Sequence = 2
+		_, err := s.Import(t.Context(), "ann", "p", atLeast, strings.NewReader(file), false, noWrite)
+		if atLeast == 2 && (err != nil || len(j.book.Activities) != 1) {
+			t.Errorf("from sequence %d on: %v", atLeast, err)
+		}
+		if atLeast == 0 && !fault.Is(err, fault.Invalid) {
+			t.Errorf("a book without the account: %v", err)
+		}
+	}
+	s, j := newImport()
+	older := j.book
+	j.atHand = &older
+	j.book.Portfolio.Sequence += 7
+	if result, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(file), false, noWrite); err != nil || result.Sequence != older.Portfolio.Sequence+8 {
+		t.Errorf("an import that finds out: %+v, %v", result, err)
 	}
 }
 
 func TestMinorUnitsAreTurnedIntoTheirCurrency(t *testing.T) {
 	s, j := newImport()
 	file := "date,type,amount,currency,fee\n2026-01-05,deposit,1234.5,GBp,\n2026-01-06,fee,50,GBX,\n"
-	if _, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), false, noWrite); err != nil {
+	if _, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(file), false, noWrite); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"12.345", "0.5"} {
@@ -183,7 +213,7 @@ func TestNotesAreText(t *testing.T) {
 	s, j := newImport()
 	for note, ok := range map[string]bool{"two\n\tlines\r\nof text": true, "ümlaut €": true, "bell\a": false, "escape \x1b[31m": false, "\u0085 next": false, "delete\x7f": false} {
 		file := "date,type,amount,note\n2026-01-05,deposit,1,\"x" + note + "x\"\n"
-		result, err := s.Import(t.Context(), "ann", "p", strings.NewReader(file), true, noWrite)
+		result, err := s.Import(t.Context(), "ann", "p", 0, strings.NewReader(file), true, noWrite)
 		if err != nil || (len(result.Errors) == 0) != ok || !ok && (result.Errors[0].Row != 2 || result.Errors[0].Column != "note") {
 			t.Errorf("%q: %+v, %v", note, result, err)
 		}

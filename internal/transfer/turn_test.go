@@ -28,7 +28,7 @@ func TestFilesTakeTurns(t *testing.T) {
 		begin := make(chan struct{})
 		errs := make(chan error, importsWaitingMax+3)
 		ask := func(ctx context.Context) {
-			_, err := s.Import(ctx, "o", "p", &slowFile{begin, strings.NewReader("nothing,of,ours\n")}, true, nil)
+			_, err := s.Import(ctx, "o", "p", 0, &slowFile{begin, strings.NewReader("nothing,of,ours\n")}, true, nil)
 			errs <- err
 		}
 		impatient, giveUp := context.WithCancel(t.Context())
@@ -82,7 +82,7 @@ func TestImportEndsWithItsRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, j := newImport()
 	file := "date,type,amount\n" + strings.Repeat("2026-01-01,deposit,1\n", 1000)
-	if _, err := s.Import(ctx, "ann", "p", endingReader{strings.NewReader(file), cancel}, false, noWrite); !fault.Is(err, fault.Unavailable) || !errors.Is(err, context.Canceled) {
+	if _, err := s.Import(ctx, "ann", "p", 0, endingReader{strings.NewReader(file), cancel}, false, noWrite); !fault.Is(err, fault.Unavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("reading: %v", err)
 	}
 	rows, _, err := ParseCSV(t.Context(), strings.NewReader(file))
