@@ -93,6 +93,7 @@ var mayImport = map[string][]string{
 	"pgtest":         {},
 	"simulation":     {}, // tests alone
 	"wiretest":       {},
+	"outage":         {},
 	"scripts":        {},
 }
 
@@ -144,7 +145,7 @@ var foreign = map[string][]string{
 }
 
 // foreignInTests may be imported by every test, and by nothing else.
-var foreignInTests = []string{"go.uber.org/goleak", "go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}
+var foreignInTests = []string{"go.uber.org/goleak", "go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/anishathalye/porcupine", "github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}
 
 // standard says which packages may import a part of the standard library that is a decision of its own. An empty list is
 // nobody.
