@@ -326,21 +326,35 @@ type SnapshotPosition struct {
 	Quantity   money.Decimal       `json:"quantity"`
 	Cost       money.Maybe         `json:"cost"`
 	CostBase   money.Maybe         `json:"cost_base"`
+	Split      *market.Date        `json:"split,omitempty"` // of its last one: a price of a day before doesn't fit Quantity
 }
 
-const snapshotVersion = 1
+const snapshotVersion = 2 // 1 said nothing of splits
 
-// Snapshot encodes the open positions and cash; ReadSnapshot decodes it.
-func (h *Holdings) Snapshot() []byte {
+// Open are the open positions and cash.
+func (h *Holdings) Open() Snapshot {
 	s := Snapshot{Version: snapshotVersion, Sequence: h.sequence, Base: h.base, Positions: make([]SnapshotPosition, len(h.held)), Cash: h.cash}
 	for i, one := range h.held {
-		s.Positions[i] = SnapshotPosition{one.instrument, one.currency, one.quantity, one.total.Local, one.total.Base}
+		s.Positions[i] = SnapshotPosition{one.instrument, one.currency, one.quantity, one.total.Local, one.total.Base, h.lastSplit(one.instrument)}
 	}
-	data, err := json.Marshal(s)
+	return s
+}
+
+// Snapshot encodes Open; ReadSnapshot decodes it.
+func (h *Holdings) Snapshot() []byte {
+	data, err := json.Marshal(h.Open())
 	if err != nil {
 		panic("figures: encode snapshot: " + err.Error()) // its types always encode
 	}
 	return data
+}
+
+func (h *Holdings) lastSplit(id market.InstrumentID) *market.Date {
+	splits := h.splits[id]
+	if len(splits) == 0 {
+		return nil
+	}
+	return &splits[len(splits)-1].date
 }
 
 // ReadSnapshot decodes what (*Holdings).Snapshot encoded.
