@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -26,8 +27,12 @@ func (n *node) buildEngine(name string, record *journal.Journal, hub *live.Hub, 
 		return
 	}
 	seen := alertPortfolios{n, record, hub, sessions}
+	n.keeper = engine.NewKeeper(engine.KeeperOptions{
+		Store: n.store, Bus: n.bus, Prices: shownPrices{hub}, Sessions: sessions, Held: held{record}.book, Workers: runtime.GOMAXPROCS(0), Now: n.o.Now, Log: n.o.Log,
+	})
+	n.add("book", n.keeper.Run)
 	n.engine = engine.New(engine.Options{
-		Store: n.store, Bus: n.bus, Portfolios: seen, Past: seen.past, Zone: n.zone, Sessions: sessions, Node: name, MayOwn: n.cluster.MayOwn, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
+		Store: n.store, Bus: n.bus, Portfolios: seen, Keeper: n.keeper, Past: seen.past, Zone: n.zone, Sessions: sessions, Node: name, MayOwn: n.cluster.MayOwn, Now: n.o.Now, NewID: rand.Text, Log: n.o.Log,
 		Interval: n.o.alertsLook,
 	})
 	n.add("alerts", n.engine.Run)
@@ -46,7 +51,15 @@ func (p alertPortfolios) Facts(ctx context.Context, owner ledger.OwnerID, portfo
 	if err := p.hub.Reach(ctx, asked.Quotes); err != nil {
 		return engine.Valued{}, err
 	}
-	now, err := p.hub.Value(ctx, owner, portfolio, 0)
+	sequence := asked.Sequence
+	if asked.Newest {
+		newest, err := p.store.Sequence(ctx, owner, portfolio)
+		if err != nil {
+			return engine.Valued{}, err
+		}
+		sequence = max(sequence, newest)
+	}
+	now, err := p.hub.Value(ctx, owner, portfolio, sequence)
 	if err != nil {
 		return engine.Valued{}, err
 	}

@@ -126,6 +126,7 @@ type node struct {
 	messages *notify.Messenger
 	digests  notify.Digests
 	engine   *engine.Engine // nil where this node doesn't evaluate alert rules
+	keeper   *engine.Keeper // the same
 	remote   *audit.Remote  // nil where checkpoints are sent nowhere
 	signs    func() bool    // whether this node signs the audit log now
 	copies   *audit.Copy    // of the checkpoints, outside of the database
@@ -320,6 +321,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	metrics.Collect(healthFamilies(), n.healthSamples)
 	if n.engine != nil {
 		metrics.Collect(alertFamilies(), func() []telemetry.Sample { return alertSamples(n.engine.Meters()) })
+		metrics.Collect(bookFamilies(), func() []telemetry.Sample { return bookSamples(n.keeper.Totals()) })
 	}
 	metrics.Collect(cacheFamilies(), func() []telemetry.Sample { return n.cacheSamples(record, hub) })
 	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })

@@ -89,6 +89,7 @@ type Options struct {
 	Bus   bus.Bus
 
 	Portfolios Portfolios
+	Keeper     *Keeper                                                                           // of what portfolios are worth, who runs beside the engine; nil: Portfolios is asked for that too
 	Past       func(ctx context.Context, id market.InstrumentID, days int) ([]market.Bar, error) // closes of the last days in today's units, rising
 
 	Zone     func(ctx context.Context, owner ledger.OwnerID) (*time.Location, error) // that an owner's days are of
@@ -112,8 +113,8 @@ type Engine struct {
 	changes chan struct{} // somebody's rules may have changed unheard
 	owned   chan ledger.OwnerID
 
-	portfolios chan portfolioKey // that changed
-	everything chan struct{}     // portfolios may have changed unheard
+	portfolios chan event.PortfolioChanged
+	everything chan struct{} // portfolios may have changed unheard
 
 	// The loop's alone.
 	spawn      func(work func(ctx context.Context) error) // a worker that ends before Run does
@@ -134,7 +135,7 @@ type Engine struct {
 	owners     map[ledger.OwnerID]*owner
 	troubled   map[ledger.OwnerID]*trouble
 	listed     map[market.InstrumentID]*listing
-	watches    map[portfolioKey]*watched
+	watches    map[PortfolioKey]*watched
 	holders    map[market.InstrumentID]map[*watched]struct{}
 	unvalued   map[*watched]struct{} // to be tried again
 	refs       []*rule               // by alert.Ref
@@ -151,9 +152,9 @@ func New(o Options) *Engine {
 	}
 	return &Engine{
 		o: o, results: make(chan func(), settlersMax+loadersMax), quotes: make(chan struct{}, 1), changes: make(chan struct{}, 1), owned: make(chan ledger.OwnerID, hintsMax),
-		portfolios: make(chan portfolioKey, hintsMax), everything: make(chan struct{}, 1),
+		portfolios: make(chan event.PortfolioChanged, hintsMax), everything: make(chan struct{}, 1),
 		reads: line{max: 1}, claims: line{max: 1}, loads: line{max: loadersMax}, settles: line{max: settlersMax}, values: line{max: valuersMax}, passing: line{max: 1},
-		watches: make(map[portfolioKey]*watched), holders: make(map[market.InstrumentID]map[*watched]struct{}), unvalued: make(map[*watched]struct{}),
+		watches: make(map[PortfolioKey]*watched), holders: make(map[market.InstrumentID]map[*watched]struct{}), unvalued: make(map[*watched]struct{}),
 		partitions: make(map[int]*partition), owners: make(map[ledger.OwnerID]*owner), troubled: make(map[ledger.OwnerID]*trouble),
 		listed: make(map[market.InstrumentID]*listing), waiting: make(map[*owner]struct{}),
 	}
@@ -236,8 +237,9 @@ func (e *Engine) loop(ctx context.Context) error {
 			e.read()
 			e.retry()
 			e.revalue(false)
-		case k := <-e.portfolios:
-			if w := e.watches[k]; w != nil {
+		case changed := <-e.portfolios:
+			if w := e.watches[PortfolioKey{changed.OwnerID, changed.PortfolioID}]; w != nil {
+				w.sequence = max(w.sequence, changed.Sequence)
 				e.value(w)
 			}
 		case <-e.everything:
@@ -266,6 +268,7 @@ func (e *Engine) begin() {
 				return
 			}
 			e.began, e.cursor = true, sequence
+			e.tellKeeper(nil)
 			e.claim()
 		}
 	})

@@ -38,6 +38,7 @@ func (e *Engine) evaluate(page []Quote) {
 			e.cross(l, quote)
 		}
 	}
+	e.tellKeeper(page)
 	e.valueHolders(page)
 	e.recent = append(e.recent, page...)
 	if extra := len(e.recent) - quotesKept; extra > quotesPage {

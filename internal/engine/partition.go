@@ -95,6 +95,9 @@ func (e *Engine) hold(leases []Lease) {
 		}
 	}
 	e.meters.partitions.Store(int64(len(e.partitions)))
+	if e.o.Keeper != nil {
+		e.o.Keeper.Own(slices.Collect(maps.Keys(e.partitions)))
+	}
 }
 
 // letGo forgets a partition with all its owners.

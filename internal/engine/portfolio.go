@@ -23,6 +23,10 @@ type Asked struct {
 	Quotes int64            // prices no older than this sequence of the quotes' journal
 	Days   int              // of its index; 0 for none
 	Rates  []money.Currency // besides those that it is valued with
+	Worth  bool             // what it is worth is enough
+
+	Sequence int64 // the portfolio at this one or a later one
+	Newest   bool  // it may be at a later one than anybody told of
 }
 
 // Portfolios value portfolios.
@@ -33,27 +37,31 @@ type Portfolios interface {
 	Scene(ctx context.Context, owner ledger.OwnerID, r *alert.Rule) (alert.Scene, error)
 }
 
-// portfolioKey names a portfolio with its owner.
-type portfolioKey struct {
-	owner     ledger.OwnerID
-	portfolio ledger.PortfolioID
+// PortfolioKey names a portfolio with its owner.
+type PortfolioKey struct {
+	Owner     ledger.OwnerID
+	Portfolio ledger.PortfolioID
 }
 
 // watched is a portfolio that rules are about. It is valued when a price in it or the portfolio itself changed, once however much did.
 type watched struct {
-	key   portfolioKey
+	key   PortfolioKey
 	rules []*rule
 	needs []market.InstrumentID
+
+	sequence int64 // the newest that a hint told of
+	unheard  bool  // hints may have been lost since it was valued
+
 	busy  bool
 	again bool // something changed meanwhile
 }
 
 // watch adds a rule about a portfolio.
 func (e *Engine) watch(r *rule) {
-	k := portfolioKey{r.Owner, r.Condition.Portfolio}
+	k := PortfolioKey{r.Owner, r.Condition.Portfolio}
 	w := e.watches[k]
 	if w == nil {
-		w = &watched{key: k}
+		w = &watched{key: k, unheard: true}
 		e.watches[k] = w
 	}
 	w.rules = append(w.rules, r)
@@ -62,7 +70,7 @@ func (e *Engine) watch(r *rule) {
 
 // unwatch takes it out.
 func (e *Engine) unwatch(r *rule) {
-	w := e.watches[portfolioKey{r.Owner, r.Condition.Portfolio}]
+	w := e.watches[PortfolioKey{r.Owner, r.Condition.Portfolio}]
 	w.rules = slices.DeleteFunc(w.rules, func(other *rule) bool { return other == r })
 	if len(w.rules) == 0 {
 		e.needs(w, nil)
@@ -95,10 +103,10 @@ func (e *Engine) value(w *watched) {
 		w.again = true
 		return
 	}
-	w.busy, w.again = true, false
 	asked := w.asks(e.cursor)
+	w.busy, w.again, w.unheard = true, false, false
 	e.work(&e.values, func(ctx context.Context) func() {
-		valued, err := e.o.Portfolios.Facts(ctx, w.key.owner, w.key.portfolio, asked)
+		valued, err := e.facts(ctx, w.key, asked)
 		return func() {
 			w.busy = false
 			if e.watches[w.key] != w {
@@ -114,8 +122,9 @@ func (e *Engine) value(w *watched) {
 
 // asks is what the rules about a portfolio need of it.
 func (w *watched) asks(quotes int64) Asked {
-	asked := Asked{Quotes: quotes}
+	asked := Asked{Quotes: quotes, Worth: true, Sequence: w.sequence, Newest: w.unheard}
 	for _, r := range w.rules {
+		asked.Worth = asked.Worth && r.Condition.Kind == alert.Value
 		switch c := &r.Condition; {
 		case c.Kind == alert.Drawdown, c.Kind == alert.PortfolioChange && c.Days > 1:
 			asked.Days = max(asked.Days, c.Days)
@@ -128,9 +137,27 @@ func (w *watched) asks(quotes int64) Asked {
 	return asked
 }
 
+// facts are from the book where that says enough.
+func (e *Engine) facts(ctx context.Context, key PortfolioKey, asked Asked) (Valued, error) {
+	if asked.Worth && e.o.Keeper != nil {
+		if worth, ok, err := e.o.Keeper.Worth(ctx, key, asked.Quotes); ok || err != nil {
+			return worth, err
+		}
+	}
+	return e.o.Portfolios.Facts(ctx, key.Owner, key.Portfolio, asked)
+}
+
+// tellKeeper says which prices came, and up to where the journal was read.
+func (e *Engine) tellKeeper(page []Quote) {
+	if e.o.Keeper != nil {
+		e.o.Keeper.Accepted(page, e.cursor)
+	}
+}
+
 func (e *Engine) valued(w *watched, valued Valued, err error) {
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		e.complain("a portfolio with alert rules could not be valued; it is tried again", err)
+		w.unheard = true
 		e.unvalued[w] = struct{}{}
 		return
 	}
@@ -162,6 +189,7 @@ func (e *Engine) valueHolders(page []Quote) {
 func (e *Engine) revalue(all bool) {
 	if all {
 		for _, w := range e.watches {
+			w.unheard = true
 			e.unvalued[w] = struct{}{}
 		}
 	}
@@ -178,7 +206,7 @@ func (e *Engine) portfolioChanged(_ string, payload []byte) {
 		return
 	}
 	select {
-	case e.portfolios <- portfolioKey{hint.OwnerID, hint.PortfolioID}:
+	case e.portfolios <- hint:
 	default:
 		ask(e.everything)
 	}

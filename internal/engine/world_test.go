@@ -347,6 +347,18 @@ type hints struct {
 type listener struct {
 	subject string
 	handle  func(string, []byte)
+	gap     func()
+}
+
+// lost tells all listeners that hints may have been lost.
+func (h *hints) lost() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.listeners {
+		if l.gap != nil {
+			l.gap()
+		}
+	}
 }
 
 func (h *hints) send(subject string, payload []byte) {
@@ -367,7 +379,7 @@ func (h *hints) Publish(_ context.Context, subject string, payload []byte) error
 	return nil
 }
 
-func (h *hints) Subscribe(subject string, handle func(string, []byte), _ func()) (func(), error) {
+func (h *hints) Subscribe(subject string, handle func(string, []byte), gap func()) (func(), error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.listeners == nil {
@@ -375,7 +387,7 @@ func (h *hints) Subscribe(subject string, handle func(string, []byte), _ func())
 	}
 	h.count++
 	id := h.count
-	h.listeners[id] = listener{subject, handle}
+	h.listeners[id] = listener{subject, handle, gap}
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()

@@ -174,7 +174,7 @@ func TestEveryStatementNamesTheOwner(t *testing.T) {
 	sweeps := []string{"sqlSweepUsers", "sqlSweepSessions", "sqlSweepAnswers", "sqlSweepAllInterests", "sqlSweepOwnerOf", "sqlSweepTokens",
 		"sqlSweepAuditPage", "sqlSweepWaiting", "sqlSweepAuditWaiting", "sqlSweepLeaves", "sqlSweepStray", "sqlSweepHeads", "sqlSweepPortfolios", "sqlSweepOwners",
 		"sqlSweepAdministrators", "sqlSweepOperators", "sqlSweepMailStates", "sqlSweepTroubled", "sqlSweepDeliveries", "sqlSweepMailedLinks", "sqlSweepStretch",
-		"sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
+		"sqlSweepSequences", "sqlSweepSnapshots", "sqlSweepWrappings", "sqlSweepOtherwise", "sqlSweepUserKeys",
 		"sqlSweepPublicLinks", "sqlSweepOpenings", "sqlSweepLooks", "sqlSweepDevices",
 		"sqlSweepRuleInterests", "sqlSweepNotices", "sqlSweepNoticeDeliveries", "sqlSweepDigests", "sqlSweepChanged",
 		"sqlSweepAlertEvents", "sqlSweepOccurrences"}

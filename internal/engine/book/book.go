@@ -103,6 +103,56 @@ func (b *Book) Worth(row Row) Worth {
 	return worth
 }
 
+// Holds calls yield with what a row holds, as of the last Reprice; an instrument may come more than once.
+func (b *Book) Holds(row Row, yield func(Instrument)) {
+	if int(row)/blockRows >= len(b.blocks) {
+		return
+	}
+	k := b.blocks[int(row)/blockRows]
+	r := uint16(int(row) % blockRows)
+	instruments, _ := k.row(r)
+	for _, local := range instruments {
+		yield(k.instruments[local])
+	}
+	for _, p := range k.outside[r] {
+		yield(p.Instrument)
+	}
+}
+
+// Holders calls yield with every row that holds an instrument that of says, as of the last Reprice, once or more often, and gives how
+// many instruments anybody holds.
+func (b *Book) Holders(of func(Instrument) bool, yield func(Row)) (held int) {
+	seen := make([]bool, len(b.prices))
+	for n, k := range b.blocks {
+		first := Row(n * blockRows)
+		for place, i := range k.instruments {
+			seen[i] = true
+			if !of(i) {
+				continue
+			}
+			for _, r := range k.holders[k.holderStarts[place]:k.holderStarts[place+1]] {
+				yield(first + Row(r))
+			}
+		}
+		for r, positions := range k.outside {
+			for _, p := range positions {
+				if seen[p.Instrument] = true; of(p.Instrument) {
+					yield(first + Row(r))
+				}
+			}
+		}
+	}
+	for _, one := range seen {
+		if one {
+			held++
+		}
+	}
+	return held
+}
+
+// Known says whether an instrument has a price.
+func (b *Book) Known(i Instrument) bool { return int(i) < len(b.known) && b.known[i] }
+
 // add adds what columns can't say.
 func (b *Book) add(worth *Worth, i Instrument, quantity money.Decimal) {
 	switch special, ok := b.special[i]; {
