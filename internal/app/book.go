@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"folioscope/internal/engine"
+	"folioscope/internal/health"
 	"folioscope/internal/journal"
 	"folioscope/internal/live"
 	"folioscope/internal/market"
@@ -25,6 +26,18 @@ func (h held) book(ctx context.Context, k engine.PortfolioKey, atLeastSequence i
 		return engine.Held{}, err
 	}
 	return engine.Held{Snapshot: now.Holdings.Open(), Manual: now.Manual}, nil
+}
+
+// bookOf is what this node's book counts, for its report; nil where there is none.
+func (n *node) bookOf() *health.Book {
+	if n.keeper == nil {
+		return nil
+	}
+	t := n.keeper.Totals()
+	return &health.Book{
+		Loaded: t.Loaded, Portfolios: t.Portfolios, Positions: t.Positions, Instruments: t.Instruments, Unpriced: t.Unpriced, Stale: t.Stale,
+		Full: health.Revaluation(t.Full), Sparse: health.Revaluation(t.Sparse),
+	}
 }
 
 // The families of the book. None says what anybody's portfolio is worth, alone or in a sum. docs/guide/operations.md says what to do with them.

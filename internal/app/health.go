@@ -390,7 +390,7 @@ func (n *node) buildHealth(name string) {
 	}})
 	n.watch = health.NewWatch(health.WatchOptions{
 		Store: n.store, Node: name, Version: n.o.Version, Roles: n.settings.Roles, Own: own, Shared: sharedLooks(n.store, n.settings, n.ingest, n.o),
-		Jobs: func(ctx context.Context) ([]jobs.Count, error) { return countJobs(ctx, n.store) }, MayOwn: n.cluster.MayOwn, Now: n.o.Now, Log: n.o.Log,
+		Jobs: func(ctx context.Context) ([]jobs.Count, error) { return countJobs(ctx, n.store) }, Book: n.bookOf, MayOwn: n.cluster.MayOwn, Now: n.o.Now, Log: n.o.Log,
 	})
 	n.add("health", n.watch.Run)
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"folioscope/internal/alert"
 	"folioscope/internal/engine/book"
 	"folioscope/internal/ledger"
@@ -145,7 +147,7 @@ func (l *instruments) prices(numbers []book.Instrument, prices Prices) []book.Pr
 func (l *instruments) named(id market.InstrumentID) []book.Instrument {
 	numbers := l.shares[id]
 	if number, ok := l.numbers[id]; ok {
-		return append(numbers[:len(numbers):len(numbers)], number)
+		return append(slices.Clip(numbers), number)
 	}
 	return numbers
 }

@@ -163,8 +163,7 @@ func BenchmarkBookRebuildRatio(b *testing.B) {
 	}
 	for b.Loop() {
 		began := time.Now()
-		found, err := store.Snapshots(b.Context(), first, last, func(engine.PortfolioKey) bool { return true })
-		if err != nil || len(found) != portfolios {
+		if found, err := store.Snapshots(b.Context(), first, last, func(engine.PortfolioKey) bool { return true }); err != nil || len(found) != portfolios {
 			b.Fatal(len(found), err)
 		}
 		read := time.Since(began)
@@ -185,7 +184,6 @@ func BenchmarkBookRebuildRatio(b *testing.B) {
 		if err := <-ended; err != nil {
 			b.Fatal(err)
 		}
-		found = nil
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		if got := k.Totals(); got.Portfolios != int64(portfolios) || got.Positions != int64(portfolios*manyPositions) {

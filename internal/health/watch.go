@@ -36,6 +36,7 @@ type Report struct {
 	Version string    `json:"version"`
 	Roles   []string  `json:"roles"`
 	Checks  []Check   `json:"checks"`
+	Book    *Book     `json:"book,omitempty"` // nil where the node evaluates no alert rules
 }
 
 // Told is a trouble with what administrators are told of it.
@@ -76,7 +77,8 @@ type WatchOptions struct {
 	Own     []Look // at what each node has for itself
 	Shared  []Look // at what all nodes have together
 	Jobs    func(ctx context.Context) ([]jobs.Count, error)
-	MayOwn  func() bool // whether the node may look at what is shared now; nil: always
+	MayOwn  func() bool  // whether the node may look at what is shared now; nil: always
+	Book    func() *Book // nil: the node has none
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -142,7 +144,11 @@ func (w *Watch) Step(ctx context.Context) error {
 	w.mu.Lock()
 	w.own, w.at = own, now
 	w.mu.Unlock()
-	if err := w.o.Store.PutReport(ctx, Report{Node: w.o.Node, At: now, Version: w.o.Version, Roles: w.o.Roles, Checks: own.Checks}); err != nil {
+	report := Report{Node: w.o.Node, At: now, Version: w.o.Version, Roles: w.o.Roles, Checks: own.Checks}
+	if w.o.Book != nil {
+		report.Book = w.o.Book()
+	}
+	if err := w.o.Store.PutReport(ctx, report); err != nil {
 		return fmt.Errorf("keep what was found: %w", err)
 	}
 	if w.o.MayOwn != nil && !w.o.MayOwn() {

@@ -26,6 +26,7 @@ type SystemStatus struct {
 	Checks []SystemCheck `json:"checks" nullable:"false" doc:"The worst first"`
 	Nodes  []SystemNode  `json:"nodes" nullable:"false"`
 	Jobs   []JobCount    `json:"jobs" nullable:"false"`
+	Books  []SystemBook  `json:"books" nullable:"false" doc:"Counts of portfolios by node; what anybody's is worth is in none"`
 }
 
 // SystemCheck is what came of a look at one thing.
@@ -108,6 +109,7 @@ func systemStatusOf(status health.Status, there []cluster.Node) SystemStatus {
 		out.Checks = append(out.Checks, check)
 	}
 	out.Nodes = systemNodesOf(status.Nodes, there)
+	out.Books = systemBooksOf(status.Nodes)
 	for _, j := range status.Jobs {
 		out.Jobs = append(out.Jobs, JobCount{Kind: j.Kind, Waiting: j.Waiting, Running: j.Running, Dead: j.Dead, LateSeconds: int64(j.Late / time.Second)})
 	}

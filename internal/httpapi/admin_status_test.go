@@ -22,7 +22,10 @@ func TestAdministratorsSeeTheStateAndSilenceATrouble(t *testing.T) {
 		watch = health.NewWatch(health.WatchOptions{Store: o.Store.(health.Store), Node: "node-a", Version: "v1", Roles: []string{"api"}, Now: o.Now, Log: slog.New(slog.DiscardHandler),
 			Own:    []health.Look{{Name: "disk", At: disk}},
 			Shared: []health.Look{{Name: "jobs", At: func(context.Context) (health.Found, error) { return health.Jobs(late), nil }}},
-			Jobs:   func(context.Context) ([]jobs.Count, error) { return late, nil }})
+			Jobs:   func(context.Context) ([]jobs.Count, error) { return late, nil },
+			Book: func() *health.Book {
+				return &health.Book{Loaded: true, Portfolios: 3, Positions: 60, Stale: 1, Sparse: health.Revaluation{At: o.Now(), Took: 1500 * time.Microsecond, Positions: 20}}
+			}})
 		o.Watch = watch
 	})
 	for range 4 {
@@ -32,6 +35,9 @@ func TestAdministratorsSeeTheStateAndSilenceATrouble(t *testing.T) {
 	status := into[SystemStatus](h.ask("root", "GET", "/api/v1/admin/status", "").is(http.StatusOK))
 	if status.State != "failing" || len(status.Checks) != 2 || len(status.Nodes) != 1 || status.Nodes[0].Name != "node-a" || len(status.Jobs) != 1 || status.Jobs[0].LateSeconds != 90 {
 		t.Fatalf("%+v", status)
+	}
+	if b := status.Books; len(b) != 1 || b[0].Node != "node-a" || b[0].Positions != 60 || b[0].Stale != 1 || b[0].Full != nil || b[0].Sparse == nil || b[0].Sparse.Seconds != 0.0015 {
+		t.Errorf("%+v", b)
 	}
 	disk := status.Checks[0]
 	if disk.Name != "disk" || disk.Node == nil || *disk.Node != "node-a" || disk.Fix == nil || disk.Since == nil || !disk.Told || disk.QuietUntil != nil {

@@ -24,6 +24,7 @@ test('an administrator sees what is wrong, and what mends it', async (t) => {
   await page.goto(node.url + '/admin/status');
   const wrong = page.getByRole('listitem').filter({ hasText: 'The key-encryption key comes from the environment' });
   await wrong.waitFor();
+  await page.getByRole('heading', { name: 'Portfolios in memory' }).waitFor();
   assert.match(await wrong.innerText(), /^Keys on node-[\s\S]*Look at it soon[\s\S]*Put it into a file/);
   await screenshots(page, 'status', { check: sound, fullPage: true });
   await wrong.getByRole('button', { name: /^Quiet for a day/ }).click();

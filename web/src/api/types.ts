@@ -145,6 +145,7 @@ export type SourceQuota = Schemas['SourceQuota'];
 export type SourceTest = Schemas['SourceTest'];
 export type HeldPrice = Schemas['HeldPrice'];
 export type SystemStatus = Schemas['SystemStatus'];
+export type SystemBook = Schemas['SystemBook'];
 export type SystemCheck = Schemas['SystemCheck'];
 export type SystemNode = Schemas['SystemNode'];
 export type JobCount = Schemas['JobCount'];

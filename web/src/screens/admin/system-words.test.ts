@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { JobCount, SystemCheck, SystemNode, SystemStatus } from '../../api';
-import { checkName, clockWords, headline, jobWords, lateWords, partsWords } from './system-words';
+import type { JobCount, SystemBook, SystemCheck, SystemNode, SystemStatus } from '../../api';
+import {
+  bookWords,
+  checkName,
+  clockWords,
+  headline,
+  jobWords,
+  lateWords,
+  missingWords,
+  partsWords,
+  revaluationWords,
+} from './system-words';
 
 const check = (state: SystemCheck['state'], node: string | null = null): SystemCheck => ({
   name: 'disk',
@@ -17,6 +27,7 @@ const status = (state: SystemStatus['state'], ...checks: SystemCheck[]): SystemS
   checks,
   nodes: [],
   jobs: [],
+  books: [],
 });
 
 describe('the state in words', () => {
@@ -53,6 +64,31 @@ describe('the state in words', () => {
     expect(clockWords(node({ clock_ahead_seconds: null }))).toBe('');
     expect(clockWords(node({ clock_ahead_seconds: -3.04 }))).toBe('its clock is 3.0 s behind');
     expect(clockWords(node({ clock_ahead_seconds: 300 }))).toBe('its clock is 300.0 s ahead');
+  });
+
+  it('counts what a node keeps, and says what lacks a price', () => {
+    const book = (more: Partial<SystemBook>): SystemBook => ({
+      node: 'node-a',
+      loaded: true,
+      portfolios: 1204,
+      positions: 24_080,
+      instruments: 1,
+      unpriced: 0,
+      stale: 0,
+      full: null,
+      sparse: null,
+      ...more,
+    });
+    expect(bookWords(book({}))).toBe('1,204 portfolios, 24,080 positions, 1 instrument');
+    expect(bookWords(book({ loaded: false }))).toBe('being read');
+    expect(missingWords(book({}))).toBe('all prices are there');
+    expect(missingWords(book({ unpriced: 2, stale: 1500 }))).toBe('2 lack a price, 1,500 have a stale price');
+    expect(revaluationWords(book({}))).toBe('');
+    const at = '2026-01-01T00:00:00Z';
+    const full = { at, seconds: 0.0312, positions: 24_080 };
+    expect(revaluationWords(book({ full, sparse: { ...full, seconds: 0.0004 } }))).toBe(
+      'all valued in 31.2 ms, what changed in 0.4 ms',
+    );
   });
 
   it('leaves out of the work what there is none of', () => {

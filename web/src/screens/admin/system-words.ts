@@ -1,5 +1,5 @@
 /** The state of the installation in the words of its page. */
-import type { JobCount, SystemCheck, SystemNode, SystemStatus } from '../../api';
+import type { JobCount, SystemBook, SystemCheck, SystemNode, SystemStatus } from '../../api';
 import type { DotTone } from '../../components/StateDot.svelte';
 
 export const stateWords: Record<SystemCheck['state'], string> = {
@@ -61,4 +61,33 @@ export function clockWords(node: SystemNode): string {
   const ahead = node.clock_ahead_seconds;
   if (ahead === null || Math.abs(ahead) <= 2) return '';
   return `its clock is ${Math.abs(ahead).toFixed(1)} s ${ahead > 0 ? 'ahead' : 'behind'}`;
+}
+
+const count = (n: number, one: string, more: string): string =>
+  `${n.toLocaleString('en')} ${n === 1 ? one : more}`;
+
+/** What a node keeps in memory: "1,204 portfolios, 24,080 positions, 512 instruments". */
+export function bookWords(book: SystemBook): string {
+  if (!book.loaded) return 'being read';
+  return [
+    count(book.portfolios, 'portfolio', 'portfolios'),
+    count(book.positions, 'position', 'positions'),
+    count(book.instruments, 'instrument', 'instruments'),
+  ].join(', ');
+}
+
+/** How many portfolios lack a price, or a good one. */
+export function missingWords(book: SystemBook): string {
+  const parts = [
+    book.unpriced > 0 ? `${book.unpriced.toLocaleString('en')} lack a price` : '',
+    book.stale > 0 ? `${book.stale.toLocaleString('en')} have a stale price` : '',
+  ].filter(Boolean);
+  return parts.join(', ') || 'all prices are there';
+}
+
+/** How long it took when everything, and when only what changed was valued last. */
+export function revaluationWords(book: SystemBook): string {
+  const one = (what: string, r: SystemBook['full']): string =>
+    r ? `${what} in ${(r.seconds * 1000).toFixed(1)} ms` : '';
+  return [one('all valued', book.full), one('what changed', book.sparse)].filter(Boolean).join(', ');
 }
