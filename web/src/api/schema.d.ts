@@ -4576,6 +4576,31 @@ export interface components {
             endpoint: string;
             keys: components["schemas"]["KeysStruct"];
         };
+        SystemBook: {
+            /** @description The last one of everything */
+            full: components["schemas"]["SystemRevaluation"];
+            /** Format: int64 */
+            instruments: number;
+            /** @description False while it is read */
+            loaded: boolean;
+            node: string;
+            /** Format: int64 */
+            portfolios: number;
+            /** Format: int64 */
+            positions: number;
+            /** @description The last one of what holds the prices that changed */
+            sparse: components["schemas"]["SystemRevaluation"];
+            /**
+             * Format: int64
+             * @description Portfolios that hold something whose price is stale
+             */
+            stale: number;
+            /**
+             * Format: int64
+             * @description Portfolios that hold something without a price
+             */
+            unpriced: number;
+        };
         SystemCheck: {
             fix: string | null;
             name: string;
@@ -4624,7 +4649,17 @@ export interface components {
             there: boolean;
             version: string;
         };
+        SystemRevaluation: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            positions: number;
+            /** Format: double */
+            seconds: number;
+        } | null;
         SystemStatus: {
+            /** @description Counts of portfolios by node; what anybody's is worth is in none */
+            books: components["schemas"]["SystemBook"][];
             /** @description The worst first */
             checks: components["schemas"]["SystemCheck"][];
             jobs: components["schemas"]["JobCount"][];
