@@ -160,7 +160,7 @@ func decode(ctx context.Context, kek *KEK, data []byte) (*Root, error) {
 		if fault.KindOf(err) != fault.Internal { // a key service said what is wrong
 			return nil, fmt.Errorf("open keyring: %w", err)
 		}
-		return nil, fault.Wrap(fault.Denied, err, "the key-encryption key does not open the keyring %s: it is another key, or the keyring is damaged", printable(ring.Fingerprint))
+		return nil, fault.Wrap(fault.Denied, err, "the key-encryption key does not open the keyring %s: keys.kek names another key, or the keyring is damaged", printable(ring.Fingerprint))
 	}
 	root := &Root{fingerprint: ring.Fingerprint, kek: kek}
 	if root.fileKey, err = keys.all.Decrypt(ring.FileKey, []byte(boundFile)); err != nil {
