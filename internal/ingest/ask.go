@@ -27,6 +27,7 @@ type said struct {
 	errand *errand
 	batch  []string
 	answer provider.Batch
+	asked  time.Time // when: what is judged late, since the store or this node stood still, isn't newer for that
 }
 
 // askAll asks all sources of a wave at the same time and settles what they say as it comes.
@@ -85,7 +86,7 @@ func (g *Ingest) ask(ctx context.Context, e *errand, answers chan<- said) error 
 		return batch
 	}
 	work := func(batch []string) error {
-		answer, err := g.call(ctx, e.gate, batch)
+		answer, asked, err := g.call(ctx, e.gate, batch)
 		switch {
 		case errors.Is(err, errOpen):
 			mutex.Lock()
@@ -101,7 +102,7 @@ func (g *Ingest) ask(ctx context.Context, e *errand, answers chan<- said) error 
 		if err := g.remember(ctx, e.gate, batch, e.byName, answer); err != nil {
 			return err
 		}
-		answers <- said{e, batch, answer}
+		answers <- said{e, batch, answer, asked}
 		return nil
 	}
 	for batch := take(); batch != nil; batch = take() {
@@ -140,26 +141,27 @@ func isStore(err error) bool {
 	return ok
 }
 
-// call asks a source for one batch, again after a moment's trouble, and never while it is to be left alone.
-func (g *Ingest) call(ctx context.Context, t *gate, names []string) (provider.Batch, error) {
+// call asks a source for one batch, again after a moment's trouble, and never while it is to be left alone. It says when it asked for
+// what it gives.
+func (g *Ingest) call(ctx context.Context, t *gate, names []string) (answer provider.Batch, asked time.Time, err error) {
 	var last error
 	for n := range callsMax {
 		if n > 0 {
 			if t.circuit.needsTrial() || sleep(ctx, time.Duration(g.Random()*float64(retryDelay<<(n-1)))) != nil {
-				return provider.Batch{}, last
+				return provider.Batch{}, asked, last
 			}
 		}
 		if err := g.passLoad(ctx, t, t.load(names, g.now())); errors.Is(err, errOpen) {
 			if last == nil {
 				last = errOpen
 			}
-			return provider.Batch{}, last
+			return provider.Batch{}, asked, last
 		} else if err != nil {
-			return provider.Batch{}, storeError{err}
+			return provider.Batch{}, asked, storeError{err}
 		}
-		began := g.now()
+		asked = g.now()
 		answer, err := g.once(ctx, t.source, names)
-		g.tallies.took(t.source.Name(), began, g.now().Sub(began))
+		g.tallies.took(t.source.Name(), asked, g.now().Sub(asked))
 		if err == nil {
 			err = whole(answer)
 		}
@@ -171,13 +173,13 @@ func (g *Ingest) call(ctx context.Context, t *gate, names []string) (provider.Ba
 					g.refuse(ctx, t, failed)
 				}
 			}
-			return answer, nil
+			return answer, asked, nil
 		}
 		if last = err; provider.OutcomeOf(err) != provider.Transient {
 			break
 		}
 	}
-	return provider.Batch{}, last
+	return provider.Batch{}, asked, last
 }
 
 // whole is the failure of a source that asks for each name by itself and got none, for a reason that isn't the names'.
@@ -230,7 +232,7 @@ func (g *Ingest) offers(r *round, s said) []offer {
 		for _, i := range s.errand.byName[name] {
 			all = append(all, offer{
 				instrument: i, source: source, fallback: source != r.first[i.ID],
-				price: q.Price, unit: q.Unit, hasUnit: q.HasCurrency, observed: g.now(), marketTime: q.MarketTime,
+				price: q.Price, unit: q.Unit, hasUnit: q.HasCurrency, observed: s.asked, marketTime: q.MarketTime,
 				previousClose: q.PreviousClose, previousDate: q.PreviousDate,
 			})
 		}
