@@ -22,7 +22,6 @@ type wire struct {
 	mu        sync.Mutex
 	listeners map[int]*listener
 	count     int
-	sent      map[string]int
 }
 
 type listener struct {
@@ -56,12 +55,11 @@ func (p plug) Publish(_ context.Context, subject string, payload []byte) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sent[subject]++
 	for _, l := range p.listeners {
 		if !l.hears(subject) {
 			continue
 		}
-		r := p.world.dice.of("hint", p.node.name, l.node.name, l.subject, subject, number(p.sent[subject]))
+		r := p.world.dice.of("hint", p.node.name, l.node.name, l.subject, subject, string(payload))
 		times, delay := 1, between(r, time.Microsecond, 50*time.Millisecond)
 		switch share := r.IntN(100); {
 		case p.world.calm():

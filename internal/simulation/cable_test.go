@@ -3,7 +3,6 @@ package simulation
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"folioscope/internal/audit"
@@ -37,9 +36,6 @@ type cable struct {
 	*sqlstore.Store
 	world *world
 	node  *node
-
-	mu    sync.Mutex
-	calls map[string]int
 }
 
 // fate is what a call meets with.
@@ -51,16 +47,13 @@ type fate struct {
 	stubborn      bool // it is done even if nobody waits for it any more
 }
 
-// fateOf is decided by what the call is about and how many there were before.
+// fateOf is decided by what the call is about and when it is made. Calls that are alike, made in one moment, meet with the same: it
+// doesn't matter which comes first, nor whether there is one or two.
 func (c *cable) fateOf(what, about string) (f fate) {
 	if c.world.calm() {
 		return fate{}
 	}
-	c.mu.Lock()
-	c.calls[what+about]++
-	n := c.calls[what+about]
-	c.mu.Unlock()
-	r := c.world.dice.of("call", c.node.name, what, about, number(n))
+	r := c.world.dice.of("call", c.node.name, what, about, c.world.now().Format(time.RFC3339Nano))
 	f.stubborn = r.IntN(2) == 0
 	switch share := r.IntN(1000); {
 	case share < refusedShare:

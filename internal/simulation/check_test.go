@@ -25,7 +25,7 @@ func (w *world) checkPerson(ctx context.Context, p *person) {
 		w.violated("the audit log of %s: %v", p.id, err)
 		return
 	}
-	changes := slices.DeleteFunc(rows, func(r audit.Row) bool { return r.RequestID == "setup" })
+	changes := slices.DeleteFunc(rows, func(r audit.Row) bool { return r.Mark.Portfolio == "" || r.RequestID == "setup" })
 	first := int64(len(accounts)) // what making the portfolio comes to
 	byID := make(map[string]int64)
 	var m model

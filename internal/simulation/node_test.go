@@ -2,11 +2,17 @@ package simulation
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
+	"folioscope/internal/ingest"
+	"folioscope/internal/jobs"
 	"folioscope/internal/journal"
+	"folioscope/internal/live"
+	"folioscope/internal/provider"
 )
 
 // How often something happens to a node, and for how long.
@@ -22,6 +28,8 @@ type place struct {
 	index int
 	cuts  []span // it doesn't reach the store
 	skew  time.Duration
+	jumps []span // in which its clock is wrong
+	jump  time.Duration
 	lives int
 	died  chan struct{} // holds one: the node was killed by what it did
 
@@ -59,6 +67,7 @@ type node struct {
 	hung chan struct{} // closed when it goes on; nil while it isn't hung
 
 	journal *journal.Journal
+	hub     *live.Hub
 }
 
 // now is the time by the node's own clock.
@@ -66,7 +75,11 @@ func (n *node) now() time.Time {
 	if n.world.calm() {
 		return n.world.now()
 	}
-	return n.world.now().Add(n.place.skew)
+	now := n.world.now()
+	if during(n.place.jumps, now) {
+		now = now.Add(n.place.jump)
+	}
+	return now.Add(n.place.skew)
 }
 
 // random is another number for each node, and always the same: it must not matter who asks first.
@@ -92,19 +105,34 @@ func (n *node) hang(d time.Duration) {
 }
 
 // start begins a life.
-func (p *place) start() {
+func (p *place) start(t *testing.T) {
+	t.Helper()
 	p.lives++
 	n := &node{place: p, world: p.world, name: "node " + number(p.index) + "." + number(p.lives)}
 	n.ctx, n.end = context.WithCancel(context.Background())
-	n.cable = &cable{Store: p.world.store, world: p.world, node: n, calls: make(map[string]int)}
-	ids := p.world.dice.of("ids", n.name)
-	var mu sync.Mutex
+	n.cable = &cable{Store: p.world.store, world: p.world, node: n}
 	hints := plug{p.world.wire, n}
-	n.journal = journal.New(n.cable, hints, journal.Options{Now: n.now, Random: n.random, NewID: func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return n.name + "-" + number(int(ids.Uint32()))
-	}})
+	n.journal = journal.New(n.cable, hints, journal.Options{Now: n.now, Random: n.random, NewID: n.newID("activity")})
+	n.hub = live.New(n.cable, n.journal, hints, p.world.exchange.calendar, live.Options{Now: n.now, Random: n.random, Workers: 1})
+	n.work.Go(func() {
+		if err := n.hub.Run(n.ctx); err != nil {
+			p.world.violated("%s: live ended with %v", n.name, err)
+		}
+	})
+	chain := []provider.Provider{p.world.sources[0], p.world.sources[1]}
+	prices, err := ingest.New(ingest.Options{
+		Store: n.cable, Publisher: ingest.Hints{Bus: hints}, Sessions: p.world.exchange.calendar, Log: slog.New(slog.DiscardHandler),
+		Chains: map[string][]provider.Provider{ingest.ChainStock: chain, ingest.ChainCrypto: chain}, Interval: pollInterval, Now: n.now, Random: n.random,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := make(map[string]func(context.Context, jobs.Job) error)
+	for _, kind := range prices.Kinds() {
+		work[kind.Name] = kind.Work
+	}
+	n.work.Go(func() { n.poll(work) })
+	n.evaluate(hints)
 	p.mu.Lock()
 	p.node = n
 	p.mu.Unlock()
@@ -135,7 +163,8 @@ func (n *node) kill() {
 }
 
 // run has a node's troubles happen to it until the quiet, and keeps it until the end.
-func (p *place) run() {
+func (p *place) run(t *testing.T) {
+	t.Helper()
 	w := p.world
 	r := w.dice.of("place", number(p.index))
 	for {
@@ -167,7 +196,7 @@ func (p *place) run() {
 		}
 		p.stop()
 		time.Sleep(long)
-		p.start()
+		p.start(t)
 		select {
 		case <-p.died: // of the life that is over
 		default:

@@ -46,6 +46,7 @@ type person struct {
 	looks    []look
 	reached  int64 // the newest sequence that an answer named
 	own      []ledger.ActivityID
+	rules    []*madeRule
 }
 
 // request is one change that a person asks for, under one key, however often.
@@ -99,8 +100,15 @@ func (p *person) live(device int) {
 		if p.world.calm() {
 			return
 		}
-		if r.IntN(3) == 0 {
+		switch r.IntN(12) {
+		case 0, 1, 2, 3:
 			p.look(r)
+			continue
+		case 4:
+			p.makeRule(r, fmt.Sprintf("%s-rule-%d-%d", p.id, device, n))
+			continue
+		case 5:
+			p.dropRule(r)
 			continue
 		}
 		p.ask(r, p.think(r, fmt.Sprintf("%s-%d-%d", p.id, device, n)))
@@ -142,7 +150,7 @@ func (p *person) activity(r *rand.Rand) ledger.Activity {
 		d := money.NewDecimal(n, -places)
 		return &d
 	}
-	i := pick(r, stocks())
+	i := pick(r, instruments())
 	switch share := r.IntN(10); {
 	case share < 4:
 		a.Type, a.Instrument, a.Currency = ledger.Buy, i.ID, i.Currency
@@ -343,15 +351,37 @@ func (p *person) look(r *rand.Rand) {
 	p.looks = append(p.looks, seen)
 }
 
-// show gives a portfolio as a node has it.
+// show gives a portfolio as a node has it, with what it is worth.
 func (n *node) show(ctx context.Context, p *person, least int64) (look, error) {
-	held, err := n.journal.Holdings(ctx, p.id, p.portfolio, least)
+	if !n.hub.Ready() {
+		return look{}, fault.New(fault.Unavailable, "prices are still being loaded")
+	}
+	valued, err := n.hub.Value(ctx, p.id, p.portfolio, least)
 	if err != nil {
 		return look{}, err
 	}
-	shown := look{at: n.world.now(), node: n.name, sequence: held.Portfolio.Sequence}
-	shown.shown = inWords(held.Holdings, market.DateOf(n.now().UTC()))
-	return shown, nil
+	now := n.world.now()
+	n.world.checkPrices(n, now, valued.Document)
+	n.world.checkTotal(n, valued.Document)
+	return look{at: now, node: n.name, sequence: valued.Held.Portfolio.Sequence, shown: inWords(valued.Held.Holdings, market.DateOf(n.now().UTC()))}, nil
+}
+
+// begin has a person buy some of everything, before anything can fail.
+func (p *person) begin() {
+	q := &request{id: string(p.id) + "-begins", state: unknown, action: audit.ActivitiesAdded}
+	r := p.world.dice.of("begin", string(p.id))
+	for _, i := range instruments() {
+		a := p.activity(r)
+		units, price := money.NewDecimal(20, 0), money.NewDecimal(50, 0)
+		a.Type, a.Instrument, a.Currency, a.Note = ledger.Buy, i.ID, i.Currency, q.id
+		a.Quantity, a.Price, a.Amount, a.Fee, a.Tax = &units, &price, nil, money.Decimal{}, money.Decimal{}
+		a.Date = market.DateOf(p.world.start) - 90
+		q.changes.Added = append(q.changes.Added, a)
+	}
+	p.ask(r, q)
+	for n := range rulesAtFirst {
+		p.makeRule(r, fmt.Sprintf("%s-rule-first-%d", p.id, n))
+	}
 }
 
 // lines joins what was sorted.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"folioscope/internal/market"
 )
 
 var (
@@ -23,7 +25,8 @@ var (
 const (
 	seedsShort = 200
 	seedsLong  = 5000
-	daysEach   = 1
+	daysEach   = 0.5 // from an hour of the year that the seed chooses, and two hours to heal
+	yearsLong  = 2   // seeds that last a year, beside the many
 )
 
 // play plays one seed, and gives its trail.
@@ -52,7 +55,7 @@ func play(t *testing.T, m *template, seed uint64, days float64) *trail {
 
 // TestSeeds plays many seeds, and holds what all of them together have to come by.
 func TestSeeds(t *testing.T) {
-	seeds, days := seedsShort, float64(daysEach)
+	seeds, days := seedsShort, daysEach
 	if os.Getenv("FOLIOSCOPE_LONG") != "" {
 		seeds = seedsLong
 	}
@@ -66,6 +69,11 @@ func TestSeeds(t *testing.T) {
 	if *seedFlag != 0 {
 		play(t, m, *seedFlag, days)
 		return
+	}
+	if os.Getenv("FOLIOSCOPE_LONG") != "" && *daysFlag == 0 {
+		for seed := range uint64(yearsLong) {
+			play(t, m, seed+1, 365)
+		}
 	}
 	var mu sync.Mutex
 	count := make(map[string]int)
@@ -111,6 +119,20 @@ func reachedByAll() (all []string) {
 			all = append(all, what+": "+met)
 		}
 	}
+	for _, what := range []string{"accept", "claim slot", "end slot", "marks", "asked", "spend quota", "put settled", "claim partitions", "save cursors", "settle", "quotes", "rules"} {
+		for _, met := range []string{"not reached", "slow", "late", "answer lost"} {
+			all = append(all, what+": "+met)
+		}
+	}
+	for _, kind := range lieKinds {
+		all = append(all, "source: lies, "+kind)
+	}
+	for _, state := range []market.State{market.StateLive, market.StateDelayed, market.StateClosed, market.StateStale, market.StateFallback, market.StateQuarantined} {
+		all = append(all, "shown: "+string(state))
+	}
+	all = append(all, "source: fails", "source: refuses us", "source: limits us", "source: stands still", "source: hung", "poll: failed",
+		"slot: given again", "shown: a whole total", "hint: lost", "hint: doubled", "hint: late", "a price jumped, and was believed",
+		"settle: refused, the partition or the rule is another's by now", "a crossing that had to be told", "rule: held to every crossing", "rule: deleted")
 	return append(all, "node killed", "node hung", "node restarted", "the store is gone", "the bus is gone",
 		"node 0 is cut off", "node 1 is cut off", "node 2 is cut off",
 		"hint: no bus",

@@ -23,6 +23,7 @@ import (
 const (
 	nodesCount  = 3
 	peopleCount = 3
+	jumpyShare  = 4             // one seed in so many has a clock that jumps
 	healing     = 2 * time.Hour // in which nothing fails and all has to come right: longer than any source makes us stay away
 )
 
@@ -41,11 +42,19 @@ type world struct {
 	storeGone []span // nobody reaches the store
 	busGone   []span
 
+	exchange *exchange
+	sources  []*source
+	slots    slots
+	jumping  []span // of some node's clock
+
 	nodes  [nodesCount]*place
 	people [peopleCount]*person
 
 	mu     sync.Mutex
 	broken []string // what must not be
+	lies   map[market.InstrumentID][]*lie
+	tells  map[market.InstrumentID][]tell
+	setup  bool // the world is being made: nothing fails yet
 }
 
 // span is a time in which something is so.
@@ -63,7 +72,12 @@ func during(spans []span, at time.Time) bool {
 // now is the true time, which no node knows.
 func (w *world) now() time.Time { return time.Now().Add(w.offset) }
 
-func (w *world) calm() bool { return !w.now().Before(w.quiet) }
+// calm says whether nothing fails.
+func (w *world) calm() bool { return w.setup || !w.now().Before(w.quiet) }
+
+// clocksJump says whether some node's clock does more than being a little early or late in this world. Then what rests on when a node says
+// that something was can't be held against the truth to the second.
+func (w *world) clocksJump() bool { return len(w.jumping) > 0 }
 
 func (w *world) cut(n *node) bool {
 	now := w.now()
@@ -187,20 +201,33 @@ func calendarOf(t *testing.T) *market.Calendar {
 // newWorld makes the world of a seed. It is called inside of a bubble.
 func newWorld(t *testing.T, m *template, seed uint64, length time.Duration) *world {
 	t.Helper()
-	w := &world{dice: dice{seed}, trail: newTrail()}
+	w := &world{dice: dice{seed}, trail: newTrail(), lies: make(map[market.InstrumentID][]*lie), tells: make(map[market.InstrumentID][]tell)}
+	w.slots.given = make(map[string]grant)
 	r := w.dice.of("start")
 	w.start = time.Date(2026, 1, 1, r.IntN(24), r.IntN(60), r.IntN(60), 0, time.UTC).AddDate(0, 0, r.IntN(365))
 	w.offset = time.Until(w.start)
 	w.quiet = w.start.Add(length)
 	w.end = w.quiet.Add(healing)
 	w.store = m.open(t, w.now)
-	w.wire = &wire{world: w, listeners: make(map[int]*listener), sent: make(map[string]int)}
+	w.wire = &wire{world: w, listeners: make(map[int]*listener)}
 	w.storeGone = w.troubles("the store is gone", 9*time.Hour, 5*time.Second, 10*time.Minute)
 	w.busGone = w.troubles("the bus is gone", 9*time.Hour, time.Minute, time.Hour)
-	w.furnish(t)
+	w.exchange = newExchange(w, calendarOf(t))
+	w.sources = []*source{newSource(w, sourceFirst, 0), newSource(w, sourceSecond, secondLate)}
+	for _, i := range instruments() {
+		w.lies[i.ID] = w.liesOf(i.ID)
+	}
 	for i := range w.nodes {
 		w.nodes[i] = newPlace(w, i)
 	}
+	if r.IntN(jumpyShare) == 0 {
+		n := w.nodes[r.IntN(nodesCount)]
+		n.jumps = w.troubles("the clock of node "+number(n.index)+" is wrong", 6*time.Hour, 10*time.Minute, 2*time.Hour)
+		n.jump = pick(r, []time.Duration{-time.Hour, -5 * time.Minute, 5 * time.Minute, time.Hour})
+		w.jumping = n.jumps
+	}
+	w.setup = true
+	w.furnish(t)
 	return w
 }
 
@@ -225,6 +252,13 @@ func (w *world) furnish(t *testing.T) {
 			ok(err)
 		}
 	}
+	for _, p := range w.nodes {
+		p.start(t)
+	}
+	for _, p := range w.people {
+		p.begin()
+	}
+	w.setup = false
 }
 
 // run lets the time of the world pass.
@@ -232,8 +266,7 @@ func (w *world) run(t *testing.T) {
 	t.Helper()
 	var all sync.WaitGroup
 	for _, p := range w.nodes {
-		p.start()
-		all.Go(p.run)
+		all.Go(func() { p.run(t) })
 	}
 	for _, p := range w.people {
 		for device := range devicesOfEach {
@@ -242,6 +275,8 @@ func (w *world) run(t *testing.T) {
 	}
 	all.Wait() // nodes and people end with the world
 	w.check(t.Context())
+	w.checkMarket(t.Context())
+	w.checkAlerts(t.Context())
 	for _, p := range w.nodes {
 		p.stop()
 	}
