@@ -25,8 +25,8 @@ var (
 const (
 	seedsShort = 200
 	seedsLong  = 5000
-	daysEach   = 0.5 // from an hour of the year that the seed chooses, and two hours to heal
-	yearsLong  = 2   // seeds that last a year, beside the many
+	daysEach   = 1.0 / 3 // from an hour of the year that the seed chooses; then comes healing
+	yearsLong  = 1       // seeds that last a year, beside the many
 )
 
 // play plays one seed, and gives its trail.
@@ -48,7 +48,7 @@ func play(t *testing.T, m *template, seed uint64, days float64) *trail {
 		t.Errorf("seed %d: %s", seed, what)
 	}
 	if len(w.broken) > 0 {
-		t.Errorf("go test ./internal/simulation -run TestSeeds -seed %d -days %g -v plays it again and shows all that happened", seed, days)
+		t.Errorf("go test ./internal/simulation -run TestSeeds -seed %d -days %.3g -v plays it again and shows all that happened", seed, days)
 	}
 	return w.trail
 }
