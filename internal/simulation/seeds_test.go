@@ -132,7 +132,8 @@ func reachedByAll() (all []string) {
 	}
 	all = append(all, "source: fails", "source: refuses us", "source: limits us", "source: stands still", "source: hung", "poll: failed",
 		"slot: given again", "shown: a whole total", "hint: lost", "hint: doubled", "hint: late", "a price jumped, and was believed",
-		"settle: refused, the partition or the rule is another's by now", "a crossing that had to be told", "rule: held to every crossing", "rule: deleted")
+		"settle: refused, the partition or the rule is another's by now", "a crossing that had to be told", "rule: held to every crossing", "rule: deleted",
+		"stream: snapshot", "stream: delta", "stream: ended", "stream: resumed where it was")
 	return append(all, "node killed", "node hung", "node restarted", "the store is gone", "the bus is gone",
 		"node 0 is cut off", "node 1 is cut off", "node 2 is cut off",
 		"hint: no bus",

@@ -273,13 +273,19 @@ func (w *world) run(t *testing.T) {
 			all.Go(func() { p.live(device) })
 		}
 	}
+	var left sync.WaitGroup
+	open := &page{person: w.people[0]}
+	left.Go(open.watch)
 	all.Wait() // nodes and people end with the world
 	w.check(t.Context())
 	w.checkMarket(t.Context())
+	w.checkPage(t.Context(), open)
 	w.checkAlerts(t.Context())
+	open.closed.Store(true)
 	for _, p := range w.nodes {
 		p.stop()
 	}
+	left.Wait()
 	if err := w.store.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}
