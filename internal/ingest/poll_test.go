@@ -361,3 +361,22 @@ func TestNewcomersDontWaitForTheSlot(t *testing.T) {
 		}
 	})
 }
+
+// A price is as old as the question that it answers: what a slow answer tells, or one that is judged late, isn't newer for that.
+func TestAPriceIsAsOldAsItsQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = 20 * time.Second
+		s := (&source{name: "first"}).says("100")
+		says := s.latest
+		s.latest = func(names []string, now time.Time) (provider.Batch, error) {
+			time.Sleep(slow)
+			return says(names, now)
+		}
+		w := newWorld(t, []market.Instrument{stock("A", "OPEN")}, s)
+		asked := time.Now()
+		w.poll(t, ChainStock)
+		if seen := w.store.mark(t, "A").ObservedAt; !seen.Equal(asked) {
+			t.Errorf("seen %s after it was asked for", seen.Sub(asked))
+		}
+	})
+}
