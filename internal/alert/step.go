@@ -184,7 +184,7 @@ func (s *stepping) silence(at time.Time) string {
 		return whySnoozed
 	case s.ToldAt.IsZero():
 		return ""
-	case at.Before(s.ToldAt.Add(s.rule.Cooldown)):
+	case at.Sub(s.ToldAt).Abs() < s.rule.Cooldown: // told at a time that is far ahead was told by a wrong clock
 		return whyCooldown
 	case s.rule.Repeat == RepeatDaily && market.DateOf(at.In(s.zone)) == market.DateOf(s.ToldAt.In(s.zone)):
 		return whySameDay

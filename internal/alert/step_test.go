@@ -105,6 +105,12 @@ func TestSteps(t *testing.T) {
 			[]string{"0 10", "1 9", "59 10", "60 9", "61 10", "62 9", "70 10"},
 			[]string{"0 fired told", "1 resolved", "59 held_back", "60 resolved", "61 fired told", "62 resolved", "70 held_back"}, StateFiring,
 		},
+		"told by a wrong clock": {nil, []string{"60 10", "1 9", "2 10"}, []string{"60 fired told", "1 resolved", "2 fired told"}, StateFiring},
+		"told by a wrong clock, with a cooldown": {
+			func(r *Rule) { r.Cooldown = 10 * time.Minute },
+			[]string{"60 10", "1 9", "2 10", "3 9", "4 10"},
+			[]string{"60 fired told", "1 resolved", "2 fired told", "3 resolved", "4 held_back"}, StateFiring,
+		},
 		"expiry": {func(r *Rule) { r.ExpiresAt = minutes(10) }, []string{"0 9", "10 11", "12 11"}, []string{"10 ended"}, StateInactive},
 		"what was due before the expiry": {
 			func(r *Rule) { r.ExpiresAt, r.For = minutes(10), 5*time.Minute },
