@@ -104,6 +104,9 @@ func (p *person) makeRule(r *rand.Rand, id string) {
 			w.trail.note(w.now(), "%s makes the rule %s: %s %s %s", p.id, id, made.rule.Condition.Instrument, made.rule.Condition.Direction, made.rule.Condition.Threshold)
 			return
 		}
+		if fault.Is(err, fault.TooLarge) {
+			return // it is one too many
+		}
 		w.trail.reached("rule: outcome unknown")
 		time.Sleep(between(r, time.Second, retryPause))
 	}
@@ -216,6 +219,9 @@ func (w *world) quotes(ctx context.Context) (all []engine.Quote, err error) {
 func (w *world) checkRule(p *person, made *madeRule, quotes []engine.Quote, told []string) {
 	f := follower{condition: &made.rule.Condition, armed: true}
 	sure := made.sure && !made.deleted
+	young := func(base *engine.Quote, at time.Time) bool { // by every clock
+		return !w.clocksJump() && !w.stale(base, made.rule.CreatedAt) && !w.stale(base, at)
+	}
 	var due []string
 	var base *engine.Quote
 	for i := range quotes {
@@ -228,7 +234,7 @@ func (w *world) checkRule(p *person, made *madeRule, quotes []engine.Quote, told
 			continue
 		}
 		if base != nil {
-			sure = sure && !w.stale(base, made.rule.CreatedAt) && !w.stale(base, q.ObservedAt)
+			sure = sure && young(base, q.ObservedAt)
 			due = f.follow(base, due)
 			base = nil
 		}
@@ -236,7 +242,7 @@ func (w *world) checkRule(p *person, made *madeRule, quotes []engine.Quote, told
 		due = f.follow(q, due)
 	}
 	if base != nil {
-		sure = sure && !w.stale(base, made.rule.CreatedAt)
+		sure = sure && young(base, made.rule.CreatedAt)
 		due = f.follow(base, due)
 	}
 	slices.Sort(due)

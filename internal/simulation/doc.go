@@ -7,7 +7,7 @@
 //
 // A seed decides who does what when, and what fails for whom, down to the single call: the fate of a call follows from the seed, the
 // node, the operation, what it is about and the moment, so that it doesn't matter which goroutine comes first. Time is
-// that of testing/synctest: nothing happens between two moments, and a day takes as long as its work. What a seed doesn't decide is
+// that of testing/synctest: nothing happens between two moments, and a day takes as long as its work: about a second. What a seed doesn't decide is
 // what Go decides within one moment: which of several ready goroutines, or branches of a select, goes first. Whatever comes of that is
 // checked all the same, and what a trail is made of doesn't depend on it: TestASeedReplays holds a seed against itself.
 package simulation

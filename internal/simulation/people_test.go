@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	devicesOfEach = 2 // of which a person uses one beside the other
-	pauseMax      = 2 * time.Hour
+	devicesOfEach = 2                // of which a person uses one beside the other
+	pauseMax      = 2 * time.Hour    // between two things that a device does; longer where a world lasts for long
+	pausesLeast   = 30               // of the longest in one world: books stay as small as the checker is slow
 	requestMax    = 10 * time.Second // on a node
 	patienceMin   = 3 * time.Second  // of whoever asks, who then asks another node
 	patienceMax   = 12 * time.Second
@@ -95,8 +96,9 @@ func (p *person) write(action audit.Action, object string) audit.Write {
 // live has a person do this and that with one device until the quiet. What is then under way they see through.
 func (p *person) live(device int) {
 	r := p.world.dice.of("person", string(p.id), number(device))
+	pause := max(pauseMax, p.world.quiet.Sub(p.world.start)/pausesLeast)
 	for n := 0; ; n++ {
-		time.Sleep(between(r, time.Second, pauseMax))
+		time.Sleep(between(r, time.Second, pause))
 		if p.world.calm() {
 			return
 		}
