@@ -341,7 +341,8 @@ func TestThePageOfFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tests []byte
-	for _, folder := range []string{".", filepath.Join("..", "ingest"), filepath.Join("..", "market"), filepath.Join("..", "app")} {
+	for _, folder := range []string{".", filepath.Join("..", "ingest"), filepath.Join("..", "market"), filepath.Join("..", "app"),
+		filepath.Join("..", "sqlstore"), filepath.Join("..", "seal"), filepath.Join("..", "..", "cmd", "folioscope")} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -29,6 +29,7 @@ const (
 	readers           = 4        // a nightly sweep or two must not keep the dashboards waiting
 	journalBytesMax   = 64 << 20 // the WAL is cut back to this after a checkpoint
 	jobConnectionsMax = 2
+	checksumBytes     = 8                // of each page of a new file: what isn't what was written is then refused and never read; older files have none
 	closeWaitMax      = 10 * time.Second // for operations that are under way when the store is closed
 	fileMode          = 0o600
 	directoryMode     = 0o700
@@ -130,6 +131,9 @@ PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=off; 
 	db, err := driver.Open(name.String(), func(c *sqlite3.Conn) error {
 		if err := c.Exec(unlock); err != nil {
 			return errors.New("the database's key was not accepted") // the statement, which an error may quote, holds the key
+		}
+		if _, err := c.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES, checksumBytes); err != nil {
+			return fmt.Errorf("checksums: %w", err)
 		}
 		return c.Exec(settings)
 	})
