@@ -58,7 +58,7 @@ spec:
       lifecycle:
         preStop:
           sleep: {seconds: 10} # until nobody sends requests here any more
-      resources: {{ toYaml $own.resources | nindent 8 }}
+      resources: {{- toYaml $own.resources | nindent 8 }}
       {{- include "folioscope.files" .root | nindent 6 }}
   {{- include "folioscope.volumes" .root | nindent 2 }}
 {{- end }}
@@ -76,13 +76,13 @@ securityContext:
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
 {{- with .Values.imagePullSecrets }}
-imagePullSecrets: {{ toYaml . | nindent 2 }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.nodeSelector }}
-nodeSelector: {{ toYaml . | nindent 2 }}
+nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.tolerations }}
-tolerations: {{ toYaml . | nindent 2 }}
+tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
