@@ -21,13 +21,18 @@ const composeDir = root + "/deploy/compose"
 // readyWithin is how long a stopped node may take to leave and to answer what it was asked.
 const readyWithin = 30 * time.Second
 
+// loadCompose reads a Compose file as strictly as Compose does.
+func loadCompose(text string, environment map[string]string) (*types.Project, error) {
+	return loader.LoadWithContext(context.Background(), types.ConfigDetails{
+		WorkingDir: composeDir, ConfigFiles: []types.ConfigFile{{Filename: "compose.yml", Content: []byte(text)}}, Environment: environment,
+	})
+}
+
 // checkCompose reads a Compose file with the settings of .env.example and names everything that is wrong with it. The secrets that it names
 // are looked for in made, which secrets.sh has filled.
 func checkCompose(text string, environment map[string]string, made string) *faults {
 	var wrong faults
-	project, err := loader.LoadWithContext(context.Background(), types.ConfigDetails{
-		WorkingDir: composeDir, ConfigFiles: []types.ConfigFile{{Filename: "compose.yml", Content: []byte(text)}}, Environment: environment,
-	})
+	project, err := loadCompose(text, environment)
 	if err != nil {
 		wrong.take(err)
 		return &wrong

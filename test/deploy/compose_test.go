@@ -86,6 +86,29 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// HAProxy itself reads its configuration with the variables and the certificate that its container gets.
+func TestProxyReadsItsConfiguration(t *testing.T) {
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		t.Skipf("skipped: no haproxy")
+	}
+	environment, err := readEnvironment(composeDir + "/.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := loadCompose(read(t, composeDir+"/compose.yml"), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(haproxy, "-c", "-f", root+"/deploy/haproxy/haproxy.cfg")
+	for name, value := range project.Services["proxy"].Environment {
+		command.Env = append(command.Env, name+"="+strings.Replace(*value, "/run/secrets", secrets(t), 1))
+	}
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // Prometheus itself reads its settings, with the rules beside them as in the container.
 func TestPrometheusReadsItsSettings(t *testing.T) {
 	promtool := os.Getenv("PROMTOOL")
