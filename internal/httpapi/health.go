@@ -17,6 +17,9 @@ import (
 // readyDeadline bounds how long dependencies are asked; a load balancer waits little longer.
 const readyDeadline = 2 * time.Second
 
+// unreadyDrains is what a load balancer asks for that ends whatever a dead node had: one that isn't ready isn't dead.
+const unreadyDrains = "404"
+
 func (s *Server) addHealthRoutes() {
 	const tag = "Health"
 	text := func(description string) huma.Operation {
@@ -31,9 +34,12 @@ func (s *Server) addHealthRoutes() {
 	schema := s.schemaOf(Readiness{})
 	ready := map[string]*huma.Response{
 		"200": {Description: "Ready", Content: jsonContent(schema)},
+		"404": {Description: "Not ready, where 404 is asked for", Content: jsonContent(schema)},
 		"503": {Description: "Not ready, with reasons", Content: jsonContent(schema)},
 	}
-	s.written(route{method: "GET", path: "/readyz", action: access.ReadHealth, tag: tag, summary: "Whether this node takes requests"}, huma.Operation{Responses: ready}, s.serveReadiness)
+	unready := []*huma.Param{{Name: "unready", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{unreadyDrains}}, Description: "404: answer that in place of 503, for a load balancer to which 404 " +
+		"means to send nothing new here and to end nothing, and whatever else that the node is dead (HAProxy's disable-on-404)"}}
+	s.written(route{method: "GET", path: "/readyz", action: access.ReadHealth, tag: tag, summary: "Whether this node takes requests"}, huma.Operation{Parameters: unready, Responses: ready}, s.serveReadiness)
 	s.written(route{method: "GET", path: "/metrics", action: access.ReadHealth, tag: tag, summary: "Measurements for Prometheus"}, text("Prometheus text format"),
 		func(w http.ResponseWriter, r *http.Request) {
 			if s.options.Metrics == nil {
@@ -67,6 +73,9 @@ func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
 	if !answer.Ready {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", strconv.Itoa(retrySeconds))
+		if r.URL.Query().Get("unready") == unreadyDrains {
+			status = http.StatusNotFound
+		}
 	}
 	s.answer(w, status, answer)
 }

@@ -155,6 +155,10 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		if s.leaving.Load() {
 			h["Connection"] = closeHeader // over HTTP/2, net/http says GOAWAY for it
 		}
+		if !isHealth(r.URL.Path) {
+			s.active.Add(1)
+			defer s.active.Add(-1)
+		}
 		recorded := &recorder{ResponseWriter: w}
 		ctx, span := s.options.Tracer.Start(trace.WithRequest(r.Context(), c.id), trace.Server, "request")
 		r = r.WithContext(context.WithValue(ctx, callKey{}, c))

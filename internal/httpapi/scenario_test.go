@@ -246,9 +246,13 @@ func TestReadinessNamesItsReasons(t *testing.T) {
 	if r := into[Readiness](h.ask("", "GET", "/readyz", "").is(http.StatusOK)); !r.Ready || len(r.Reasons) != 0 {
 		t.Fatalf("%+v", r)
 	}
+	h.ask("", "GET", "/readyz?unready=404", "").is(http.StatusOK)
 	h.server.Drain()
 	a := h.ask("", "GET", "/readyz", "").is(http.StatusServiceUnavailable)
 	if r := into[Readiness](a); r.Ready || len(r.Reasons) != 1 || r.Reasons[0] != "stopping" {
+		t.Fatalf("%+v", r)
+	}
+	if r := into[Readiness](h.ask("", "GET", "/readyz?unready=404", "").is(http.StatusNotFound)); r.Ready || len(r.Reasons) != 1 {
 		t.Fatalf("%+v", r)
 	}
 	h.ask("", "GET", "/healthz", "").is(http.StatusOK)

@@ -108,6 +108,7 @@ type Server struct {
 	memory         *memory
 	refused        *refusals
 	looks          *looks
+	active         atomic.Int64 // requests that are being answered, health aside
 	leaving        atomic.Bool
 	draining       atomic.Bool
 }
@@ -202,9 +203,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // Until Drain, whatever still comes is served as ever.
 func (s *Server) Leave() { s.leaving.Store(true) }
 
-// Drain leaves, takes no streams any more and ends the open ones, whose clients come back elsewhere.
+// Drain leaves, takes no streams any more, ends the open ones, whose clients come back elsewhere, and waits until no request is being
+// answered: while one is, load balancers still have to hear that this node lives.
 func (s *Server) Drain() {
+	const pause = 10 * time.Millisecond
 	s.Leave()
 	s.draining.Store(true)
 	s.open.endAll()
+	for began := time.Now(); s.active.Load() > 0 && time.Since(began) < shutdownTimeout; {
+		time.Sleep(pause)
+	}
 }

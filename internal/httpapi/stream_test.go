@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -95,6 +96,30 @@ func TestANodeThatLeavesServesOn(t *testing.T) {
 	if a := ask("/api/v1/stream?portfolio=portfolio-ann"); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
 		t.Errorf("a stream of a node that drained: %s", a.Status)
 	}
+}
+
+// While a request is being answered, a node that drains still says that it lives.
+func TestDrainWaitsForAnswers(t *testing.T) {
+	h := newHouseAt(t, time.Now())
+	h.server.active.Add(1)
+	drained := make(chan struct{})
+	go func() {
+		h.server.Drain()
+		close(drained)
+	}()
+	for !h.server.draining.Load() {
+		runtime.Gosched()
+	}
+	h.ask("", "GET", "/healthz", "").is(http.StatusOK)
+	h.ask("", "GET", "/readyz?unready=404", "").is(http.StatusNotFound)
+	h.ask("ann", "GET", "/api/v1/me", "").is(http.StatusOK)
+	select {
+	case <-drained:
+		t.Error("it went on while a request was being answered")
+	default:
+	}
+	h.server.active.Add(-1)
+	<-drained
 }
 
 // Over HTTP/2, where answers have no say about their connection, the connection itself is given up, and streams on it go on.

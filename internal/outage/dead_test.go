@@ -10,8 +10,8 @@ import (
 
 const (
 	deadFor = 3 * time.Second // long enough for HAProxy to know, and to have gone on without
-	flaps   = 8
-	flapFor = 700 * time.Millisecond // a check or two
+	flaps   = 2
+	flapFor = 2 * time.Second // after HAProxy has noticed, either way
 )
 
 // A node that is gone, one that takes connections and answers nothing, and one that does so every other moment.
@@ -26,11 +26,14 @@ func testDeadNodes(t *testing.T, p *place) {
 		{"flapping", func(n *node) {
 			for range flaps {
 				n.signal(syscall.SIGSTOP)
+				p.until("HAProxy goes on without the node", func() bool { return p.front.up() < len(p.nodes) })
 				time.Sleep(flapFor)
 				n.signal(syscall.SIGCONT)
+				p.until("HAProxy has the node again", func() bool { return p.front.up() == len(p.nodes) })
 				time.Sleep(flapFor)
 			}
-		}, func(*node) {}},
+			n.signal(syscall.SIGSTOP)
+		}, func(n *node) { n.signal(syscall.SIGCONT) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			defer p.within(t)()
@@ -39,12 +42,8 @@ func testDeadNodes(t *testing.T, p *place) {
 			n := p.nodes[0]
 			at := time.Now()
 			c.harm(n)
-			noticed := time.Duration(0)
-			if c.name != "flapping" {
-				p.until("HAProxy goes on without the node", func() bool { return p.front.up() < len(p.nodes) })
-				noticed = time.Since(at)
-				time.Sleep(deadFor)
-			}
+			noticed := p.until("HAProxy goes on without the node", func() bool { return p.front.up() < len(p.nodes) })
+			time.Sleep(deadFor)
 			c.heal(n)
 			p.until("HAProxy has all nodes again", func() bool { return p.front.up() == len(p.nodes) })
 			p.until("all streams are back", l.open)
