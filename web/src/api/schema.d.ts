@@ -9707,7 +9707,10 @@ export interface operations {
     };
     "get-readyz": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description 404: answer that in place of 503, for a load balancer to which 404 means to send nothing new here and to end nothing, and whatever else that the node is dead (HAProxy's disable-on-404) */
+                unready?: "404";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -9716,6 +9719,15 @@ export interface operations {
         responses: {
             /** @description Ready */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Not ready, where 404 is asked for */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
