@@ -24,6 +24,7 @@ func TestThreeNodes(t *testing.T) {
 		{"dead nodes", testDeadNodes},
 		{"rolling restarts", testRolling},
 		{"reconnect", testReconnect},
+		{"all leave", testAllLeave},
 	} {
 		if !t.Run(part.name, func(t *testing.T) {
 			defer p.within(t)()
