@@ -342,6 +342,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	if err != nil {
 		return errors.Join(err, listening.Close())
 	}
+	metrics.Collect(crowdFamilies(), n.crowdSamples)
 	n.buildProbe(listening.URL)
 	metrics.Collect(probeFamilies(), n.probeSamples)
 	n.answers = part{"http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) }}

@@ -77,16 +77,16 @@ type sessionPath struct {
 
 func (s *Server) addAccountRoutes() {
 	const tag = "Account"
-	typed(s, route{method: "POST", path: "/api/v1/session/step-up", action: access.StepUp, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Show who you are again, for risky acts of the next 15 minutes"}, http.StatusOK, s.stepUp)
-	typed(s, route{method: "POST", path: "/api/v1/me/password", action: access.ChangeAccount, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Change the password; every other session ends"}, http.StatusNoContent, s.changePassword)
-	typed(s, route{method: "GET", path: "/api/v1/me/sessions", action: access.ReadAccount, tag: tag, summary: "Where you are signed in"}, http.StatusOK, s.listSessions)
-	typed(s, route{method: "DELETE", path: "/api/v1/me/sessions", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "End every other session"}, http.StatusNoContent, s.endOtherSessions)
-	typed(s, route{method: "DELETE", path: "/api/v1/me/sessions/{session}", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "End a session"}, http.StatusNoContent, s.endSession)
-	typed(s, route{method: "GET", path: "/api/v1/me/second-factor", action: access.ReadAccount, tag: tag, summary: "How the second factor stands"}, http.StatusOK, s.secondFactor)
-	typed(s, route{method: "POST", path: "/api/v1/me/second-factor", action: access.EnrolFactor, stepUp: true, tag: tag, summary: "Begin to set up an authenticator app; what is in use stays until a code confirms the new one"}, http.StatusOK, s.startFactor)
-	typed(s, route{method: "POST", path: "/api/v1/me/second-factor/confirm", action: access.EnrolFactor, stepUp: true, tag: tag, summary: "Put the app into use; the recovery codes are shown once, and every other session ends"}, http.StatusOK, s.confirmFactor)
-	typed(s, route{method: "POST", path: "/api/v1/me/second-factor/recovery-codes", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "New recovery codes, shown once; earlier ones end"}, http.StatusOK, s.newRecoveryCodes)
-	typed(s, route{method: "DELETE", path: "/api/v1/me/second-factor", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Go on without the authenticator app; every other session ends"}, http.StatusNoContent, s.removeFactor)
+	typed(s, route{method: "POST", path: "/api/v1/session/step-up", class: classChange, action: access.StepUp, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Show who you are again, for risky acts of the next 15 minutes"}, http.StatusOK, s.stepUp)
+	typed(s, route{method: "POST", path: "/api/v1/me/password", class: classChange, action: access.ChangeAccount, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Change the password; every other session ends"}, http.StatusNoContent, s.changePassword)
+	typed(s, route{method: "GET", path: "/api/v1/me/sessions", class: classRead, action: access.ReadAccount, tag: tag, summary: "Where you are signed in"}, http.StatusOK, s.listSessions)
+	typed(s, route{method: "DELETE", path: "/api/v1/me/sessions", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "End every other session"}, http.StatusNoContent, s.endOtherSessions)
+	typed(s, route{method: "DELETE", path: "/api/v1/me/sessions/{session}", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "End a session"}, http.StatusNoContent, s.endSession)
+	typed(s, route{method: "GET", path: "/api/v1/me/second-factor", class: classRead, action: access.ReadAccount, tag: tag, summary: "How the second factor stands"}, http.StatusOK, s.secondFactor)
+	typed(s, route{method: "POST", path: "/api/v1/me/second-factor", class: classChange, action: access.EnrolFactor, stepUp: true, tag: tag, summary: "Begin to set up an authenticator app; what is in use stays until a code confirms the new one"}, http.StatusOK, s.startFactor)
+	typed(s, route{method: "POST", path: "/api/v1/me/second-factor/confirm", class: classChange, action: access.EnrolFactor, stepUp: true, tag: tag, summary: "Put the app into use; the recovery codes are shown once, and every other session ends"}, http.StatusOK, s.confirmFactor)
+	typed(s, route{method: "POST", path: "/api/v1/me/second-factor/recovery-codes", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "New recovery codes, shown once; earlier ones end"}, http.StatusOK, s.newRecoveryCodes)
+	typed(s, route{method: "DELETE", path: "/api/v1/me/second-factor", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Go on without the authenticator app; every other session ends"}, http.StatusNoContent, s.removeFactor)
 }
 
 func (s *Server) stepUp(ctx context.Context, in *proofInput) (*signedInOutput, error) {

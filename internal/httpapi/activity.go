@@ -109,10 +109,10 @@ type voidInput struct {
 func (s *Server) addActivityRoutes() {
 	const tag = "Activities"
 	path := portfolioPrefix + "/activities"
-	typed(s, route{method: "GET", path: path, action: access.ReadPortfolio, tag: tag, summary: "Activities, newest first"}, http.StatusOK, s.listActivities)
-	typed(s, route{method: "POST", path: path, action: access.WriteActivities, creates: true, tag: tag, summary: "Append activities, all or none"}, http.StatusCreated, s.appendActivities)
-	typed(s, route{method: "PUT", path: path + "/{activity}", action: access.WriteActivities, tag: tag, summary: "Correct an activity; the old version is kept"}, http.StatusOK, s.correctActivity)
-	typed(s, route{method: "DELETE", path: path + "/{activity}", action: access.WriteActivities, tag: tag, summary: "Void an activity; it is kept and counts no more"}, http.StatusOK, s.voidActivity)
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.ReadPortfolio, tag: tag, summary: "Activities, newest first"}, http.StatusOK, s.listActivities)
+	typed(s, route{method: "POST", path: path, class: classChange, action: access.WriteActivities, creates: true, tag: tag, summary: "Append activities, all or none"}, http.StatusCreated, s.appendActivities)
+	typed(s, route{method: "PUT", path: path + "/{activity}", class: classChange, action: access.WriteActivities, tag: tag, summary: "Correct an activity; the old version is kept"}, http.StatusOK, s.correctActivity)
+	typed(s, route{method: "DELETE", path: path + "/{activity}", class: classChange, action: access.WriteActivities, tag: tag, summary: "Void an activity; it is kept and counts no more"}, http.StatusOK, s.voidActivity)
 }
 
 func (s *Server) reader(book *ledger.Book) *transfer.Reader {

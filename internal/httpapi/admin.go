@@ -24,8 +24,8 @@ type inviteInput struct {
 
 func (s *Server) addAdminRoutes() {
 	const tag = "Administration"
-	typed(s, route{method: "GET", path: "/api/v1/admin/users", action: access.ListUsers, tag: tag, summary: "All users"}, http.StatusOK, s.listUsers)
-	typed(s, route{method: "POST", path: "/api/v1/admin/invitations", action: access.InviteUser, creates: true, tag: tag, summary: "Invite somebody; the link is shown once"}, http.StatusCreated, s.invite)
+	typed(s, route{method: "GET", path: "/api/v1/admin/users", class: classRead, action: access.ListUsers, tag: tag, summary: "All users"}, http.StatusOK, s.listUsers)
+	typed(s, route{method: "POST", path: "/api/v1/admin/invitations", class: classChange, action: access.InviteUser, creates: true, tag: tag, summary: "Invite somebody; the link is shown once"}, http.StatusCreated, s.invite)
 }
 
 func (s *Server) listUsers(ctx context.Context, in *listUsersInput) (*answer[AdminUsers], error) {

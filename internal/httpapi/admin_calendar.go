@@ -79,10 +79,10 @@ type putCalendarDayInput struct {
 
 func (s *Server) addCalendarRoutes() {
 	const tag, day = "Administration", "/api/v1/admin/calendar/{mic}/{day}"
-	typed(s, route{method: "GET", path: "/api/v1/admin/calendar", action: access.ReadCalendar, tag: tag, summary: "Markets, and their days that administrators changed"}, http.StatusOK, s.listCalendar)
-	typed(s, route{method: "GET", path: day, action: access.ReadCalendar, tag: tag, summary: "What a market does on a day"}, http.StatusOK, s.readCalendarDay)
-	typed(s, route{method: "PUT", path: day, action: access.ChangeCalendar, tag: tag, summary: "Say what a market does on a day instead of what the calendar says"}, http.StatusOK, s.putCalendarDay)
-	typed(s, route{method: "DELETE", path: day, action: access.ChangeCalendar, tag: tag, summary: "Go by the calendar again"}, http.StatusOK, s.deleteCalendarDay)
+	typed(s, route{method: "GET", path: "/api/v1/admin/calendar", class: classRead, action: access.ReadCalendar, tag: tag, summary: "Markets, and their days that administrators changed"}, http.StatusOK, s.listCalendar)
+	typed(s, route{method: "GET", path: day, class: classRead, action: access.ReadCalendar, tag: tag, summary: "What a market does on a day"}, http.StatusOK, s.readCalendarDay)
+	typed(s, route{method: "PUT", path: day, class: classChange, action: access.ChangeCalendar, tag: tag, summary: "Say what a market does on a day instead of what the calendar says"}, http.StatusOK, s.putCalendarDay)
+	typed(s, route{method: "DELETE", path: day, class: classChange, action: access.ChangeCalendar, tag: tag, summary: "Go by the calendar again"}, http.StatusOK, s.deleteCalendarDay)
 }
 
 // calendar is the markets' hours, where this service goes by real ones.

@@ -109,8 +109,8 @@ type testSourceInput struct {
 
 func (s *Server) addSourceRoutes() {
 	const tag = "Administration"
-	typed(s, route{method: "GET", path: "/api/v1/admin/providers", action: access.ReadSources, tag: tag, summary: "How the sources of prices are doing"}, http.StatusOK, s.listSources)
-	typed(s, route{method: "POST", path: "/api/v1/admin/providers/{name}/test", action: access.TestSource, tag: tag, summary: "Ask a source for one price, and keep nothing of it"}, http.StatusOK, s.testSource)
+	typed(s, route{method: "GET", path: "/api/v1/admin/providers", class: classRead, action: access.ReadSources, tag: tag, summary: "How the sources of prices are doing"}, http.StatusOK, s.listSources)
+	typed(s, route{method: "POST", path: "/api/v1/admin/providers/{name}/test", class: classBulk, action: access.TestSource, tag: tag, summary: "Ask a source for one price, and keep nothing of it"}, http.StatusOK, s.testSource)
 }
 
 func (s *Server) listSources(ctx context.Context, _ *struct{}) (*answer[Sources], error) {

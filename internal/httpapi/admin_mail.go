@@ -37,7 +37,7 @@ type TroubledOne struct {
 }
 
 func (s *Server) addMailRoutes() {
-	typed(s, route{method: "GET", path: "/api/v1/admin/mail", action: access.ReadMail, tag: "Administration", summary: "How mail stands"}, http.StatusOK, s.mailStatus)
+	typed(s, route{method: "GET", path: "/api/v1/admin/mail", class: classRead, action: access.ReadMail, tag: "Administration", summary: "How mail stands"}, http.StatusOK, s.mailStatus)
 }
 
 func (s *Server) mailStatus(ctx context.Context, _ *none) (*answer[MailStatus], error) {

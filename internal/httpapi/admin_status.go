@@ -72,8 +72,8 @@ type quietTroubleInput struct {
 
 func (s *Server) addStatusRoutes() {
 	const tag = "Administration"
-	typed(s, route{method: "GET", path: "/api/v1/admin/status", action: access.ReadStatus, tag: tag, summary: "How the installation is, with what mends it"}, http.StatusOK, s.systemStatus)
-	typed(s, route{method: "PUT", path: "/api/v1/admin/status/quiet", action: access.QuietTrouble, tag: tag, summary: "Don't tell administrators of a trouble for a while"}, http.StatusOK, s.quietTrouble)
+	typed(s, route{method: "GET", path: "/api/v1/admin/status", class: classRead, action: access.ReadStatus, tag: tag, summary: "How the installation is, with what mends it"}, http.StatusOK, s.systemStatus)
+	typed(s, route{method: "PUT", path: "/api/v1/admin/status/quiet", class: classChange, action: access.QuietTrouble, tag: tag, summary: "Don't tell administrators of a trouble for a while"}, http.StatusOK, s.quietTrouble)
 }
 
 func (s *Server) watch() (Watch, error) {

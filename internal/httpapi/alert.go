@@ -143,13 +143,13 @@ type changeAlertInput struct {
 func (s *Server) addAlertRoutes() {
 	const tag, path = "Alerts", "/api/v1/alerts"
 	one := path + "/{alert}"
-	typed(s, route{method: "GET", path: path, action: access.ReadAlerts, tag: tag, summary: "One's own rules, and how they stand"}, http.StatusOK, s.listAlerts)
-	typed(s, route{method: "POST", path: path, action: access.WriteAlerts, creates: true, tag: tag, summary: "Make a rule"}, http.StatusCreated, s.createAlert)
-	typed(s, route{method: "GET", path: path + "/log", action: access.ReadAlerts, tag: tag, summary: "What one's rules did, and what became of it, the newest first"}, http.StatusOK, s.alertLog)
-	typed(s, route{method: "GET", path: one, action: access.ReadAlerts, tag: tag, summary: "A rule"}, http.StatusOK, s.readAlert)
-	typed(s, route{method: "PATCH", path: one, action: access.WriteAlerts, tag: tag, summary: "Change or snooze a rule"}, http.StatusOK, s.changeAlert)
-	typed(s, route{method: "DELETE", path: one, action: access.WriteAlerts, tag: tag, summary: "Delete a rule"}, http.StatusNoContent, s.deleteAlert)
-	typed(s, route{method: "POST", path: path + "/preview", action: access.ReadAlerts, tag: tag, summary: "When a rule would have fired; nothing is kept or sent"}, http.StatusOK, s.previewAlert)
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.ReadAlerts, tag: tag, summary: "One's own rules, and how they stand"}, http.StatusOK, s.listAlerts)
+	typed(s, route{method: "POST", path: path, class: classChange, action: access.WriteAlerts, creates: true, tag: tag, summary: "Make a rule"}, http.StatusCreated, s.createAlert)
+	typed(s, route{method: "GET", path: path + "/log", class: classRead, action: access.ReadAlerts, tag: tag, summary: "What one's rules did, and what became of it, the newest first"}, http.StatusOK, s.alertLog)
+	typed(s, route{method: "GET", path: one, class: classRead, action: access.ReadAlerts, tag: tag, summary: "A rule"}, http.StatusOK, s.readAlert)
+	typed(s, route{method: "PATCH", path: one, class: classChange, action: access.WriteAlerts, tag: tag, summary: "Change or snooze a rule"}, http.StatusOK, s.changeAlert)
+	typed(s, route{method: "DELETE", path: one, class: classChange, action: access.WriteAlerts, tag: tag, summary: "Delete a rule"}, http.StatusNoContent, s.deleteAlert)
+	typed(s, route{method: "POST", path: path + "/preview", class: classChart, action: access.ReadAlerts, tag: tag, summary: "When a rule would have fired; nothing is kept or sent"}, http.StatusOK, s.previewAlert)
 }
 
 func (s *Server) listAlerts(ctx context.Context, _ *none) (*answer[Alerts], error) {

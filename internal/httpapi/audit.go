@@ -107,17 +107,17 @@ type listOwnAuditInput struct {
 
 func (s *Server) addAuditRoutes() {
 	const tag = "Administration"
-	typed(s, route{method: "GET", path: "/api/v1/admin/audit", action: access.ReadAudit, tag: tag, summary: "What was done by whom, the latest first"}, http.StatusOK, s.listAudit)
-	typed(s, route{method: "GET", path: "/api/v1/admin/audit/checkpoint", action: access.ReadAudit, tag: tag, summary: "The newest signed statement of all that was recorded"}, http.StatusOK, s.readCheckpoint)
+	typed(s, route{method: "GET", path: "/api/v1/admin/audit", class: classRead, action: access.ReadAudit, tag: tag, summary: "What was done by whom, the latest first"}, http.StatusOK, s.listAudit)
+	typed(s, route{method: "GET", path: "/api/v1/admin/audit/checkpoint", class: classRead, action: access.ReadAudit, tag: tag, summary: "The newest signed statement of all that was recorded"}, http.StatusOK, s.readCheckpoint)
 	param := func(name, description string) *huma.Param {
 		return &huma.Param{Name: name, In: "query", Description: description, Schema: &huma.Schema{Type: huma.TypeString}}
 	}
-	s.written(route{method: "GET", path: "/api/v1/admin/audit/export", action: access.ExportAudit, tag: tag, summary: "The audit log, one line of JSON for each row"}, huma.Operation{
+	s.written(route{method: "GET", path: "/api/v1/admin/audit/export", class: classBulk, action: access.ExportAudit, tag: tag, summary: "The audit log, one line of JSON for each row"}, huma.Operation{
 		Description: fmt.Sprintf("The oldest first, at most %d rows looked at; next_leaf in the header X-Next-Leaf says where to go on. With all rows anybody can work the signed tree out again.", exportRowsMax),
 		Parameters:  []*huma.Param{param("action", ""), param("actor", ""), param("object", ""), param("from", "time, RFC 3339"), param("until", "time, RFC 3339"), param("leaf", "where to begin, 0 if left out")},
 		Responses:   map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
 	}, s.exportAudit)
-	typed(s, route{method: "GET", path: "/api/v1/me/audit", action: access.ReadOwnAudit, tag: "Session", summary: "What was done with the caller's account and data, and by whom"}, http.StatusOK, s.listOwnAudit)
+	typed(s, route{method: "GET", path: "/api/v1/me/audit", class: classRead, action: access.ReadOwnAudit, tag: "Session", summary: "What was done with the caller's account and data, and by whom"}, http.StatusOK, s.listOwnAudit)
 }
 
 func (s *Server) auditLog() (AuditLog, error) {

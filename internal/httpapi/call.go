@@ -27,6 +27,7 @@ type call struct {
 	session  identity.Session
 	share    access.Share // how the portfolio named in the path is the caller's to see, where it isn't their own
 	sequence int64        // of that portfolio
+	leave    func()       // gives back its place inside; nil while it has none
 	recalled bool         // who asks is known from memory, since the database can't be asked
 	once     *onceKey     // nil where there is no Idempotency-Key
 }
@@ -46,6 +47,13 @@ func callOf(ctx context.Context) *call {
 		return c
 	}
 	return noCall
+}
+
+// leaveDoor gives back the place that a request has, if it has one.
+func (c *call) leaveDoor() {
+	if c.leave != nil {
+		c.leave()
+	}
 }
 
 // user is who asks.

@@ -93,12 +93,12 @@ type confirmChannelInput struct {
 func (s *Server) addChannelRoutes() {
 	const tag, path = "Notifications", "/api/v1/channels"
 	const one = path + "/{channel}"
-	typed(s, route{method: "GET", path: path, action: access.ManageChannels, tag: tag, summary: "The ways by which you are told"}, http.StatusOK, s.listChannels)
-	typed(s, route{method: "POST", path: path, action: access.ManageChannels, creates: true, stepUp: true, tag: tag, summary: "Add a way to be told"}, http.StatusCreated, s.createChannel)
-	typed(s, route{method: "PATCH", path: one, action: access.ManageChannels, tag: tag, summary: "Rename a channel, or switch it on or off"}, http.StatusOK, s.changeChannel)
-	typed(s, route{method: "DELETE", path: one, action: access.ManageChannels, tag: tag, summary: "Remove a channel, at once"}, http.StatusNoContent, s.deleteChannel)
-	typed(s, route{method: "POST", path: one + "/test", action: access.ManageChannels, tag: tag, summary: "Send a test by a channel, at once"}, http.StatusOK, s.testChannel)
-	typed(s, route{method: "POST", path: path + "/confirm", action: access.ConfirmEmail, tag: tag, summary: "Let notifications come to an address, by the link that went there"}, http.StatusNoContent, s.confirmChannel)
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.ManageChannels, tag: tag, summary: "The ways by which you are told"}, http.StatusOK, s.listChannels)
+	typed(s, route{method: "POST", path: path, class: classChange, action: access.ManageChannels, creates: true, stepUp: true, tag: tag, summary: "Add a way to be told"}, http.StatusCreated, s.createChannel)
+	typed(s, route{method: "PATCH", path: one, class: classChange, action: access.ManageChannels, tag: tag, summary: "Rename a channel, or switch it on or off"}, http.StatusOK, s.changeChannel)
+	typed(s, route{method: "DELETE", path: one, class: classChange, action: access.ManageChannels, tag: tag, summary: "Remove a channel, at once"}, http.StatusNoContent, s.deleteChannel)
+	typed(s, route{method: "POST", path: one + "/test", class: classBulk, action: access.ManageChannels, tag: tag, summary: "Send a test by a channel, at once"}, http.StatusOK, s.testChannel)
+	typed(s, route{method: "POST", path: path + "/confirm", class: classChange, action: access.ConfirmEmail, tag: tag, summary: "Let notifications come to an address, by the link that went there"}, http.StatusNoContent, s.confirmChannel)
 }
 
 func channelOf(c notify.Channel) ChannelItem {

@@ -91,7 +91,7 @@ type PortfolioData struct {
 }
 
 func (s *Server) addDataRoutes() {
-	typed(s, route{method: "GET", path: portfolioPrefix + "/data", action: access.ReadPortfolio, tag: "Figures", summary: "Where prices come from, what is missing and what to do"}, http.StatusOK, s.portfolioData)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/data", class: classRead, action: access.ReadPortfolio, tag: "Figures", summary: "Where prices come from, what is missing and what to do"}, http.StatusOK, s.portfolioData)
 }
 
 func (s *Server) portfolioData(ctx context.Context, in *PortfolioPath) (*answer[PortfolioData], error) {

@@ -72,13 +72,13 @@ func (s *Server) addDescriptionRoutes() {
 	one := func(kind string) huma.Operation {
 		return huma.Operation{Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{kind: {}}}}}
 	}
-	s.written(route{method: "GET", path: "/api/openapi.json", action: access.ReadDescription, tag: tag, summary: "This description (OpenAPI 3.1)"}, one("application/openapi+json"),
+	s.written(route{method: "GET", path: "/api/openapi.json", class: classRead, action: access.ReadDescription, tag: tag, summary: "This description (OpenAPI 3.1)"}, one("application/openapi+json"),
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/openapi+json")
 			_, _ = w.Write(s.openapi()) // the client may have gone; there is nobody to tell
 		})
-	s.written(route{method: "GET", path: "/api/docs", action: access.ReadDescription, tag: tag, summary: "This description as a page"}, one("text/html"), s.serveDocs)
-	s.written(route{method: "GET", path: "/api/docs.css", action: access.ReadDescription, tag: tag, summary: "The page's looks"}, one("text/css"),
+	s.written(route{method: "GET", path: "/api/docs", class: classRead, action: access.ReadDescription, tag: tag, summary: "This description as a page"}, one("text/html"), s.serveDocs)
+	s.written(route{method: "GET", path: "/api/docs.css", class: classRead, action: access.ReadDescription, tag: tag, summary: "The page's looks"}, one("text/css"),
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/css; charset=utf-8")
 			_, _ = w.Write(docsStyle) // the client may have gone; there is nobody to tell

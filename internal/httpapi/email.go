@@ -41,13 +41,13 @@ type confirmEmailInput struct {
 
 func (s *Server) addEmailRoutes() {
 	const tag = "Account"
-	typed(s, route{method: "GET", path: "/api/v1/me/email", action: access.ReadAccount, tag: tag, summary: "Your address"}, http.StatusOK, s.emailAddress)
-	typed(s, route{method: "POST", path: "/api/v1/me/email", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Ask for a link to an address, which becomes yours when you follow it"}, http.StatusAccepted,
+	typed(s, route{method: "GET", path: "/api/v1/me/email", class: classRead, action: access.ReadAccount, tag: tag, summary: "Your address"}, http.StatusOK, s.emailAddress)
+	typed(s, route{method: "POST", path: "/api/v1/me/email", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Ask for a link to an address, which becomes yours when you follow it"}, http.StatusAccepted,
 		func(ctx context.Context, in *askEmailInput) (*none, error) {
 			c := callOf(ctx)
 			return nil, s.identity.AskEmail(ctx, c.session, in.Body.Email, c.from())
 		})
-	typed(s, route{method: "POST", path: "/api/v1/email/confirm", action: access.ConfirmEmail, tag: tag, summary: "Make an address yours by the link that went there"}, http.StatusNoContent,
+	typed(s, route{method: "POST", path: "/api/v1/email/confirm", class: classChange, action: access.ConfirmEmail, tag: tag, summary: "Make an address yours by the link that went there"}, http.StatusNoContent,
 		func(ctx context.Context, in *confirmEmailInput) (*none, error) {
 			return nil, s.identity.ConfirmEmail(ctx, in.Body.Token, callOf(ctx).from())
 		})

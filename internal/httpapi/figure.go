@@ -80,11 +80,11 @@ func (s *Server) addFigureRoutes() {
 		Responses: map[string]*huma.Response{"200": {Description: "The figures of the period; with explain an Explanation", Content: jsonContent(&huma.Schema{OneOf: []*huma.Schema{s.schemaOf(Performance{}), s.schemaOf(Explanation{})}})}},
 	}
 	performance.Parameters = append(performance.Parameters, explainParams()...)
-	s.written(route{method: "GET", path: portfolioPrefix + "/performance", action: access.ReadPortfolio, tag: tag, summary: "The figures of a period, as the evaluate command gives them"}, performance, s.servePerformance)
-	typed(s, route{method: "GET", path: portfolioPrefix + "/history", action: access.ReadPortfolio, tag: tag, summary: "The daily series"}, http.StatusOK, s.history)
-	typed(s, route{method: "GET", path: portfolioPrefix + "/allocation", action: access.ReadPortfolio, tag: tag, summary: "How the value is spread"}, http.StatusOK, s.allocation)
-	typed(s, route{method: "GET", path: portfolioPrefix + "/holdings/{instrument}", action: access.ReadPortfolio, tag: tag, summary: "A holding with its lots, also one that is closed"}, http.StatusOK, s.holding)
-	typed(s, route{method: "GET", path: portfolioPrefix + "/holdings/{instrument}/prices", action: access.ReadPortfolio, tag: tag, summary: "A holding's daily closes and trades, raw and as drawn across splits"}, http.StatusOK, s.holdingPrices)
+	s.written(route{method: "GET", path: portfolioPrefix + "/performance", class: classChart, action: access.ReadPortfolio, tag: tag, summary: "The figures of a period, as the evaluate command gives them"}, performance, s.servePerformance)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/history", class: classChart, action: access.ReadPortfolio, tag: tag, summary: "The daily series"}, http.StatusOK, s.history)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/allocation", class: classChart, action: access.ReadPortfolio, tag: tag, summary: "How the value is spread"}, http.StatusOK, s.allocation)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/holdings/{instrument}", class: classRead, action: access.ReadPortfolio, tag: tag, summary: "A holding with its lots, also one that is closed"}, http.StatusOK, s.holding)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/holdings/{instrument}/prices", class: classChart, action: access.ReadPortfolio, tag: tag, summary: "A holding's daily closes and trades, raw and as drawn across splits"}, http.StatusOK, s.holdingPrices)
 }
 
 func dateParam(name, description string) *huma.Param {

@@ -100,12 +100,12 @@ type acceptGrantInput struct {
 func (s *Server) addGrantRoutes() {
 	const tag = "Sharing"
 	one := portfolioPrefix + "/grants/{grant}"
-	typed(s, route{method: "GET", path: portfolioPrefix + "/grants", action: access.ManageGrants, tag: tag, summary: "Who else may see the portfolio, and what is offered"}, http.StatusOK, s.listGrants)
-	typed(s, route{method: "POST", path: portfolioPrefix + "/grants", action: access.ManageGrants, creates: true, stepUp: true, tag: tag, summary: "Offer the portfolio to somebody; the link is shown once"}, http.StatusCreated, s.offerGrant)
-	typed(s, route{method: "PATCH", path: one, action: access.ManageGrants, stepUp: true, tag: tag, summary: "Change what somebody may see and do, and until when"}, http.StatusOK, s.changeGrant)
-	typed(s, route{method: "DELETE", path: one, action: access.ManageGrants, tag: tag, summary: "Take it back, at once"}, http.StatusNoContent, s.deleteGrant)
-	typed(s, route{method: "POST", path: "/api/v1/grants/accept", action: access.AcceptGrant, creates: true, tag: tag, summary: "Accept what was offered, once"}, http.StatusCreated, s.acceptGrant)
-	typed(s, route{method: "DELETE", path: portfolioPrefix + "/share", action: access.LeavePortfolio, tag: tag, summary: "Give back what one was given of a portfolio"}, http.StatusNoContent, s.leavePortfolio)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/grants", class: classRead, action: access.ManageGrants, tag: tag, summary: "Who else may see the portfolio, and what is offered"}, http.StatusOK, s.listGrants)
+	typed(s, route{method: "POST", path: portfolioPrefix + "/grants", class: classChange, action: access.ManageGrants, creates: true, stepUp: true, tag: tag, summary: "Offer the portfolio to somebody; the link is shown once"}, http.StatusCreated, s.offerGrant)
+	typed(s, route{method: "PATCH", path: one, class: classChange, action: access.ManageGrants, stepUp: true, tag: tag, summary: "Change what somebody may see and do, and until when"}, http.StatusOK, s.changeGrant)
+	typed(s, route{method: "DELETE", path: one, class: classChange, action: access.ManageGrants, tag: tag, summary: "Take it back, at once"}, http.StatusNoContent, s.deleteGrant)
+	typed(s, route{method: "POST", path: "/api/v1/grants/accept", class: classChange, action: access.AcceptGrant, creates: true, tag: tag, summary: "Accept what was offered, once"}, http.StatusCreated, s.acceptGrant)
+	typed(s, route{method: "DELETE", path: portfolioPrefix + "/share", class: classChange, action: access.LeavePortfolio, tag: tag, summary: "Give back what one was given of a portfolio"}, http.StatusNoContent, s.leavePortfolio)
 }
 
 func (s *Server) listGrants(ctx context.Context, in *PortfolioPath) (*answer[Grants], error) {

@@ -25,7 +25,7 @@ func (s *Server) addHealthRoutes() {
 	text := func(description string) huma.Operation {
 		return huma.Operation{Responses: map[string]*huma.Response{"200": {Description: description, Content: map[string]*huma.MediaType{"text/plain": {}}}}}
 	}
-	s.written(route{method: "GET", path: "/healthz", action: access.ReadHealth, tag: tag, summary: "Whether the process answers"}, text("ok"),
+	s.written(route{method: "GET", path: "/healthz", class: classHealth, action: access.ReadHealth, tag: tag, summary: "Whether the process answers"}, text("ok"),
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.Header().Set("Cache-Control", "no-store")
@@ -39,8 +39,8 @@ func (s *Server) addHealthRoutes() {
 	}
 	unready := []*huma.Param{{Name: "unready", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{unreadyDrains}}, Description: "404: answer that in place of 503, for a load balancer to which 404 " +
 		"means to send nothing new here and to end nothing, and whatever else that the node is dead (HAProxy's disable-on-404)"}}
-	s.written(route{method: "GET", path: "/readyz", action: access.ReadHealth, tag: tag, summary: "Whether this node takes requests"}, huma.Operation{Parameters: unready, Responses: ready}, s.serveReadiness)
-	s.written(route{method: "GET", path: "/metrics", action: access.ReadHealth, tag: tag, summary: "Measurements for Prometheus"}, text("Prometheus text format"),
+	s.written(route{method: "GET", path: "/readyz", class: classHealth, action: access.ReadHealth, tag: tag, summary: "Whether this node takes requests"}, huma.Operation{Parameters: unready, Responses: ready}, s.serveReadiness)
+	s.written(route{method: "GET", path: "/metrics", class: classHealth, action: access.ReadHealth, tag: tag, summary: "Measurements for Prometheus"}, text("Prometheus text format"),
 		func(w http.ResponseWriter, r *http.Request) {
 			if s.options.Metrics == nil {
 				s.fail(w, r, fault.New(fault.NotFound, "There is nothing at this address."))

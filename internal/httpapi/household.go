@@ -98,15 +98,15 @@ type shareAtHomeInput struct {
 
 func (s *Server) addHouseholdRoutes() {
 	const tag, home = "Sharing", "/api/v1/household"
-	typed(s, route{method: "GET", path: home, action: access.ReadHousehold, tag: tag, summary: "The household that one is in, and what it sees"}, http.StatusOK, s.readHousehold)
-	typed(s, route{method: "POST", path: home, action: access.ChangeHousehold, creates: true, tag: tag, summary: "Found a household"}, http.StatusCreated, s.foundHousehold)
-	typed(s, route{method: "DELETE", path: home, action: access.ChangeHousehold, tag: tag, summary: "Dissolve the household that one founded, at once"}, http.StatusNoContent, s.dissolveHousehold)
-	typed(s, route{method: "POST", path: home + "/invitations", action: access.ChangeHousehold, creates: true, stepUp: true, tag: tag, summary: "Invite somebody; the link is shown once"}, http.StatusCreated, s.inviteToHousehold)
-	typed(s, route{method: "POST", path: home + "/join", action: access.ChangeHousehold, creates: true, tag: tag, summary: "Join by a link, once"}, http.StatusCreated, s.joinHousehold)
-	typed(s, route{method: "DELETE", path: home + "/members/{member}", action: access.ChangeHousehold, tag: tag, summary: "Remove a member, or take an invitation back, at once"}, http.StatusNoContent, s.removeMember)
-	typed(s, route{method: "DELETE", path: home + "/membership", action: access.ChangeHousehold, tag: tag, summary: "Leave the household, at once"}, http.StatusNoContent, s.leaveHousehold)
-	typed(s, route{method: "PUT", path: portfolioPrefix + "/household", action: access.ShareAtHome, stepUp: true, tag: tag, summary: "Let one's household see the portfolio, whoever joins later too"}, http.StatusNoContent, s.shareAtHome)
-	typed(s, route{method: "DELETE", path: portfolioPrefix + "/household", action: access.ShareAtHome, tag: tag, summary: "Take the portfolio back from one's household, at once"}, http.StatusNoContent, s.unshareAtHome)
+	typed(s, route{method: "GET", path: home, class: classRead, action: access.ReadHousehold, tag: tag, summary: "The household that one is in, and what it sees"}, http.StatusOK, s.readHousehold)
+	typed(s, route{method: "POST", path: home, class: classChange, action: access.ChangeHousehold, creates: true, tag: tag, summary: "Found a household"}, http.StatusCreated, s.foundHousehold)
+	typed(s, route{method: "DELETE", path: home, class: classChange, action: access.ChangeHousehold, tag: tag, summary: "Dissolve the household that one founded, at once"}, http.StatusNoContent, s.dissolveHousehold)
+	typed(s, route{method: "POST", path: home + "/invitations", class: classChange, action: access.ChangeHousehold, creates: true, stepUp: true, tag: tag, summary: "Invite somebody; the link is shown once"}, http.StatusCreated, s.inviteToHousehold)
+	typed(s, route{method: "POST", path: home + "/join", class: classChange, action: access.ChangeHousehold, creates: true, tag: tag, summary: "Join by a link, once"}, http.StatusCreated, s.joinHousehold)
+	typed(s, route{method: "DELETE", path: home + "/members/{member}", class: classChange, action: access.ChangeHousehold, tag: tag, summary: "Remove a member, or take an invitation back, at once"}, http.StatusNoContent, s.removeMember)
+	typed(s, route{method: "DELETE", path: home + "/membership", class: classChange, action: access.ChangeHousehold, tag: tag, summary: "Leave the household, at once"}, http.StatusNoContent, s.leaveHousehold)
+	typed(s, route{method: "PUT", path: portfolioPrefix + "/household", class: classChange, action: access.ShareAtHome, stepUp: true, tag: tag, summary: "Let one's household see the portfolio, whoever joins later too"}, http.StatusNoContent, s.shareAtHome)
+	typed(s, route{method: "DELETE", path: portfolioPrefix + "/household", class: classChange, action: access.ShareAtHome, tag: tag, summary: "Take the portfolio back from one's household, at once"}, http.StatusNoContent, s.unshareAtHome)
 }
 
 func (s *Server) readHousehold(ctx context.Context, _ *struct{}) (*answer[OwnHousehold], error) {

@@ -28,7 +28,7 @@ func (s *Server) addImportRoutes() {
 		},
 	}
 	r := route{
-		method: "POST", path: portfolioPrefix + "/imports", action: access.WriteActivities, bodyBytesMax: csvBytesMax, creates: true, dryRun: true,
+		method: "POST", path: portfolioPrefix + "/imports", class: classBulk, action: access.WriteActivities, bodyBytesMax: csvBytesMax, creates: true, dryRun: true,
 		tag: "Activities", summary: "Import a file of activities",
 	}
 	s.written(r, describe, s.serveImport)

@@ -50,10 +50,10 @@ type createInstrumentInput struct {
 
 func (s *Server) addInstrumentRoutes() {
 	const tag, path = "Instruments", "/api/v1/instruments"
-	typed(s, route{method: "GET", path: path, action: access.ReadInstruments, tag: tag, summary: "Find instruments"}, http.StatusOK, s.findInstruments)
-	typed(s, route{method: "POST", path: path, action: access.CreateInstrument, creates: true, tag: tag, summary: "Add an instrument"}, http.StatusCreated, s.createInstrument)
-	typed(s, route{method: "GET", path: path + "/{id}", action: access.ReadInstruments, tag: tag, summary: "An instrument"}, http.StatusOK, s.readInstrument)
-	typed(s, route{method: "GET", path: path + "/{id}/bars", action: access.ReadInstruments, tag: tag, summary: "An instrument's daily closes"}, http.StatusOK, s.readBars)
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.ReadInstruments, tag: tag, summary: "Find instruments"}, http.StatusOK, s.findInstruments)
+	typed(s, route{method: "POST", path: path, class: classChange, action: access.CreateInstrument, creates: true, tag: tag, summary: "Add an instrument"}, http.StatusCreated, s.createInstrument)
+	typed(s, route{method: "GET", path: path + "/{id}", class: classRead, action: access.ReadInstruments, tag: tag, summary: "An instrument"}, http.StatusOK, s.readInstrument)
+	typed(s, route{method: "GET", path: path + "/{id}/bars", class: classChart, action: access.ReadInstruments, tag: tag, summary: "An instrument's daily closes"}, http.StatusOK, s.readBars)
 }
 
 func (s *Server) findInstruments(ctx context.Context, in *findInstrumentsInput) (*answer[Instruments], error) {

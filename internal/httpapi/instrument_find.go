@@ -69,8 +69,8 @@ type chosenOutput struct {
 
 func (s *Server) addInstrumentFindRoutes() {
 	const tag, path = "Instruments", "/api/v1/instruments"
-	typed(s, route{method: "GET", path: path + "/search", action: access.ReadInstruments, tag: tag, summary: "Search instruments here and at the sources of prices"}, http.StatusOK, s.searchInstruments)
-	typed(s, route{method: "POST", path: path + "/candidates", action: access.CreateInstrument, creates: true, tag: tag, summary: "Add an instrument that a search found; 200 with the one that is here where somebody was quicker"}, http.StatusCreated, s.chooseCandidate)
+	typed(s, route{method: "GET", path: path + "/search", class: classChart, action: access.ReadInstruments, tag: tag, summary: "Search instruments here and at the sources of prices"}, http.StatusOK, s.searchInstruments)
+	typed(s, route{method: "POST", path: path + "/candidates", class: classChart, action: access.CreateInstrument, creates: true, tag: tag, summary: "Add an instrument that a search found; 200 with the one that is here where somebody was quicker"}, http.StatusCreated, s.chooseCandidate)
 }
 
 func (s *Server) searchInstruments(ctx context.Context, in *searchInstrumentsInput) (*answer[FoundInstruments], error) {

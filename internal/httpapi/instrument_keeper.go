@@ -41,8 +41,8 @@ type changeInstrumentInput struct {
 
 func (s *Server) addInstrumentKeeperRoutes() {
 	const tag, path = "Administration", "/api/v1/admin/instruments/{instrument}"
-	typed(s, route{method: "GET", path: path, action: access.KeepInstruments, tag: tag, summary: "An instrument with all that it is called"}, http.StatusOK, s.readInstrumentRecord)
-	typed(s, route{method: "PATCH", path: path, action: access.KeepInstruments, tag: tag, summary: "Mend an instrument, which is everybody's"}, http.StatusOK, s.changeInstrument)
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.KeepInstruments, tag: tag, summary: "An instrument with all that it is called"}, http.StatusOK, s.readInstrumentRecord)
+	typed(s, route{method: "PATCH", path: path, class: classChange, action: access.KeepInstruments, tag: tag, summary: "Mend an instrument, which is everybody's"}, http.StatusOK, s.changeInstrument)
 }
 
 func recordOf(r market.Record) InstrumentRecord {

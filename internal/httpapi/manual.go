@@ -75,9 +75,9 @@ type deletePriceInput struct {
 func (s *Server) addManualPriceRoutes() {
 	const tag = "Own instruments"
 	path := portfolioPrefix + "/prices"
-	typed(s, route{method: "GET", path: path + "/{instrument}", action: access.ReadPortfolio, tag: tag, summary: "Prices that were entered by hand"}, http.StatusOK, s.listManual)
-	typed(s, route{method: "PUT", path: path + "/{instrument}", action: access.WriteActivities, tag: tag, summary: "Enter prices by hand"}, http.StatusOK, s.putManual)
-	typed(s, route{method: "DELETE", path: path + "/{instrument}", action: access.WriteActivities, tag: tag, summary: "Delete the price that was entered for a day"}, http.StatusOK, s.deleteManual)
+	typed(s, route{method: "GET", path: path + "/{instrument}", class: classRead, action: access.ReadPortfolio, tag: tag, summary: "Prices that were entered by hand"}, http.StatusOK, s.listManual)
+	typed(s, route{method: "PUT", path: path + "/{instrument}", class: classChange, action: access.WriteActivities, tag: tag, summary: "Enter prices by hand"}, http.StatusOK, s.putManual)
+	typed(s, route{method: "DELETE", path: path + "/{instrument}", class: classChange, action: access.WriteActivities, tag: tag, summary: "Delete the price that was entered for a day"}, http.StatusOK, s.deleteManual)
 	describe := huma.Operation{
 		Description: "Columns date, price and one of symbol (with mic), isin and id; currency where it isn't the instrument's, such as GBX. All rows are stored or none, and the same file twice adds nothing.",
 		Parameters: []*huma.Param{
@@ -86,7 +86,7 @@ func (s *Server) addManualPriceRoutes() {
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}}},
 		Responses:   map[string]*huma.Response{"201": {Description: "What the file did", Content: jsonContent(s.schemaOf(PricesChanged{}))}},
 	}
-	r := route{method: "POST", path: path, action: access.WriteActivities, bodyBytesMax: transfer.PriceFileBytesMax, creates: true, tag: tag, summary: "Enter prices by a file"}
+	r := route{method: "POST", path: path, class: classBulk, action: access.WriteActivities, bodyBytesMax: transfer.PriceFileBytesMax, creates: true, tag: tag, summary: "Enter prices by a file"}
 	s.written(r, describe, s.servePriceFile)
 }
 

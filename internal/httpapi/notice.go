@@ -94,8 +94,8 @@ type notificationSettingsInput struct {
 
 func (s *Server) addNoticeRoutes() {
 	const tag, path = "Notifications", "/api/v1/notifications"
-	typed(s, route{method: "GET", path: path, action: access.ReadNotices, tag: tag, summary: "What you were told, the newest first"}, http.StatusOK, s.listNotices)
-	typed(s, route{method: "POST", path: path + "/read", action: access.ManageChannels, tag: tag, summary: "Mark as read what was seen"}, http.StatusNoContent, func(ctx context.Context, in *readNotificationsInput) (*none, error) {
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.ReadNotices, tag: tag, summary: "What you were told, the newest first"}, http.StatusOK, s.listNotices)
+	typed(s, route{method: "POST", path: path + "/read", class: classChange, action: access.ManageChannels, tag: tag, summary: "Mark as read what was seen"}, http.StatusNoContent, func(ctx context.Context, in *readNotificationsInput) (*none, error) {
 		c := callOf(ctx)
 		if err := s.store.ReadNotices(ctx, c.user(), in.Body.Until, audit.Write{Audit: c.entry(audit.NoticesRead, "")}); err != nil {
 			return nil, err
@@ -105,8 +105,8 @@ func (s *Server) addNoticeRoutes() {
 		}
 		return nil, nil
 	})
-	typed(s, route{method: "GET", path: path + "/settings", action: access.ManageChannels, tag: tag, summary: "How you want to be told"}, http.StatusOK, s.noticeSettings)
-	typed(s, route{method: "PUT", path: path + "/settings", action: access.ManageChannels, tag: tag, summary: "Say how you want to be told"}, http.StatusOK, s.setNoticeSettings)
+	typed(s, route{method: "GET", path: path + "/settings", class: classRead, action: access.ManageChannels, tag: tag, summary: "How you want to be told"}, http.StatusOK, s.noticeSettings)
+	typed(s, route{method: "PUT", path: path + "/settings", class: classChange, action: access.ManageChannels, tag: tag, summary: "Say how you want to be told"}, http.StatusOK, s.setNoticeSettings)
 }
 
 func (s *Server) listNotices(ctx context.Context, in *notificationsInput) (*answer[Notifications], error) {

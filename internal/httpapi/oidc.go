@@ -100,26 +100,26 @@ type begunOutput struct {
 
 func (s *Server) addSignInServiceRoutes() {
 	const tag = "Sign-in services"
-	typed(s, route{method: "GET", path: "/api/v1/oidc", action: access.SignIn, tag: tag, summary: "Services that people may sign in with"}, http.StatusOK, s.listSignInServices)
-	typed(s, route{method: "POST", path: "/api/v1/oidc/{name}", action: access.SignIn, tag: tag, summary: "Begin to sign in at a service"}, http.StatusOK,
+	typed(s, route{method: "GET", path: "/api/v1/oidc", class: classRead, action: access.SignIn, tag: tag, summary: "Services that people may sign in with"}, http.StatusOK, s.listSignInServices)
+	typed(s, route{method: "POST", path: "/api/v1/oidc/{name}", class: classChange, action: access.SignIn, tag: tag, summary: "Begin to sign in at a service"}, http.StatusOK,
 		func(ctx context.Context, in *beginInput) (*begunOutput, error) {
 			return s.begun(s.identity.BeginSignIn(ctx, in.Name, in.returnTo("/"), callOf(ctx).from()))
 		})
-	s.written(route{method: "GET", path: "/api/v1/oidc/{name}/callback", action: access.SignIn, tag: tag, summary: "Where a service sends people back"},
+	s.written(route{method: "GET", path: "/api/v1/oidc/{name}/callback", class: classChange, action: access.SignIn, tag: tag, summary: "Where a service sends people back"},
 		huma.Operation{Responses: map[string]*huma.Response{"303": {Description: "To the page to go on with"}}}, s.arrive)
-	typed(s, route{method: "POST", path: "/api/v1/session/code", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Show the second factor after a sign-in service"}, http.StatusOK, s.finishWithFactor)
-	typed(s, route{method: "POST", path: "/api/v1/session/step-up/{name}", action: access.StepUp, tag: tag, summary: "Begin to show at a service who you are again"}, http.StatusOK,
+	typed(s, route{method: "POST", path: "/api/v1/session/code", class: classChange, action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Show the second factor after a sign-in service"}, http.StatusOK, s.finishWithFactor)
+	typed(s, route{method: "POST", path: "/api/v1/session/step-up/{name}", class: classChange, action: access.StepUp, tag: tag, summary: "Begin to show at a service who you are again"}, http.StatusOK,
 		func(ctx context.Context, in *beginInput) (*begunOutput, error) {
 			c := callOf(ctx)
 			return s.begun(s.identity.BeginStepUp(ctx, c.session, in.Name, in.returnTo(accountPage), c.from()))
 		})
-	typed(s, route{method: "GET", path: "/api/v1/me/sign-ins", action: access.ReadAccount, tag: tag, summary: "What you sign in with at services"}, http.StatusOK, s.listLinkedSignIns)
-	typed(s, route{method: "POST", path: "/api/v1/me/sign-ins/{name}", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Begin to link your sign-in at a service"}, http.StatusOK,
+	typed(s, route{method: "GET", path: "/api/v1/me/sign-ins", class: classRead, action: access.ReadAccount, tag: tag, summary: "What you sign in with at services"}, http.StatusOK, s.listLinkedSignIns)
+	typed(s, route{method: "POST", path: "/api/v1/me/sign-ins/{name}", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Begin to link your sign-in at a service"}, http.StatusOK,
 		func(ctx context.Context, in *beginInput) (*begunOutput, error) {
 			c := callOf(ctx)
 			return s.begun(s.identity.BeginLink(ctx, c.session, in.Name, in.returnTo(accountPage), c.from()))
 		})
-	typed(s, route{method: "DELETE", path: "/api/v1/me/sign-ins/{link}", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Unlink a sign-in; sessions that were opened with it end"}, http.StatusNoContent,
+	typed(s, route{method: "DELETE", path: "/api/v1/me/sign-ins/{link}", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Unlink a sign-in; sessions that were opened with it end"}, http.StatusNoContent,
 		func(ctx context.Context, in *linkPath) (*none, error) {
 			c := callOf(ctx)
 			return s.endedOr(ctx, s.identity.UnlinkSignIn(ctx, c.session, in.Link, c.from()))

@@ -87,10 +87,10 @@ type deleteOwnInput struct {
 func (s *Server) addOwnRoutes() {
 	const tag = "Own instruments"
 	path := portfolioPrefix + "/instruments"
-	typed(s, route{method: "GET", path: path, action: access.ReadPortfolio, tag: tag, summary: "A portfolio's own instruments"}, http.StatusOK, s.listOwn)
-	typed(s, route{method: "POST", path: path, action: access.WriteActivities, creates: true, tag: tag, summary: "Add something of one's own, such as a house"}, http.StatusCreated, s.createOwn)
-	typed(s, route{method: "PATCH", path: path + "/{instrument}", action: access.WriteActivities, tag: tag, summary: "Change an own instrument"}, http.StatusOK, s.changeOwn)
-	typed(s, route{method: "DELETE", path: path + "/{instrument}", action: access.WriteActivities, tag: tag, summary: "Delete an own instrument that no activity names, with its prices"}, http.StatusOK, s.deleteOwn)
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.ReadPortfolio, tag: tag, summary: "A portfolio's own instruments"}, http.StatusOK, s.listOwn)
+	typed(s, route{method: "POST", path: path, class: classChange, action: access.WriteActivities, creates: true, tag: tag, summary: "Add something of one's own, such as a house"}, http.StatusCreated, s.createOwn)
+	typed(s, route{method: "PATCH", path: path + "/{instrument}", class: classChange, action: access.WriteActivities, tag: tag, summary: "Change an own instrument"}, http.StatusOK, s.changeOwn)
+	typed(s, route{method: "DELETE", path: path + "/{instrument}", class: classChange, action: access.WriteActivities, tag: tag, summary: "Delete an own instrument that no activity names, with its prices"}, http.StatusOK, s.deleteOwn)
 	s.addManualPriceRoutes()
 }
 

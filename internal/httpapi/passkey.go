@@ -77,26 +77,26 @@ type passkeyPath struct {
 }
 
 func (s *Server) addPasskeyRoutes() {
-	typed(s, route{method: "POST", path: "/api/v1/session/passkey/options", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: "Session", summary: "What to ask a browser for a passkey with"}, http.StatusOK,
+	typed(s, route{method: "POST", path: "/api/v1/session/passkey/options", class: classChange, action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: "Session", summary: "What to ask a browser for a passkey with"}, http.StatusOK,
 		func(context.Context, *none) (*answer[PasskeyOptions], error) {
 			if !s.identity.PasskeysOn() {
 				return &answer[PasskeyOptions]{}, nil
 			}
 			return optionsOr(s.identity.StartPasskeySignIn())
 		})
-	typed(s, route{method: "POST", path: "/api/v1/session/passkey", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: "Session", summary: "Sign in with a passkey, which is both factors"}, http.StatusOK,
+	typed(s, route{method: "POST", path: "/api/v1/session/passkey", class: classChange, action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: "Session", summary: "Sign in with a passkey, which is both factors"}, http.StatusOK,
 		func(ctx context.Context, in *passkeySignInInput) (*signedInOutput, error) {
 			return s.signedIn(s.identity.SignInWithPasskey(ctx, in.Body.Credential.RawMessage, callOf(ctx).from()))
 		})
 	const tag = "Account"
-	typed(s, route{method: "GET", path: "/api/v1/me/passkeys", action: access.ReadAccount, tag: tag, summary: "Your passkeys"}, http.StatusOK, s.listPasskeys)
-	typed(s, route{method: "POST", path: "/api/v1/me/passkeys/options", action: access.EnrolFactor, bodyBytesMax: passkeyBytesMax, stepUp: true, tag: tag, summary: "What to make a passkey with"}, http.StatusOK,
+	typed(s, route{method: "GET", path: "/api/v1/me/passkeys", class: classRead, action: access.ReadAccount, tag: tag, summary: "Your passkeys"}, http.StatusOK, s.listPasskeys)
+	typed(s, route{method: "POST", path: "/api/v1/me/passkeys/options", class: classChange, action: access.EnrolFactor, bodyBytesMax: passkeyBytesMax, stepUp: true, tag: tag, summary: "What to make a passkey with"}, http.StatusOK,
 		func(ctx context.Context, _ *none) (*answer[PasskeyOptions], error) {
 			return optionsOr(s.identity.StartPasskey(ctx, callOf(ctx).session))
 		})
-	typed(s, route{method: "POST", path: "/api/v1/me/passkeys", action: access.EnrolFactor, bodyBytesMax: passkeyBytesMax, creates: true, stepUp: true, tag: tag, summary: "Add a passkey; where it is the first second factor, recovery codes are shown once, and every other session ends"}, http.StatusCreated, s.addPasskey)
-	typed(s, route{method: "PATCH", path: "/api/v1/me/passkeys/{passkey}", action: access.ChangeAccount, tag: tag, summary: "Rename a passkey"}, http.StatusOK, s.renamePasskey)
-	typed(s, route{method: "DELETE", path: "/api/v1/me/passkeys/{passkey}", action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Remove a passkey; every other session ends"}, http.StatusNoContent,
+	typed(s, route{method: "POST", path: "/api/v1/me/passkeys", class: classChange, action: access.EnrolFactor, bodyBytesMax: passkeyBytesMax, creates: true, stepUp: true, tag: tag, summary: "Add a passkey; where it is the first second factor, recovery codes are shown once, and every other session ends"}, http.StatusCreated, s.addPasskey)
+	typed(s, route{method: "PATCH", path: "/api/v1/me/passkeys/{passkey}", class: classChange, action: access.ChangeAccount, tag: tag, summary: "Rename a passkey"}, http.StatusOK, s.renamePasskey)
+	typed(s, route{method: "DELETE", path: "/api/v1/me/passkeys/{passkey}", class: classChange, action: access.ChangeAccount, stepUp: true, tag: tag, summary: "Remove a passkey; every other session ends"}, http.StatusNoContent,
 		func(ctx context.Context, in *passkeyPath) (*none, error) {
 			c := callOf(ctx)
 			return s.endedOr(ctx, s.identity.RemovePasskey(ctx, c.session, in.Passkey, c.from()))

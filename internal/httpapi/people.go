@@ -25,10 +25,10 @@ type changeUserInput struct {
 
 func (s *Server) addPeopleRoutes() {
 	const tag = "Administration"
-	typed(s, route{method: "PATCH", path: "/api/v1/admin/users/{user}", action: access.ChangeUser, stepUp: true, tag: tag, summary: "Give somebody another role, suspend them or let them in again"}, http.StatusOK, s.changeUser)
-	typed(s, route{method: "DELETE", path: "/api/v1/admin/users/{user}/sessions", action: access.SignOutUser, stepUp: true, tag: tag, summary: "Sign somebody out everywhere; API tokens stay"}, http.StatusNoContent, s.signOutUser)
-	typed(s, route{method: "DELETE", path: "/api/v1/admin/users/{user}", action: access.EraseUser, stepUp: true, tag: tag, summary: "Delete somebody with all that is theirs, for good"}, http.StatusNoContent, s.eraseUser)
-	typed(s, route{method: "DELETE", path: "/api/v1/me", action: access.EraseSelf, stepUp: true, tag: "Account", summary: "Delete the caller with all that is theirs, for good"}, http.StatusNoContent, s.eraseSelf)
+	typed(s, route{method: "PATCH", path: "/api/v1/admin/users/{user}", class: classChange, action: access.ChangeUser, stepUp: true, tag: tag, summary: "Give somebody another role, suspend them or let them in again"}, http.StatusOK, s.changeUser)
+	typed(s, route{method: "DELETE", path: "/api/v1/admin/users/{user}/sessions", class: classChange, action: access.SignOutUser, stepUp: true, tag: tag, summary: "Sign somebody out everywhere; API tokens stay"}, http.StatusNoContent, s.signOutUser)
+	typed(s, route{method: "DELETE", path: "/api/v1/admin/users/{user}", class: classChange, action: access.EraseUser, stepUp: true, tag: tag, summary: "Delete somebody with all that is theirs, for good"}, http.StatusNoContent, s.eraseUser)
+	typed(s, route{method: "DELETE", path: "/api/v1/me", class: classChange, action: access.EraseSelf, stepUp: true, tag: "Account", summary: "Delete the caller with all that is theirs, for good"}, http.StatusNoContent, s.eraseSelf)
 }
 
 func (s *Server) changeUser(ctx context.Context, in *changeUserInput) (*answer[AdminUser], error) {

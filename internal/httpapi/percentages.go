@@ -76,7 +76,7 @@ type PercentPoint struct {
 var percentGroups = [...]figures.By{figures.ByClass, figures.BySector, figures.ByCountry, figures.ByCurrency}
 
 func (s *Server) addPercentageRoutes() {
-	typed(s, route{method: "GET", path: portfolioPrefix + "/percentages", action: access.ReadPercentages, tag: "Portfolios", summary: "A portfolio without amounts: how it is spread and how it did"}, http.StatusOK, s.percentages)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/percentages", class: classChart, action: access.ReadPercentages, tag: "Portfolios", summary: "A portfolio without amounts: how it is spread and how it did"}, http.StatusOK, s.percentages)
 }
 
 func (s *Server) percentages(ctx context.Context, in *historyInput) (*answer[Percentages], error) {

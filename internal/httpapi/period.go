@@ -27,7 +27,7 @@ type benchmarkInput struct {
 
 func (s *Server) addPeriodRoutes() {
 	add := func(name, summary string) route {
-		return route{method: "GET", path: portfolioPrefix + "/" + name, action: access.ReadPortfolio, tag: "Figures", summary: summary}
+		return route{method: "GET", path: portfolioPrefix + "/" + name, class: classRead, action: access.ReadPortfolio, tag: "Figures", summary: summary}
 	}
 	typed(s, add("income", "Dividends and interest by month and year, and what the holdings yield"), http.StatusOK, s.income)
 	typed(s, add("returns", "Returns by month and year, rolling returns, drawdowns"), http.StatusOK, s.returns)

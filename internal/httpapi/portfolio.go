@@ -69,8 +69,8 @@ type changeAccountInput struct {
 
 func (s *Server) addPortfolioRoutes() {
 	const tag = "Portfolios"
-	typed(s, route{method: "GET", path: "/api/v1/portfolios", action: access.ListPortfolios, kept: true, tag: tag, summary: "One's own portfolios, and those that others shared"}, http.StatusOK, s.listPortfolios)
-	typed(s, route{method: "POST", path: "/api/v1/portfolios", action: access.CreatePortfolio, creates: true, tag: tag, summary: "Create a portfolio"}, http.StatusCreated, s.createPortfolio)
+	typed(s, route{method: "GET", path: "/api/v1/portfolios", class: classRead, action: access.ListPortfolios, kept: true, tag: tag, summary: "One's own portfolios, and those that others shared"}, http.StatusOK, s.listPortfolios)
+	typed(s, route{method: "POST", path: "/api/v1/portfolios", class: classChange, action: access.CreatePortfolio, creates: true, tag: tag, summary: "Create a portfolio"}, http.StatusCreated, s.createPortfolio)
 	document := huma.Operation{
 		Description: "What the portfolio is worth now and why it moved. The ETag changes with the portfolio, with prices and with the minute.",
 		Parameters: []*huma.Param{
@@ -82,11 +82,11 @@ func (s *Server) addPortfolioRoutes() {
 			"304": {Description: "Nothing has changed"},
 		},
 	}
-	s.written(route{method: "GET", path: portfolioPrefix, action: access.ReadPortfolio, tag: tag, summary: "A portfolio at current prices"}, document, s.serveDocument)
-	typed(s, route{method: "PATCH", path: portfolioPrefix, action: access.ChangePortfolio, tag: tag, summary: "Rename, close or set up a portfolio"}, http.StatusOK, s.changePortfolio)
-	typed(s, route{method: "GET", path: portfolioPrefix + "/accounts", action: access.ReadPortfolio, tag: tag, summary: "A portfolio's accounts"}, http.StatusOK, s.listAccounts)
-	typed(s, route{method: "POST", path: portfolioPrefix + "/accounts", action: access.ChangePortfolio, creates: true, tag: tag, summary: "Create an account"}, http.StatusCreated, s.createAccount)
-	typed(s, route{method: "PATCH", path: portfolioPrefix + "/accounts/{account}", action: access.ChangePortfolio, tag: tag, summary: "Rename or close an account"}, http.StatusOK, s.changeAccount)
+	s.written(route{method: "GET", path: portfolioPrefix, class: classRead, action: access.ReadPortfolio, tag: tag, summary: "A portfolio at current prices"}, document, s.serveDocument)
+	typed(s, route{method: "PATCH", path: portfolioPrefix, class: classChange, action: access.ChangePortfolio, tag: tag, summary: "Rename, close or set up a portfolio"}, http.StatusOK, s.changePortfolio)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/accounts", class: classRead, action: access.ReadPortfolio, tag: tag, summary: "A portfolio's accounts"}, http.StatusOK, s.listAccounts)
+	typed(s, route{method: "POST", path: portfolioPrefix + "/accounts", class: classChange, action: access.ChangePortfolio, creates: true, tag: tag, summary: "Create an account"}, http.StatusCreated, s.createAccount)
+	typed(s, route{method: "PATCH", path: portfolioPrefix + "/accounts/{account}", class: classChange, action: access.ChangePortfolio, tag: tag, summary: "Rename or close an account"}, http.StatusOK, s.changeAccount)
 }
 
 func (s *Server) listPortfolios(ctx context.Context, _ *none) (*answer[Portfolios], error) {

@@ -92,11 +92,11 @@ func (s *Server) addProposalRoutes() {
 	const tag = "Proposals"
 	path := portfolioPrefix + "/proposals"
 	one := path + "/{proposal}"
-	typed(s, route{method: "GET", path: path, action: access.ReadPortfolio, tag: tag, summary: "Splits and dividends of what is held that are not booked yet"}, http.StatusOK, s.listProposals)
-	typed(s, route{method: "POST", path: path + "/accept", action: access.WriteActivities, creates: true, tag: tag, summary: "Book several as proposed, all or none"}, http.StatusCreated, s.acceptProposals)
-	typed(s, route{method: "POST", path: one + "/accept", action: access.WriteActivities, creates: true, tag: tag, summary: "Book one, as proposed or edited"}, http.StatusCreated, s.acceptProposal)
-	typed(s, route{method: "POST", path: one + "/ignore", action: access.WriteActivities, tag: tag, summary: "Don't propose it again"}, http.StatusOK, s.ignoreProposal)
-	typed(s, route{method: "POST", path: one + "/restore", action: access.WriteActivities, tag: tag, summary: "Propose it again"}, http.StatusOK, s.restoreProposal)
+	typed(s, route{method: "GET", path: path, class: classRead, action: access.ReadPortfolio, tag: tag, summary: "Splits and dividends of what is held that are not booked yet"}, http.StatusOK, s.listProposals)
+	typed(s, route{method: "POST", path: path + "/accept", class: classChange, action: access.WriteActivities, creates: true, tag: tag, summary: "Book several as proposed, all or none"}, http.StatusCreated, s.acceptProposals)
+	typed(s, route{method: "POST", path: one + "/accept", class: classChange, action: access.WriteActivities, creates: true, tag: tag, summary: "Book one, as proposed or edited"}, http.StatusCreated, s.acceptProposal)
+	typed(s, route{method: "POST", path: one + "/ignore", class: classChange, action: access.WriteActivities, tag: tag, summary: "Don't propose it again"}, http.StatusOK, s.ignoreProposal)
+	typed(s, route{method: "POST", path: one + "/restore", class: classChange, action: access.WriteActivities, tag: tag, summary: "Propose it again"}, http.StatusOK, s.restoreProposal)
 }
 
 // proposals is who makes them, where this node has one.

@@ -96,10 +96,10 @@ type publicInput struct {
 
 func (s *Server) addPublicLinkRoutes() {
 	const tag = "Sharing"
-	typed(s, route{method: "GET", path: portfolioPrefix + "/links", action: access.ManageLinks, tag: tag, summary: "Links with which anybody may look at the portfolio"}, http.StatusOK, s.listPublicLinks)
-	typed(s, route{method: "POST", path: portfolioPrefix + "/links", action: access.ManageLinks, creates: true, stepUp: true, tag: tag, summary: "Make such a link; it is shown once"}, http.StatusCreated, s.createPublicLink)
-	typed(s, route{method: "DELETE", path: portfolioPrefix + "/links/{link}", action: access.ManageLinks, tag: tag, summary: "End such a link, at once"}, http.StatusNoContent, s.revokePublicLink)
-	typed(s, route{method: "GET", path: "/api/v1/public/{token}", action: access.OpenLink, tag: tag, summary: "What a public link shows"}, http.StatusOK, s.openPublicLink)
+	typed(s, route{method: "GET", path: portfolioPrefix + "/links", class: classRead, action: access.ManageLinks, tag: tag, summary: "Links with which anybody may look at the portfolio"}, http.StatusOK, s.listPublicLinks)
+	typed(s, route{method: "POST", path: portfolioPrefix + "/links", class: classChange, action: access.ManageLinks, creates: true, stepUp: true, tag: tag, summary: "Make such a link; it is shown once"}, http.StatusCreated, s.createPublicLink)
+	typed(s, route{method: "DELETE", path: portfolioPrefix + "/links/{link}", class: classChange, action: access.ManageLinks, tag: tag, summary: "End such a link, at once"}, http.StatusNoContent, s.revokePublicLink)
+	typed(s, route{method: "GET", path: "/api/v1/public/{token}", class: classChart, action: access.OpenLink, tag: tag, summary: "What a public link shows"}, http.StatusOK, s.openPublicLink)
 }
 
 func (s *Server) publicLinkOf(l identity.PublicLink) PublicLink {

@@ -79,9 +79,9 @@ type refreshInput struct {
 
 func (s *Server) addPriceRoutes() {
 	const tag = "Administration"
-	typed(s, route{method: "GET", path: "/api/v1/admin/quarantine", action: access.ReadQuarantine, tag: tag, summary: "Prices that were held back"}, http.StatusOK, s.listHeld)
-	typed(s, route{method: "POST", path: "/api/v1/admin/quarantine/{id}", action: access.DecideQuarantine, tag: tag, summary: "Accept or refuse a price that was held back"}, http.StatusOK, s.decideHeld)
-	typed(s, route{method: "POST", path: "/api/v1/instruments/{id}/refresh", action: access.RefreshInstrument, tag: "Instruments", summary: "Ask for an instrument's price now, at most once a minute"}, http.StatusOK, s.refresh)
+	typed(s, route{method: "GET", path: "/api/v1/admin/quarantine", class: classRead, action: access.ReadQuarantine, tag: tag, summary: "Prices that were held back"}, http.StatusOK, s.listHeld)
+	typed(s, route{method: "POST", path: "/api/v1/admin/quarantine/{id}", class: classChange, action: access.DecideQuarantine, tag: tag, summary: "Accept or refuse a price that was held back"}, http.StatusOK, s.decideHeld)
+	typed(s, route{method: "POST", path: "/api/v1/instruments/{id}/refresh", class: classChange, action: access.RefreshInstrument, tag: "Instruments", summary: "Ask for an instrument's price now, at most once a minute"}, http.StatusOK, s.refresh)
 }
 
 // prices is who brings prices in, where this node has one.

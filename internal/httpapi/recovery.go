@@ -39,15 +39,15 @@ type recoverInput struct {
 
 func (s *Server) addRecoveryRoutes() {
 	const tag = "Session"
-	typed(s, route{method: "GET", path: "/api/v1/recovery", action: access.Recover, tag: tag, summary: "How a forgotten password is set anew"}, http.StatusOK,
+	typed(s, route{method: "GET", path: "/api/v1/recovery", class: classRead, action: access.Recover, tag: tag, summary: "How a forgotten password is set anew"}, http.StatusOK,
 		func(context.Context, *none) (*answer[RecoveryWays], error) {
 			return &answer[RecoveryWays]{RecoveryWays{Mail: s.identity.SendsMail()}}, nil
 		})
-	typed(s, route{method: "POST", path: "/api/v1/recovery", action: access.Recover, tag: tag, summary: "Ask for a link to set a password anew; the same answer for every address"}, http.StatusAccepted,
+	typed(s, route{method: "POST", path: "/api/v1/recovery", class: classChange, action: access.Recover, tag: tag, summary: "Ask for a link to set a password anew; the same answer for every address"}, http.StatusAccepted,
 		func(ctx context.Context, in *askRecoveryInput) (*none, error) {
 			return nil, s.identity.AskRecovery(ctx, in.Body.Email, callOf(ctx).from())
 		})
-	typed(s, route{method: "POST", path: "/api/v1/recovery/confirm", action: access.Recover, tag: tag, summary: "Set a password by such a link; every session, API token and other link ends"}, http.StatusNoContent, s.recover)
+	typed(s, route{method: "POST", path: "/api/v1/recovery/confirm", class: classChange, action: access.Recover, tag: tag, summary: "Set a password by such a link; every session, API token and other link ends"}, http.StatusNoContent, s.recover)
 }
 
 func (s *Server) recover(ctx context.Context, in *recoverInput) (*none, error) {

@@ -30,6 +30,7 @@ const portfolioPrefix = "/api/v1/portfolios/{id}"
 // route is one entry of the table of routes: what is served, and the policy that guards it.
 type route struct {
 	method, path string
+	class        class // how soon it is turned away under load, and its deadline
 	action       access.Action
 	bodyBytesMax int64 // 0: jsonBytesMax
 	creates      bool  // takes an Idempotency-Key
@@ -64,24 +65,33 @@ func (s *Server) handle(r route, next http.HandlerFunc) {
 		s.mistakes = append(s.mistakes, fmt.Errorf("route %s has no policy", r.pattern()))
 		return
 	}
+	if r.class == unclassed {
+		s.mistakes = append(s.mistakes, fmt.Errorf("route %s has no class", r.pattern()))
+		return
+	}
 	s.routes = append(s.routes, &r)
 	s.mux.HandleFunc(r.pattern(), func(w http.ResponseWriter, req *http.Request) { s.guard(w, req, &r, next) })
 }
 
-// guard lets a request through to its handler: caller known, not too often, allowed, body bounded and not one
+// guard lets a request through to its handler: not too many at once, caller known, not too often, allowed, body bounded and not one
 // large one of too many, not done before.
 func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next http.HandlerFunc) {
 	c := callOf(req.Context())
 	c.route = r
-	if !r.endless {
-		ctx, cancel := context.WithTimeout(req.Context(), handlerDeadline)
-		defer cancel()
-		req = req.WithContext(ctx)
-	}
 	if err := s.refuseAway(req); err != nil {
 		s.fail(w, req, err)
 		return
 	}
+	if !r.endless {
+		ctx, cancel := context.WithTimeout(req.Context(), classBounds[r.class].deadline)
+		defer cancel()
+		req = req.WithContext(ctx)
+	}
+	bodiless := req.ContentLength == 0
+	if bodiless && !s.enterDoor(w, req, c) {
+		return
+	}
+	defer c.leaveDoor()
 	if err := s.admit(req, c, r); err != nil {
 		s.refuse(req, c, err)
 		s.fail(w, req, err)
@@ -89,10 +99,6 @@ func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next 
 	}
 	if c.recalled {
 		s.sayAway(w.Header(), live.AwayDatabase)
-	}
-	if r.kept {
-		s.serveKept(w, req, c, next)
-		return
 	}
 	if r.bodyBytesMax > jsonBytesMax && (req.ContentLength < 0 || req.ContentLength > jsonBytesMax) {
 		leave, ok := s.largeBodies.enter(req.Context())
@@ -107,6 +113,13 @@ func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next 
 	body, err := readBody(w, req, r.bodyBytesMax)
 	if err != nil {
 		s.fail(w, req, err)
+		return
+	}
+	if !bodiless && !s.enterDoor(w, req, c) { // not before: whoever sends it slowly keeps nobody out
+		return
+	}
+	if r.kept {
+		s.serveKept(w, req, c, next)
 		return
 	}
 	if r.creates && !access.Open(r.action) {

@@ -23,9 +23,6 @@ import (
 	"folioscope/internal/trace"
 )
 
-// handlerDeadline is how long any answer but a stream may take; shorter than clients wait.
-const handlerDeadline = 20 * time.Second
-
 // Options are what a Server is made of.
 type Options struct {
 	Identity  Identity
@@ -99,6 +96,7 @@ type Server struct {
 	perAddress     *limiter
 	streams        *gauge
 	open           *openStreams
+	door           *door
 	largeBodies    *room
 	explaining     *room
 	previewing     *room
@@ -130,6 +128,7 @@ func New(o Options) (*Server, error) {
 		open:           newOpenStreams(),
 		refused:        newRefusals(),
 		looks:          newLooks(),
+		door:           newDoor(cores()),
 		largeBodies:    newRoom(largeBodiesMax, largeBodiesWaitingMax),
 		explaining:     newRoom(explainingMax, explainingWaitingMax),
 		previewing:     newRoom(previewingMax, previewsWaitingMax),

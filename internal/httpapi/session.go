@@ -81,12 +81,12 @@ type answer[T any] struct{ Body T }
 
 func (s *Server) addSessionRoutes() {
 	const tag = "Session"
-	typed(s, route{method: "POST", path: "/api/v1/session", action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Sign in"}, http.StatusOK,
+	typed(s, route{method: "POST", path: "/api/v1/session", class: classChange, action: access.SignIn, bodyBytesMax: passkeyBytesMax, tag: tag, summary: "Sign in"}, http.StatusOK,
 		func(ctx context.Context, in *signInInput) (*signedInOutput, error) {
 			signed, err := s.identity.SignIn(ctx, in.Body.Email, in.Body.Password, secondOf(in.Body.TOTP, in.Body.Passkey), callOf(ctx).from())
 			return s.signedIn(signed, err)
 		})
-	typed(s, route{method: "DELETE", path: "/api/v1/session", action: access.SignOut, tag: tag, summary: "Sign out"}, http.StatusNoContent,
+	typed(s, route{method: "DELETE", path: "/api/v1/session", class: classChange, action: access.SignOut, tag: tag, summary: "Sign out"}, http.StatusNoContent,
 		func(ctx context.Context, _ *none) (*signedOutOutput, error) {
 			c := callOf(ctx)
 			if err := s.identity.SignOut(ctx, c.session, c.from()); err != nil {
@@ -97,7 +97,7 @@ func (s *Server) addSessionRoutes() {
 			out.SignOutAt = s.identity.SignOutAddress(ctx, c.session, s.origin(ctx)+signInPage)
 			return out, nil
 		})
-	typed(s, route{method: "GET", path: "/api/v1/me", action: access.ReadSelf, kept: true, tag: tag, summary: "Who is signed in"}, http.StatusOK,
+	typed(s, route{method: "GET", path: "/api/v1/me", class: classRead, action: access.ReadSelf, kept: true, tag: tag, summary: "Who is signed in"}, http.StatusOK,
 		func(ctx context.Context, _ *none) (*answer[User], error) {
 			c := callOf(ctx)
 			user, err := s.identity.User(ctx, c.owner())
@@ -108,7 +108,7 @@ func (s *Server) addSessionRoutes() {
 			out.MustEnrol = c.session.MustEnrol
 			return &answer[User]{out}, nil
 		})
-	typed(s, route{method: "POST", path: "/api/v1/invitations/accept", action: access.AcceptInvitation, tag: tag, summary: "Accept an invitation and sign in"}, http.StatusOK,
+	typed(s, route{method: "POST", path: "/api/v1/invitations/accept", class: classChange, action: access.AcceptInvitation, tag: tag, summary: "Accept an invitation and sign in"}, http.StatusOK,
 		func(ctx context.Context, in *acceptInput) (*signedInOutput, error) {
 			signed, err := s.identity.Accept(ctx, in.Body.Token, in.Body.Name, in.Body.Password, callOf(ctx).from())
 			return s.signedIn(signed, err)

@@ -38,7 +38,7 @@ func (s *Server) addStreamRoute() {
 			Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"x-events": schemas}}}},
 		}},
 	}
-	s.written(route{method: "GET", path: "/api/v1/stream", action: access.ReadPortfolio, endless: true, tag: "Portfolios", summary: "Prices and values as they change"}, describe, s.serveStream)
+	s.written(route{method: "GET", path: "/api/v1/stream", class: classChange, action: access.ReadPortfolio, endless: true, tag: "Portfolios", summary: "Prices and values as they change"}, describe, s.serveStream)
 }
 
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
@@ -67,6 +67,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	defer s.open.add(openStream{c.session, shares, cancel})()
+	c.leaveDoor() // the stream is open: what it costs from now on is bounded elsewhere
 	err = s.live.Stream(w, r.WithContext(ctx), live.StreamRequest{
 		Viewer: c.user(), Portfolios: portfolios, After: last,
 		Alive: func(ctx context.Context) error {

@@ -46,9 +46,9 @@ type tokenPath struct {
 
 func (s *Server) addTokenRoutes() {
 	const tag = "Account"
-	typed(s, route{method: "GET", path: "/api/v1/me/tokens", action: access.ReadAccount, tag: tag, summary: "Your API tokens"}, http.StatusOK, s.listTokens)
-	typed(s, route{method: "POST", path: "/api/v1/me/tokens", action: access.ChangeAccount, creates: true, stepUp: true, tag: tag, summary: "Make an API token; it is shown once"}, http.StatusCreated, s.createToken)
-	typed(s, route{method: "DELETE", path: "/api/v1/me/tokens/{token}", action: access.ChangeAccount, tag: tag, summary: "Revoke an API token"}, http.StatusNoContent, s.revokeToken)
+	typed(s, route{method: "GET", path: "/api/v1/me/tokens", class: classRead, action: access.ReadAccount, tag: tag, summary: "Your API tokens"}, http.StatusOK, s.listTokens)
+	typed(s, route{method: "POST", path: "/api/v1/me/tokens", class: classChange, action: access.ChangeAccount, creates: true, stepUp: true, tag: tag, summary: "Make an API token; it is shown once"}, http.StatusCreated, s.createToken)
+	typed(s, route{method: "DELETE", path: "/api/v1/me/tokens/{token}", class: classChange, action: access.ChangeAccount, tag: tag, summary: "Revoke an API token"}, http.StatusNoContent, s.revokeToken)
 }
 
 func (s *Server) tokenOf(t identity.Token) TokenItem {

@@ -1,0 +1,162 @@
+package httpapi
+
+import (
+	"container/list"
+	"context"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"folioscope/internal/fault"
+)
+
+// class says how soon a request is turned away when more is asked of a node than it can answer, and how long its answer may take. What
+// comes first here is turned away last.
+type class int
+
+// The classes. Every route names one.
+const (
+	unclassed   class = iota // a mistake of ours
+	classHealth              // whether the node lives: always answered
+	classChange              // changes, sign-in, and the opening of streams
+	classRead                // dashboards and lists
+	classChart               // what is worked out over the past, and what asks others first
+	classBulk                // imports, exports and tests of what is outside
+	classes
+)
+
+// String is the class as metrics name it.
+func (c class) String() string {
+	return [...]string{"none", "health", "change", "read", "chart", "bulk"}[c]
+}
+
+// What a node takes at once, for each core: a class is let in while fewer than insideMax requests of all classes are inside, so that under
+// load bulk waits first, then charts, then reads, and changes last. Waiting are as many more as are through within a few seconds; who
+// comes on top is told to come back. Streams count while they open: open ones have bounds of their own.
+var classBounds = [classes]struct {
+	insideMax, waitingMax int
+	deadline              time.Duration // of the whole answer
+	retryAfter            time.Duration
+}{
+	classHealth: {deadline: 20 * time.Second},
+	classChange: {insideMax: 64, waitingMax: 256, deadline: 10 * time.Second, retryAfter: 2 * time.Second},
+	classRead:   {insideMax: 48, waitingMax: 192, deadline: 5 * time.Second, retryAfter: 3 * time.Second},
+	classChart:  {insideMax: 8, waitingMax: 24, deadline: 20 * time.Second, retryAfter: 5 * time.Second},
+	classBulk:   {insideMax: 4, waitingMax: 8, deadline: 20 * time.Second, retryAfter: 10 * time.Second},
+}
+
+// door lets requests in, those of the first classes first.
+type door struct {
+	cores int
+
+	mu      sync.Mutex
+	all     int // inside
+	inside  [classes]int
+	waiting [classes]*list.List // of chan struct{}, closed to let in
+	shed    [classes]uint64
+}
+
+func newDoor(cores int) *door {
+	d := &door{cores: cores}
+	for c := range d.waiting {
+		d.waiting[c] = list.New()
+	}
+	return d
+}
+
+// enter waits until a request may be worked on; who got in calls leave, once. Not ok means that there are too many, or that the context
+// ended first.
+func (d *door) enter(ctx context.Context, c class) (leave func(), ok bool) {
+	if c == classHealth {
+		return func() {}, true
+	}
+	leave = sync.OnceFunc(func() { d.leave(c) })
+	d.mu.Lock()
+	if d.all < d.cores*classBounds[c].insideMax && d.waiting[c].Len() == 0 {
+		d.letIn(c)
+		d.mu.Unlock()
+		return leave, true
+	}
+	if d.waiting[c].Len() >= d.cores*classBounds[c].waitingMax {
+		d.shed[c]++
+		d.mu.Unlock()
+		return nil, false
+	}
+	turn := make(chan struct{})
+	place := d.waiting[c].PushBack(turn)
+	d.mu.Unlock()
+	select {
+	case <-turn:
+		return leave, true
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	select {
+	case <-turn: // let in at this very moment
+		d.letOut(c)
+	default:
+		d.waiting[c].Remove(place)
+		d.shed[c]++
+	}
+	return nil, false
+}
+
+func (d *door) letIn(c class) {
+	d.all++
+	d.inside[c]++
+}
+
+func (d *door) leave(c class) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.letOut(c)
+}
+
+// letOut makes room, and gives it to the first of the first class that may have it.
+func (d *door) letOut(c class) {
+	d.all--
+	d.inside[c]--
+	for next := classChange; next < classes; next++ {
+		for first := d.waiting[next].Front(); first != nil && d.all < d.cores*classBounds[next].insideMax; first = d.waiting[next].Front() {
+			d.waiting[next].Remove(first)
+			d.letIn(next)
+			close(first.Value.(chan struct{}))
+		}
+	}
+}
+
+// Crowd is how much is asked of a node, by class.
+type Crowd struct {
+	Class           string
+	Inside, Waiting int
+	Shed            uint64 // since the node started
+}
+
+// Crowds are those of all classes that may be turned away.
+func (s *Server) Crowds() []Crowd {
+	s.door.mu.Lock()
+	defer s.door.mu.Unlock()
+	var crowds []Crowd
+	for c := classChange; c < classes; c++ {
+		crowds = append(crowds, Crowd{Class: c.String(), Inside: s.door.inside[c], Waiting: s.door.waiting[c].Len(), Shed: s.door.shed[c]})
+	}
+	return crowds
+}
+
+// enterDoor gives a request its place inside, or turns it away.
+func (s *Server) enterDoor(w http.ResponseWriter, req *http.Request, c *call) bool {
+	leave, ok := s.door.enter(req.Context(), c.route.class)
+	if !ok {
+		p := newProblem(fault.Limited, "More is asked of the service at this moment than it can answer. Try again in a few seconds.")
+		p.retryAfter = classBounds[c.route.class].retryAfter
+		s.fail(w, req, p)
+		return false
+	}
+	c.leave = leave
+	return true
+}
+
+// cores are those that Go works on.
+func cores() int { return runtime.GOMAXPROCS(0) }
