@@ -28,6 +28,13 @@ export function onSignedOut(listener: () => void): void {
   signedOut = listener;
 }
 
+let awayNow: (parts: t.Away[]) => void = () => undefined;
+
+/** Called with every answer that says what the service does without; empty when it has all. */
+export function onAway(listener: (parts: t.Away[]) => void): void {
+  awayNow = listener;
+}
+
 interface Outcome<T> {
   data?: T;
   error?: unknown;
@@ -43,6 +50,7 @@ async function result<T>(call: Promise<Outcome<T>>, watchSession = true): Promis
     throw asFault(cause instanceof DOMException ? new TypeError(cause.message) : cause);
   }
   const { response } = outcome;
+  awayNow((response.headers.get('Folioscope-Degraded') ?? '').split(', ').filter(Boolean) as t.Away[]);
   if (response.ok) return outcome.data as T;
   const retry = Number(response.headers.get('Retry-After'));
   const problem =

@@ -31,6 +31,9 @@ export type Problem = Schemas['Trouble'];
 export type PortfolioDocument = Schemas['PortfolioDocument'];
 export type PortfolioDelta = Schemas['PortfolioDelta'];
 export type StreamStatus = Schemas['StreamStatus'];
+export type StreamDegraded = Schemas['StreamDegraded'];
+/** What the service may have to do without. */
+export type Away = StreamDegraded['away'][number];
 
 /** `type` may be one that a later server knows and this dashboard doesn't. */
 export type Activity = Schemas['Activity'];

@@ -129,9 +129,12 @@ describe('ribbon', () => {
   });
 
   it('counts down to the next attempt', () => {
-    expect(connectionLine({ kind: 'waiting', until: 4200 }, null, 1000)?.words).toBe('Back in 4\u00a0s');
-    expect(connectionLine({ kind: 'idle' }, null, 0)).toBeNull();
-    expect(connectionLine({ kind: 'connected' }, null, 0)?.kind).toBe('live');
+    expect(connectionLine({ kind: 'waiting', until: 4200 }, null, 1000, false)?.words).toBe(
+      'Back in 4\u00a0s',
+    );
+    expect(connectionLine({ kind: 'idle' }, null, 0, true)).toBeNull();
+    expect(connectionLine({ kind: 'connected' }, null, 0, false)?.kind).toBe('live');
+    expect(connectionLine({ kind: 'connected' }, null, 0, true)?.words).toBe('Live updates slower');
   });
 });
 

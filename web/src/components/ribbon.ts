@@ -36,14 +36,20 @@ function list(names: string[]): string {
   return `${names.slice(0, namesMax - 1).join(', ')} and ${names.length - namesMax + 1} more`;
 }
 
-/** How the browser stands to the server; `now` is in milliseconds. */
-export function connectionLine(connection: Connection, asOf: string | null, now: number): Line | null {
+/** How the browser stands to the server; `now` is in milliseconds, `slower` where the server has to look for what changed. */
+export function connectionLine(
+  connection: Connection,
+  asOf: string | null,
+  now: number,
+  slower: boolean,
+): Line | null {
   switch (connection.kind) {
     case 'idle':
       return null;
     case 'connecting':
       return { icon: 'delayed', words: 'Connecting', kind: 'quiet' };
     case 'connected':
+      if (slower) return { icon: 'delayed', words: 'Live updates slower', kind: 'warn' };
       return { icon: 'live', words: 'Connected', kind: 'live' };
     case 'waiting': {
       const seconds = Math.max(1, Math.ceil((connection.until - now) / 1000));

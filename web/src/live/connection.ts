@@ -8,7 +8,7 @@
  */
 import { retryDelay } from './merge';
 
-export type StreamEvent = 'snapshot' | 'delta' | 'status' | 'inbox';
+export type StreamEvent = 'snapshot' | 'delta' | 'status' | 'inbox' | 'degraded';
 
 /** How this browser is connected to the server (not the server to the market). */
 export type Connection =
@@ -33,7 +33,7 @@ type Message =
 
 const lockName = 'folioscope.stream';
 const channelName = 'folioscope.stream';
-const eventNames: StreamEvent[] = ['snapshot', 'delta', 'status', 'inbox'];
+const eventNames: StreamEvent[] = ['snapshot', 'delta', 'status', 'inbox', 'degraded'];
 /** Switching tabs back and forth must not reconnect every time. */
 const hiddenGraceMilliseconds = 20_000;
 

@@ -3,7 +3,8 @@
  * Writes are gathered and shown once per animation frame.
  */
 import { asFault, portfolios } from '../api';
-import type { Fault, PortfolioDelta, PortfolioDocument, StreamStatus } from '../api';
+import type { Fault, PortfolioDelta, PortfolioDocument, StreamDegraded, StreamStatus } from '../api';
+import { away } from '../session/away.svelte';
 import { session } from '../session/session.svelte';
 import { StreamConnection } from './connection';
 import type { Connection, StreamEvent } from './connection';
@@ -128,6 +129,10 @@ function connect(): StreamConnection {
 function receive(name: StreamEvent, payload: unknown): void {
   if (name === 'inbox') {
     inbox += 1;
+    return;
+  }
+  if (name === 'degraded') {
+    away.said((payload as StreamDegraded).away);
     return;
   }
   const { id } = payload as { id: string };
