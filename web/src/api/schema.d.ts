@@ -4558,7 +4558,7 @@ export interface components {
         };
         StreamDegraded: {
             /** @description database: what is shown comes from memory, and nothing can be changed. bus: changes are found by looking, every 30 s. Empty: all is there */
-            away: ("database" | "bus")[] | null;
+            away: ("database" | "bus")[];
         };
         StreamInbox: Record<string, never>;
         StreamStatus: {
