@@ -23,6 +23,9 @@ import (
 	"folioscope/internal/trace"
 )
 
+// handlerDeadline is how long any answer but a stream may take, of whichever class; shorter than clients wait.
+const handlerDeadline = 20 * time.Second
+
 // Options are what a Server is made of.
 type Options struct {
 	Identity  Identity

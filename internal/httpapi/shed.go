@@ -39,11 +39,11 @@ var classBounds = [classes]struct {
 	deadline              time.Duration // of the whole answer
 	retryAfter            time.Duration
 }{
-	classHealth: {deadline: 20 * time.Second},
+	classHealth: {deadline: handlerDeadline},
 	classChange: {insideMax: 64, waitingMax: 256, deadline: 10 * time.Second, retryAfter: 2 * time.Second},
 	classRead:   {insideMax: 48, waitingMax: 192, deadline: 5 * time.Second, retryAfter: 3 * time.Second},
-	classChart:  {insideMax: 8, waitingMax: 24, deadline: 20 * time.Second, retryAfter: 5 * time.Second},
-	classBulk:   {insideMax: 4, waitingMax: 8, deadline: 20 * time.Second, retryAfter: 10 * time.Second},
+	classChart:  {insideMax: 8, waitingMax: 24, deadline: handlerDeadline, retryAfter: 5 * time.Second},
+	classBulk:   {insideMax: 4, waitingMax: 8, deadline: handlerDeadline, retryAfter: 10 * time.Second},
 }
 
 // door lets requests in, those of the first classes first.
