@@ -65,8 +65,8 @@ func press(t *testing.T, url, cookie, path, changed string, done <-chan struct{}
 		ask("dashboard", "GET", path, nothing)
 		ask("list", "GET", "/api/v1/alerts", nothing)
 		ask("chart", "GET", path+"/history", nothing)
-		ask("change", "POST", changed+"/accounts", func() any {
-			return map[string]string{"name": fmt.Sprint("account ", n, time.Now().UnixNano()), "currency": "EUR"}
+		ask("change", "PATCH", changed, func() any {
+			return map[string]string{"name": fmt.Sprint("changed ", n, time.Now().UnixNano())}
 		})
 	}
 	return o

@@ -206,6 +206,15 @@ func (p *postgres) classify(err error) class {
 	return classOther
 }
 
+// alone is a connection beside the pool.
+func (p *postgres) alone(ctx context.Context) (*pgx.Conn, error) {
+	config := p.pool.Config()
+	if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
+		return nil, err
+	}
+	return pgx.ConnectConfig(ctx, config.ConnConfig)
+}
+
 func (p *postgres) ping(ctx context.Context) error {
 	ctx, cancel := bounded(ctx, connectWaitMax)
 	defer cancel()

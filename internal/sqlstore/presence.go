@@ -3,8 +3,12 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"folioscope/internal/fault"
 )
@@ -113,11 +117,13 @@ func (s *Store) Watch(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	answers := func() bool {
-		ctx, cancel := context.WithTimeout(ctx, pingWaitMax)
-		defer cancel()
-		return s.Ping(ctx) == nil
+	server, ok := bare(s.db).(*postgres)
+	if !ok {
+		return errors.New("only a server is watched")
 	}
+	own := &pinger{server: server}
+	defer own.hangUp(ctx)
+	answers := func() bool { return own.answers(ctx) }
 	pace := time.NewTicker(pingInterval)
 	defer pace.Stop()
 	for {
@@ -146,6 +152,43 @@ func (s *Store) Watch(ctx context.Context) error {
 		case <-pace.C:
 		}
 	}
+}
+
+// pinger asks over a connection of its own: a pool whose connections are all at slow work says nothing of the server.
+type pinger struct {
+	server     *postgres
+	connection *pgx.Conn
+}
+
+// answers says whether the server answers in time, be it only that it has no place for one more.
+func (p *pinger) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, pingWaitMax)
+	defer cancel()
+	if err := p.ask(ctx); err != nil {
+		p.hangUp(ctx)
+		full, ok := errors.AsType[*pgconn.PgError](err)
+		return ok && strings.HasPrefix(full.Code, "53")
+	}
+	return true
+}
+
+func (p *pinger) ask(ctx context.Context) (err error) {
+	if p.connection == nil {
+		if p.connection, err = p.server.alone(ctx); err != nil {
+			return err
+		}
+	}
+	return p.connection.Ping(ctx)
+}
+
+func (p *pinger) hangUp(ctx context.Context) {
+	if p.connection == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingPause)
+	defer cancel()
+	_ = p.connection.Close(ctx) // it is of no use, however it ends
+	p.connection = nil
 }
 
 func (g guarded) write(ctx context.Context, do func(queries) error) error {

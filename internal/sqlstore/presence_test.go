@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"folioscope/internal/pgtest"
 )
 
 // What is under way ends when the database is lost, what comes then is refused at once, and once it is found all goes on.
@@ -60,5 +62,41 @@ func TestPresenceKeepsErrors(t *testing.T) {
 		if err := p.during(test.ctx, test.do); !errors.Is(err, test.want) || err != nil && errors.Is(err, test.not) {
 			t.Errorf("%v, want %v", err, test.want)
 		}
+	}
+}
+
+// A pool whose connections are all at slow work is no lost database: what is under way goes on.
+func TestAFullPoolIsNoLostDatabase(t *testing.T) {
+	root, err := newRoot(7, &memoryPlace{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Options{URL: pgtest.Database(t) + "&pool_max_conns=2", Root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	watching, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Watch(watching) }()
+	slow := make(chan error)
+	for range 4 { // two work, two wait for a connection
+		go func() {
+			_, err := s.db.exec(t.Context(), "SELECT pg_sleep(6)") // longer than two pings may take
+			slow <- err
+		}()
+	}
+	for range 4 {
+		if err := <-slow; err != nil || s.Away() {
+			t.Errorf("%v; away: %v", err, s.Away())
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
