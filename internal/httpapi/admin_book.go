@@ -1,30 +1,20 @@
 package httpapi
 
-import (
-	"time"
-
-	"folioscope/internal/health"
-)
+import "folioscope/internal/health"
 
 // SystemBook is what a node keeps of portfolios for alert rules.
 type SystemBook struct {
-	Node        string             `json:"node"`
-	Loaded      bool               `json:"loaded" doc:"False while it is read"`
-	Portfolios  int64              `json:"portfolios"`
-	Positions   int64              `json:"positions"`
-	Instruments int64              `json:"instruments"`
-	Unpriced    int64              `json:"unpriced" doc:"Portfolios that hold something without a price"`
-	Stale       int64              `json:"stale" doc:"Portfolios that hold something whose price is stale"`
-	Full        *SystemRevaluation `json:"full" doc:"The last one of everything"`
-	Sparse      *SystemRevaluation `json:"sparse" doc:"The last one of what holds the prices that changed"`
-}
-
-// SystemRevaluation is how long a revaluation took, and how much it looked at.
-type SystemRevaluation struct {
-	_         struct{}  `nullable:"true"`
-	At        time.Time `json:"at"`
-	Seconds   float64   `json:"seconds"`
-	Positions int64     `json:"positions"`
+	Node          string   `json:"node"`
+	Loaded        bool     `json:"loaded" doc:"False while it is read"`
+	Portfolios    int64    `json:"portfolios"`
+	Positions     int64    `json:"positions"`
+	Instruments   int64    `json:"instruments"`
+	Unpriced      int64    `json:"unpriced" doc:"Portfolios that hold something without a price"`
+	Stale         int64    `json:"stale" doc:"Portfolios that hold something whose price is stale"`
+	FullSeconds   *float64 `json:"full_seconds" doc:"How long it took when everything was valued last; null: not yet"`
+	FullCount     *int64   `json:"full_positions" doc:"Positions that were looked at then"`
+	SparseSeconds *float64 `json:"sparse_seconds" doc:"The same of what holds the prices that changed"`
+	SparseCount   *int64   `json:"sparse_positions"`
 }
 
 // systemBooksOf are those of all nodes that have one.
@@ -32,18 +22,21 @@ func systemBooksOf(reports []health.Report) []SystemBook {
 	books := make([]SystemBook, 0, len(reports))
 	for _, r := range reports {
 		if b := r.Book; b != nil {
-			books = append(books, SystemBook{
+			one := SystemBook{
 				Node: r.Node, Loaded: b.Loaded, Portfolios: b.Portfolios, Positions: b.Positions, Instruments: b.Instruments, Unpriced: b.Unpriced, Stale: b.Stale,
-				Full: systemRevaluationOf(b.Full), Sparse: systemRevaluationOf(b.Sparse),
-			})
+			}
+			one.FullSeconds, one.FullCount = revaluationOf(b.Full)
+			one.SparseSeconds, one.SparseCount = revaluationOf(b.Sparse)
+			books = append(books, one)
 		}
 	}
 	return books
 }
 
-func systemRevaluationOf(r health.Revaluation) *SystemRevaluation {
+func revaluationOf(r health.Revaluation) (seconds *float64, positions *int64) {
 	if r.At.IsZero() {
-		return nil
+		return nil, nil
 	}
-	return &SystemRevaluation{At: r.At.UTC(), Seconds: r.Took.Seconds(), Positions: r.Positions}
+	took := r.Took.Seconds()
+	return &took, &r.Positions
 }

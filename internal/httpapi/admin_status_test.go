@@ -36,7 +36,7 @@ func TestAdministratorsSeeTheStateAndSilenceATrouble(t *testing.T) {
 	if status.State != "failing" || len(status.Checks) != 2 || len(status.Nodes) != 1 || status.Nodes[0].Name != "node-a" || len(status.Jobs) != 1 || status.Jobs[0].LateSeconds != 90 {
 		t.Fatalf("%+v", status)
 	}
-	if b := status.Books; len(b) != 1 || b[0].Node != "node-a" || b[0].Positions != 60 || b[0].Stale != 1 || b[0].Full != nil || b[0].Sparse == nil || b[0].Sparse.Seconds != 0.0015 {
+	if b := status.Books; len(b) != 1 || b[0].Node != "node-a" || b[0].Positions != 60 || b[0].Stale != 1 || b[0].FullSeconds != nil || b[0].SparseSeconds == nil || *b[0].SparseSeconds != 0.0015 {
 		t.Errorf("%+v", b)
 	}
 	disk := status.Checks[0]

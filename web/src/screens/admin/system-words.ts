@@ -87,7 +87,9 @@ export function missingWords(book: SystemBook): string {
 
 /** How long it took when everything, and when only what changed was valued last. */
 export function revaluationWords(book: SystemBook): string {
-  const one = (what: string, r: SystemBook['full']): string =>
-    r ? `${what} in ${(r.seconds * 1000).toFixed(1)} ms` : '';
-  return [one('all valued', book.full), one('what changed', book.sparse)].filter(Boolean).join(', ');
+  const one = (what: string, seconds: number | null): string =>
+    seconds === null ? '' : `${what} in ${(seconds * 1000).toFixed(1)} ms`;
+  return [one('all valued', book.full_seconds), one('what changed', book.sparse_seconds)]
+    .filter(Boolean)
+    .join(', ');
 }
