@@ -4577,8 +4577,16 @@ export interface components {
             keys: components["schemas"]["KeysStruct"];
         };
         SystemBook: {
-            /** @description The last one of everything */
-            full: components["schemas"]["SystemRevaluation"];
+            /**
+             * Format: int64
+             * @description Positions that were looked at then
+             */
+            full_positions: number | null;
+            /**
+             * Format: double
+             * @description How long it took when everything was valued last; null: not yet
+             */
+            full_seconds: number | null;
             /** Format: int64 */
             instruments: number;
             /** @description False while it is read */
@@ -4588,8 +4596,13 @@ export interface components {
             portfolios: number;
             /** Format: int64 */
             positions: number;
-            /** @description The last one of what holds the prices that changed */
-            sparse: components["schemas"]["SystemRevaluation"];
+            /** Format: int64 */
+            sparse_positions: number | null;
+            /**
+             * Format: double
+             * @description The same of what holds the prices that changed
+             */
+            sparse_seconds: number | null;
             /**
              * Format: int64
              * @description Portfolios that hold something whose price is stale
@@ -4649,14 +4662,6 @@ export interface components {
             there: boolean;
             version: string;
         };
-        SystemRevaluation: {
-            /** Format: date-time */
-            at: string;
-            /** Format: int64 */
-            positions: number;
-            /** Format: double */
-            seconds: number;
-        } | null;
         SystemStatus: {
             /** @description Counts of portfolios by node; what anybody's is worth is in none */
             books: components["schemas"]["SystemBook"][];
