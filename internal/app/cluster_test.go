@@ -3,6 +3,8 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"folioscope/internal/cluster"
 	"folioscope/internal/engine"
 	"folioscope/internal/engine/enginetest"
+	"folioscope/internal/jobs"
 	"folioscope/internal/notify"
 	"folioscope/internal/pgtest"
 )
@@ -143,5 +146,21 @@ func TestANodeWithAWrongClock(t *testing.T) {
 	}
 	if said := right.said.String(); strings.Contains(said, "clock is wrong") {
 		t.Errorf("the node with the right clock said: %s", said)
+	}
+}
+
+// Work that goes by the clock waits for a node whose clock is right, without having failed.
+func TestWorkWaitsForARightClock(t *testing.T) {
+	right, done := false, 0
+	kinds := ownedKinds([]jobs.Kind{{Name: "poll", Work: func(context.Context, jobs.Job) error {
+		done++
+		return nil
+	}}}, func() bool { return right })
+	if err := kinds[0].Work(t.Context(), jobs.Job{}); done != 0 || !errors.Is(err, jobs.Later(clockWait)) {
+		t.Errorf("with a wrong clock: %v, done %d times", err, done)
+	}
+	right = true
+	if err := kinds[0].Work(t.Context(), jobs.Job{}); done != 1 || err != nil {
+		t.Errorf("with a right clock: %v, done %d times", err, done)
 	}
 }

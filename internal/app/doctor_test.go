@@ -46,7 +46,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 			t.Helper()
 			s.Keys.KEK = filepath.Join(t.TempDir(), "other")
 			write(t, s.Keys.KEK, strings.Repeat("ab", 32))
-		}, "keys", health.Failing, "it is another key", "keys.kek", "disk"},
+		}, "keys", health.Failing, "keys.kek names another key", "keys.kek", "disk"},
 		{"no key at all", func(_ *testing.T, s *config.Config, _ *Options) { s.Keys.KEK += ".away" }, "keys", health.Failing, "", "keys.kek", "disk"},
 		{"no database", func(t *testing.T, s *config.Config, _ *Options) {
 			t.Helper()
