@@ -25,8 +25,8 @@ var (
 const (
 	seedsShort = 200
 	seedsLong  = 5000
-	daysEach   = 1.0 / 3 // from an hour of the year that the seed chooses; then comes healing
-	yearsLong  = 1       // seeds that last a year, beside the many
+	daysEach   = 0.25 // from an hour of the year that the seed chooses; then comes healing
+	yearsLong  = 1    // seeds that last a year, beside the many
 )
 
 // play plays one seed, and gives its trail.

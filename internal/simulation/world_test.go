@@ -24,7 +24,7 @@ const (
 	nodesCount  = 3
 	peopleCount = 3
 	jumpyShare  = 4                // one seed in so many has a clock that jumps
-	healing     = 90 * time.Minute // in which nothing fails and all has to come right: longer than any source makes us stay away
+	healing     = 75 * time.Minute // in which nothing fails and all has to come right: longer than any source makes us stay away
 )
 
 // world is one installation with all around it.
