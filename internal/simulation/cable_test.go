@@ -27,8 +27,10 @@ const (
 	slowShare    = 30 // it waits before it is done
 	lateShare    = 30 // its answer waits
 	fatalShare   = 10 // the node is killed just before or after; only where kills are most instructive
-	slowMax      = 20 * time.Second
-	wakeMax      = 100 * time.Millisecond // after a node hung
+
+	settleShare = 200 // what is to be told rarely comes together with a kill by chance: it waits more often than all else
+	slowMax     = 20 * time.Second
+	wakeMax     = 100 * time.Millisecond // after a node hung
 )
 
 // cable is the way of one node to the store. What isn't named here goes through untouched, unless the node is dead: its context ended.
@@ -56,7 +58,7 @@ func (c *cable) fateOf(what, about string) (f fate) {
 	r := c.world.dice.of("call", c.node.name, what, about, c.world.now().Format(time.RFC3339Nano))
 	f.stubborn = r.IntN(2) == 0
 	switch share := r.IntN(1000); {
-	case share < refusedShare:
+	case share < refusedShare, what == "settle" && share >= 1000-settleShare:
 		f.refused = true
 	case share < refusedShare+lostShare:
 		f.lost = true
