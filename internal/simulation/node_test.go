@@ -18,7 +18,7 @@ import (
 // How often something happens to a node, and for how long.
 const (
 	nodeTroubleEvery = 5 * time.Hour
-	nodeTroubleMax   = 15 * time.Minute
+	nodeTroubleMax   = 40 * time.Minute // a lease of the engine is over after 12
 	skewMax          = 2 * time.Second
 )
 
