@@ -218,9 +218,9 @@ func (w *world) quotes(ctx context.Context) (all []engine.Quote, err error) {
 // told of later depends on when it is seen again: such rules are only held to tell nothing that isn't so.
 func (w *world) checkRule(p *person, made *madeRule, quotes []engine.Quote, told []string) {
 	f := follower{condition: &made.rule.Condition, armed: true}
-	sure := made.sure && !made.deleted
-	young := func(base *engine.Quote, at time.Time) bool { // by every clock
-		return !w.clocksJump() && !w.stale(base, made.rule.CreatedAt) && !w.stale(base, at)
+	sure := made.sure && !made.deleted && !w.clocksJump() // a node whose clock is wrong takes partitions that are others'
+	young := func(base *engine.Quote, at time.Time) bool {
+		return !w.stale(base, made.rule.CreatedAt) && !w.stale(base, at)
 	}
 	var due []string
 	var base *engine.Quote

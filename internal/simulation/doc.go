@@ -10,4 +10,18 @@
 // that of testing/synctest: nothing happens between two moments, and a day takes as long as its work: about a second. What a seed doesn't decide is
 // what Go decides within one moment: which of several ready goroutines, or branches of a select, goes first. Whatever comes of that is
 // checked all the same, and what a trail is made of doesn't depend on it: TestASeedReplays holds a seed against itself.
+//
+// Not simulated: the HTTP side (whose way with idempotency keys node.handle follows), the queue of jobs (each node tries each slot),
+// messages by channels, grants, history, currencies, the signed tree over the audit log. Where a clock jumps by minutes or an hour, as it
+// does in a quarter of the seeds, labels of age and crossings are not held to the letter, and all else is.
+//
+// That it finds what is wrong was tried by breaking the product by hand. So many of the first seeds found it:
+//
+//	a voided activity leaves no audit row                 6 of 6
+//	the answer under an idempotency key isn't kept        6 of 6
+//	a change is answered before it is stored              6 of 6
+//	sums of money in binary floating point                6 of 6
+//	prices grow stale after 60 minutes instead of 21      2 of 6
+//	alerts are settled without fence and version          2 of 30
+//	a cursor is saved before what it is about is settled  1 of 30
 package simulation
