@@ -37,7 +37,7 @@ func (o *outcomes) note(what string, r reply, took time.Duration) {
 	o.statuses[what][r.status]++
 	o.longest[what] = max(o.longest[what], took)
 	switch {
-	case r.status < 300:
+	case r.status < 300, r.status == http.StatusPreconditionFailed: // those who changed the same met too often
 	case r.status != http.StatusServiceUnavailable && r.status != http.StatusTooManyRequests, r.header.Get("Retry-After") == "", r.header.Get("Content-Type") != "application/problem+json":
 		o.broken = append(o.broken, fmt.Sprintf("%s: %d %v %s", what, r.status, r.header, r.body))
 	}
