@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"sync"
@@ -36,7 +38,7 @@ type benchWorld struct {
 	conns  []net.Conn // the server's side, in order of arrival
 }
 
-func newBenchWorld(b *testing.B, handler http.Handler, portfolios int, written func()) *benchWorld {
+func newBenchWorld(b *testing.B, handler http.Handler, portfolios int, written func(bytes int)) *benchWorld {
 	w := &benchWorld{world: newWorld(b)}
 	w.hub.positions = func(h *journal.Held) *figures.Holdings { return h.Holdings }
 	prices := map[string]string{usd: "1.158", "fx-eur-CHF": "0.9312"}
@@ -129,9 +131,9 @@ func (w *benchWorld) connect(b *testing.B, n, portfolios int) []net.Conn {
 	return clients
 }
 
-// drain reads and forgets what comes.
-func drain(c net.Conn) {
-	buf := make([]byte, 64<<10)
+// drain reads and forgets what comes, so many bytes at once.
+func drain(c net.Conn, room int) {
+	buf := make([]byte, room)
 	for {
 		if _, err := c.Read(buf); err != nil {
 			return
@@ -142,7 +144,7 @@ func drain(c net.Conn) {
 // timedListener has connections that tell of each write that is done.
 type timedListener struct {
 	net.Listener
-	written func()
+	written func(bytes int)
 }
 
 func (l *timedListener) Accept() (net.Conn, error) {
@@ -152,12 +154,12 @@ func (l *timedListener) Accept() (net.Conn, error) {
 
 type timedConn struct {
 	net.Conn
-	written func()
+	written func(bytes int)
 }
 
 func (c *timedConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.written()
+	c.written(n)
 	return n, err
 }
 
@@ -168,31 +170,97 @@ func (c *timedConn) Write(p []byte) (int, error) {
 // With a portfolio each, the price is worked into 250 portfolios; with 13 portfolios of 20 viewers each, into 13.
 func BenchmarkRatioFanout(b *testing.B) {
 	for _, portfolios := range []int{benchStreams, (benchStreams + streamsPerUserMax - 1) / streamsPerUserMax} {
-		b.Run(fmt.Sprintf("portfolios=%d", portfolios), func(b *testing.B) { fanOut(b, portfolios) })
+		b.Run(fmt.Sprintf("portfolios=%d", portfolios), func(b *testing.B) { fanOut(b, benchStreams, portfolios, 20) })
 	}
 }
 
-func fanOut(b *testing.B, portfolios int) {
-	const rounds = 20
+// BenchmarkRatioFanoutMany is the same with as many streams as a node is to carry, a portfolio each: the price is worked into each of
+// them. Beside the ratio of processor time stands that of when the last byte went out.
+func BenchmarkRatioFanoutMany(b *testing.B) {
+	const streams, files = 10_000, 10_500 // and the process's own
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max < files {
+		b.Skipf("skipped: no %d open files: %d, %v", files, limit.Max, err)
+	}
+	limit.Cur = limit.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		b.Fatal(err)
+	}
+	fanOut(b, streams, streams, 5)
+}
+
+const viewersEnv = "FOLIOSCOPE_BENCH_VIEWERS" // "address count"
+
+// connectElsewhere opens streams from a process of its own, which has files of its own, and waits until each got its first bytes.
+func (w *benchWorld) connectElsewhere(b *testing.B, streams int) {
+	viewers := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestViewersOfABenchmark$")
+	viewers.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", viewersEnv, w.server.Listener.Addr(), streams))
+	viewers.Stderr = os.Stderr
+	out, err := viewers.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := viewers.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = viewers.Process.Kill()
+		_ = viewers.Wait() // it was killed
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "watching\n" {
+		b.Fatalf("the viewers say %q: %v", line, err)
+	}
+}
+
+// The viewers of a benchmark, where it asks for them: they read and forget until they are killed.
+func TestViewersOfABenchmark(t *testing.T) {
+	var address string
+	var count int
+	if n, _ := fmt.Sscan(os.Getenv(viewersEnv), &address, &count); n != 2 {
+		t.Skipf("skipped: no benchmark wants viewers")
+	}
+	for i := range count {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "GET /?p=%d HTTP/1.1\r\nHost: bench\r\n\r\n", i)
+		var first [1]byte
+		if _, err := c.Read(first[:]); err != nil {
+			t.Fatal(err)
+		}
+		go drain(c, 1<<11)
+	}
+	fmt.Println("watching")
+	select {}
+}
+
+func fanOut(b *testing.B, streams, portfolios, rounds int) {
 	var (
 		start   atomic.Int64
 		frames  atomic.Int64
-		took    [benchStreams]time.Duration
+		took    = make([]time.Duration, streams)
 		waiting sync.WaitGroup
 		on      atomic.Bool
 	)
-	w := newBenchWorld(b, nil, portfolios, func() {
-		if on.Load() {
+	const heartbeatBytesMax = 64 // they aren't frames
+	w := newBenchWorld(b, nil, portfolios, func(bytes int) {
+		if on.Load() && bytes > heartbeatBytesMax {
 			took[frames.Add(1)-1] = time.Duration(time.Now().UnixNano() - start.Load())
 			waiting.Done()
 		}
 	})
-	for _, c := range w.connect(b, benchStreams, portfolios) {
-		go drain(c)
+	if streams > benchStreams {
+		w.connectElsewhere(b, streams)
+	} else {
+		for _, c := range w.connect(b, streams, portfolios) {
+			go drain(c, 64<<10)
+		}
 	}
 	time.Sleep(time.Second)
 	frame := make([]byte, 0, 32<<10)
 	var oursUsed, floorUsed []time.Duration
+	var oursLast, floorLast []time.Duration
 	var ours, floor []time.Duration // the p99 of each round: a round that the machine spent elsewhere spoils itself, not all
 	p99 := func(all []time.Duration) time.Duration {
 		slices.Sort(all)
@@ -201,7 +269,7 @@ func fanOut(b *testing.B, portfolios int) {
 	for b.Loop() {
 		for round := range rounds {
 			on.Store(true)
-			waiting.Add(benchStreams)
+			waiting.Add(streams)
 			mark := w.next(round)
 			runtime.GC() // neither side pays for the other's garbage
 			before := used()
@@ -210,7 +278,7 @@ func fanOut(b *testing.B, portfolios int) {
 			waiting.Wait()
 			on.Store(false)
 			oursUsed = append(oursUsed, used()-before)
-			ours = append(ours, p99(took[:]))
+			ours, oursLast = append(ours, p99(took)), append(oursLast, slices.Max(took))
 			frames.Store(0)
 
 			frame = frame[:w.frameSize(b)]
@@ -221,20 +289,21 @@ func fanOut(b *testing.B, portfolios int) {
 			var raw []time.Duration
 			for _, c := range w.conns {
 				if _, err := c.Write(frame); err != nil {
-					b.Fatal(err)
+					b.Fatalf("of %d streams %d are left: %v", streams, w.hub.Streams(), err)
 				}
 				raw = append(raw, time.Since(begin))
 			}
 			floorUsed = append(floorUsed, used()-before)
-			floor = append(floor, p99(raw))
+			floor, floorLast = append(floor, p99(raw)), append(floorLast, slices.Max(raw))
 			time.Sleep(frameInterval + 20*time.Millisecond) // prices ≥ 500 ms apart
 		}
 	}
-	for _, all := range [][]time.Duration{ours, floor, oursUsed, floorUsed} {
+	for _, all := range [][]time.Duration{ours, floor, oursLast, floorLast, oursUsed, floorUsed} {
 		slices.Sort(all)
 	}
 	median := func(all []time.Duration) float64 { return float64(all[len(all)/2].Microseconds()) }
 	b.ReportMetric(median(ours)/median(floor), "ratio")
+	b.ReportMetric(median(oursLast)/median(floorLast), "last-byte-ratio")
 	b.ReportMetric(median(oursUsed)/median(floorUsed), "cpu-ratio")
 	b.ReportMetric(median(oursUsed), "cpu-µs")
 	b.ReportMetric(median(floorUsed), "floor-cpu-µs")
