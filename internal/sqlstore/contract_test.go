@@ -152,6 +152,9 @@ func openBench(t *testing.T, options Options) *bench {
 	}
 	b.Store = s
 	t.Cleanup(func() {
+		if b.Store == nil { // it could not be opened again
+			return
+		}
 		if err := b.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}

@@ -179,10 +179,16 @@ func (p *powered) settle(ctx context.Context, lease engine.Lease) error {
 	return err
 }
 
+// end closes a store whose files are gone.
+func (p *powered) end() {
+	_ = p.Close()
+	p.Store = nil
+}
+
 // restart has the machine come back, sometimes to lose its power again at once.
 func (p *powered) restart() {
 	p.t.Helper()
-	_ = p.Close() // all of its files are gone
+	p.end()
 	for again := p.dice.IntN(3) == 0; ; again = false {
 		p.disk.up(p.t)
 		if again {
@@ -243,6 +249,13 @@ func (p *powered) compare(ctx context.Context, owner ledger.OwnerID) error {
 		if found[id] != 1 {
 			errs = append(errs, fmt.Errorf("%s of %s was acknowledged and is there %d times", id, owner, found[id]))
 		}
+		answer, err := p.Answer(ctx, owner, "key-"+string(id))
+		if err != nil {
+			return err
+		}
+		if answer == nil || string(answer.Answer) != string(id) {
+			errs = append(errs, fmt.Errorf("the request for %s of %s would not be answered again", id, owner))
+		}
 	}
 	sequence, snapshot, err := p.Snapshot(ctx, owner, bookOf(owner))
 	if err != nil {
@@ -256,8 +269,11 @@ func (p *powered) compare(ctx context.Context, owner ledger.OwnerID) error {
 		errs = append(errs, fmt.Errorf("positions of %s are %s at %d, computed anew %s at %d", owner, snapshot, sequence, amount, at.Sequence))
 	}
 	var rows int
-	if err := p.db.one(ctx, "SELECT COUNT(*) FROM audit_rows WHERE owner = $1 AND action = $2", []any{string(owner), string(audit.ActivitiesAdded)}, &rows); err != nil || rows != len(all) {
-		errs = append(errs, fmt.Errorf("%d activities of %s have %d audit rows, %w", len(all), owner, rows, err))
+	if err := p.db.one(ctx, "SELECT COUNT(*) FROM audit_rows WHERE owner = $1 AND action = $2", []any{string(owner), string(audit.ActivitiesAdded)}, &rows); err != nil {
+		return err
+	}
+	if rows != len(all) {
+		errs = append(errs, fmt.Errorf("%d activities of %s have %d audit rows", len(all), owner, rows))
 	}
 	b.amount = amount
 	return errors.Join(errs...)
@@ -364,7 +380,7 @@ func TestAFailedSyncStopsChanges(t *testing.T) {
 		if err := p.lost(ctx); err != nil {
 			t.Fatalf("round %d, reading on: %v", n, err)
 		}
-		p.disk.again(t, func() { _ = p.Close() })
+		p.disk.again(t, p.end)
 		p.options.Path = p.path()
 		p.Store, err = Open(ctx, p.options)
 		p.ok(err)
@@ -397,7 +413,7 @@ func TestPowerCutsShowWhatIsNotSynced(t *testing.T) {
 			p.reopen()
 			for n := range faultyCuts {
 				p.work(t.Context())
-				_ = p.Close()
+				p.end()
 				p.disk.up(t)
 				p.options.Path = p.path()
 				s, err := Open(t.Context(), p.options)
