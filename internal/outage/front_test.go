@@ -28,9 +28,9 @@ type front struct {
 const frontFile = "../../deploy/haproxy/haproxy.cfg"
 
 func newFront(p *place, program, certificate string) *front {
-	f := &front{place: p, program: program, address: freeAddress(p.t), stats: freeAddress(p.t)}
+	f := &front{place: p, program: program, address: freeAddress(p.t, loopback), stats: freeAddress(p.t, loopback)}
 	f.url = "https://localhost:" + f.address[strings.LastIndexByte(f.address, ':')+1:]
-	f.env = append(cleanEnviron(), "HTTPS_BIND="+f.address, "HTTP_BIND="+freeAddress(p.t), "STATS_BIND="+f.stats, "CERTIFICATE="+certificate,
+	f.env = append(cleanEnviron(), "HTTPS_BIND="+f.address, "HTTP_BIND="+freeAddress(p.t, loopback), "STATS_BIND="+f.stats, "CERTIFICATE="+certificate,
 		"CONNECTIONS_MAX=4000", "CONNECTIONS_PER_ADDRESS_MAX=4000")
 	for i := range nodeCount { // where there are fewer nodes, several are the last one
 		f.env = append(f.env, fmt.Sprintf("NODE%d=%s", i+1, p.nodes[min(i, len(p.nodes)-1)].address))

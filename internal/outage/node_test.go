@@ -20,6 +20,7 @@ import (
 type node struct {
 	place   *place
 	name    string
+	within  string // its network namespace; empty: this one
 	address string // of HTTP
 	env     []string
 	cmd     *exec.Cmd // nil while it doesn't run
@@ -27,8 +28,8 @@ type node struct {
 	said    lockedBuffer
 }
 
-func newNode(p *place, number int, address, route string) *node {
-	n := &node{place: p, name: fmt.Sprint("node", number+1), address: address}
+func newNode(p *place, number int, within, address, route string) *node {
+	n := &node{place: p, name: fmt.Sprint("node", number+1), within: within, address: address}
 	n.env = slices.Concat(p.shared, []string{"FOLIOSCOPE_DATA_DIR=" + filepath.Join(p.dir, n.name), "FOLIOSCOPE_LISTEN=" + address, "FOLIOSCOPE_NATS_CLUSTER_LISTEN=" + route})
 	p.t.Cleanup(func() {
 		if n.cmd != nil {
@@ -52,7 +53,11 @@ func (n *node) start() { n.startOf(n.place.binary) }
 
 func (n *node) startOf(binary string) {
 	n.place.t.Helper()
-	cmd := exec.Command(binary, "serve")
+	args := []string{binary, "serve"}
+	if n.within != "" {
+		args = append([]string{"ip", "netns", "exec", n.within}, args...) // which becomes the node
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Stderr = n.env, &n.said
 	out, err := cmd.StdoutPipe()
 	n.place.ok(err)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,7 @@ const (
 	nodeCount = 3
 	patience  = 2 * time.Minute // with what comes sooner or later, on a loaded machine
 	pause     = 20 * time.Millisecond
+	loopback  = "127.0.0.1"
 	password  = "long enough for a test 7"
 	drainWait = 3 * time.Second // HAProxy needs one to notice
 )
@@ -85,26 +87,42 @@ type place struct {
 	people   []*person
 }
 
-// newPlace makes one with so many people and starts all of it. It ends with the test.
+// site is where nodes run: a host each, in a network namespace of its own where it names one.
+type site struct {
+	hosts, namespaces []string
+	outside           string // the address by which they know HAProxy and sources
+}
+
+// here is this machine, for so many nodes.
+func here(nodes int) site {
+	return site{hosts: slices.Repeat([]string{loopback}, nodes), namespaces: make([]string, nodes), outside: loopback}
+}
+
+// newPlace makes one with so many people on this machine and starts all of it. It ends with the test.
 func newPlace(t testing.TB, people, nodes int, settings ...string) *place {
+	t.Helper()
+	return newPlaceAt(t, here(nodes), people, settings...)
+}
+
+func newPlaceAt(t testing.TB, at site, people int, settings ...string) *place {
 	t.Helper()
 	haproxy, err := exec.LookPath("haproxy")
 	if err != nil {
 		t.Skipf("skipped: no haproxy")
 	}
-	p := &place{t: t, dir: t.TempDir(), database: pgtest.Database(t), prices: startPrices(t)}
+	p := &place{t: t, dir: t.TempDir(), database: pgtest.Database(t), prices: startPrices(t, at.outside)}
 	p.binary, err = thisVersion()
 	p.ok(err)
 	authority := certificatetest.NewAuthority(t)
 	p.trusted = authority.Pool()
-	certificate, key := authority.Files(t, "127.0.0.1")
+	certificate, key := authority.Files(t, at.hosts...)
 	var routes []string
-	for range nodes {
-		routes = append(routes, freeAddress(t))
+	for _, host := range at.hosts {
+		routes = append(routes, freeAddress(t, host))
 	}
 	p.shared = append(cleanEnviron(),
 		"FOLIOSCOPE_DATABASE_URL="+p.database, "FOLIOSCOPE_KEYS_KEK="+filepath.Join(p.dir, "kek"),
-		"FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR=", "FOLIOSCOPE_PROXY_TRUSTED=127.0.0.1", "FOLIOSCOPE_DRAIN_WAIT="+drainWait.String(),
+		"FOLIOSCOPE_IDENTITY_REQUIRE_SECOND_FACTOR=", "FOLIOSCOPE_PROXY_TRUSTED="+at.outside, "FOLIOSCOPE_DRAIN_WAIT="+drainWait.String(),
 		"FOLIOSCOPE_NATS_CLUSTER_ROUTES="+strings.Join(routes, ","), "FOLIOSCOPE_NATS_TLS_CERT="+certificate, "FOLIOSCOPE_NATS_TLS_KEY="+key,
 		"FOLIOSCOPE_NATS_TLS_CA="+authority.File(t), "FOLIOSCOPE_TELEMETRY_LOG_LEVEL=warn", "FOLIOSCOPE_POLL_INTERVAL=2s",
 		"FOLIOSCOPE_PROVIDERS_COINGECKO_BASE_URL=http://"+p.prices.address, "FOLIOSCOPE_PROVIDERS_COINGECKO_REQUESTS_PER_MINUTE=1000",
@@ -114,8 +132,8 @@ func newPlace(t testing.TB, people, nodes int, settings ...string) *place {
 		p.shared = append(p.shared, "FOLIOSCOPE_PROVIDERS_"+name+"_ENABLED=false")
 	}
 	p.shared = append(p.shared, settings...)
-	for i := range nodes {
-		p.nodes = append(p.nodes, newNode(p, i, freeAddress(t), routes[i]))
+	for i, host := range at.hosts {
+		p.nodes = append(p.nodes, newNode(p, i, at.namespaces[i], freeAddress(t, host), routes[i]))
 	}
 	p.command("", "keys", "init")
 	p.command(password+"\n", "user", "add", "--role", "admin", "keeper@example.test")
@@ -195,11 +213,14 @@ func cleanEnviron() []string {
 }
 
 // freeAddress is one that nobody listens at, below the ports that connections leave from: it has to be free again after every restart.
-func freeAddress(t testing.TB) string {
+func freeAddress(t testing.TB, host string) string {
 	t.Helper()
 	const first, ports, attempts = 20_000, 12_000, 100
 	for range attempts {
-		address := fmt.Sprint("127.0.0.1:", first+rand.IntN(ports))
+		address := fmt.Sprint(host, ":", first+rand.IntN(ports))
+		if host != loopback {
+			return address // in a namespace that nobody else has
+		}
 		if listener, err := net.Listen("tcp", address); err == nil {
 			_ = listener.Close() // it took nothing yet
 			return address

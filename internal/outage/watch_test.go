@@ -26,6 +26,7 @@ const (
 // watcher is a browser with a portfolio open: it shows what its stream says, and comes back whenever that ends, with the last id.
 type watcher struct {
 	person *person
+	base   string // of the load balancer, or of a node
 	path   string
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -38,9 +39,11 @@ type watcher struct {
 	refused []string        // answers to attempts to open one
 }
 
-func (one *person) watch(path string) *watcher {
+func (one *person) watch(path string) *watcher { return one.watchAt(one.place.front.url, path) }
+
+func (one *person) watchAt(base, path string) *watcher {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watcher{person: one, path: path, cancel: cancel, ended: make(chan struct{})}
+	w := &watcher{person: one, base: base, path: path, cancel: cancel, ended: make(chan struct{})}
 	go w.run(ctx)
 	return w
 }
@@ -83,7 +86,7 @@ func (w *watcher) follow(ctx context.Context, last *string, retry *time.Duration
 	defer cancel()
 	silent := time.AfterFunc(streamSilent, cancel)
 	defer silent.Stop()
-	request, err := http.NewRequestWithContext(ctx, "GET", w.person.place.front.url+"/api/v1/stream?portfolio="+path.Base(w.path), nil)
+	request, err := http.NewRequestWithContext(ctx, "GET", w.base+"/api/v1/stream?portfolio="+path.Base(w.path), nil)
 	if err != nil {
 		return err
 	}
