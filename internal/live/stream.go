@@ -137,11 +137,14 @@ func (h *Hub) admit(ctx context.Context, request *StreamRequest) ([]*journal.Hel
 	if err != nil && !fromMemory {
 		return nil, fmt.Errorf("find portfolios: %w", err)
 	}
-	held := make([]*journal.Held, len(keys))
+	held, seen := make([]*journal.Held, len(keys)), parseID(request.After, len(keys))
 	for i, k := range keys {
 		sequence, ok := sequences[k]
 		if !ok && !fromMemory {
 			return nil, fault.New(fault.NotFound, "there is no such portfolio")
+		}
+		if fromMemory {
+			sequence = seen[i].sequence // another node's memory may have more: nobody is taken back
 		}
 		if held[i], err = h.portfolios.Holdings(ctx, k.Owner, k.Portfolio, sequence); err != nil {
 			return nil, err
