@@ -10,7 +10,7 @@ import (
 
 const (
 	deadFor = 3 * time.Second // long enough for HAProxy to know, and to have gone on without
-	flaps   = 2
+	flaps   = 1               // and the last one, which is healed
 	flapFor = 2 * time.Second // after HAProxy has noticed, either way
 )
 
