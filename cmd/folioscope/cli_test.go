@@ -194,7 +194,7 @@ func TestKeys(t *testing.T) {
 		content, want string
 		code          int
 	}{
-		{strings.Repeat("ab", 32), "it is another key", exitFailed},
+		{strings.Repeat("ab", 32), "names another key", exitFailed},
 		{"too short", "is not 32 bytes", exitUsage},
 		{"", "is not 32 bytes", exitUsage},
 	} {
@@ -228,7 +228,7 @@ func TestKeysAreChanged(t *testing.T) {
 	s.expect(exitFailed, "", []string{"keys", "rewrap", "--to=env:FOLIOSCOPE_TEST_NONE"}, "is not set")
 	s.expect(exitUsage, "", []string{"keys", "rewrap", "--to=credential:../kek"}, "plain name")
 	s.expect(exitDone, "", []string{"keys", "rewrap", "--to=" + other}, other+" opens the keyring now", "Set keys.kek")
-	s.expect(exitFailed, testSecret, []string{"user", "add", "second@example.test"}, "it is another key")
+	s.expect(exitFailed, testSecret, []string{"user", "add", "second@example.test"}, "names another key")
 
 	t.Setenv("CREDENTIALS_DIRECTORY", s.dir)
 	for i, entry := range s.environ {
