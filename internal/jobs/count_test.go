@@ -37,7 +37,7 @@ func TestCounts(t *testing.T) {
 		}
 		age(t, database)
 		counts := countsByKind(t, database)
-		if got := counts["later"]; got.Waiting != 1 || got.Late < time.Hour || got.Late > 2*time.Hour {
+		if got := counts["later"]; got.Waiting != 1 || got.Late < 59*time.Minute || got.Late > 2*time.Hour {
 			t.Errorf("waiting: %+v", got)
 		}
 		if _, there := counts["fails"]; there && counts["fails"].Dead != 0 {
