@@ -70,6 +70,11 @@ func (s *stage) spawnAhead(name string, ahead time.Duration) *process {
 	p := &process{stage: s, name: name, ahead: ahead}
 	p.start()
 	s.t.Cleanup(p.end)
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
+			s.t.Logf("node %q said: %s", p.name, p.said.String())
+		}
+	})
 	return p
 }
 
