@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
+	"github.com/ncruces/go-sqlite3/vfs"
 
 	"folioscope/internal/fault"
 )
@@ -29,6 +31,7 @@ const (
 	readers           = 4        // a nightly sweep or two must not keep the dashboards waiting
 	journalBytesMax   = 64 << 20 // the WAL is cut back to this after a checkpoint
 	jobConnectionsMax = 2
+	headerBytes       = 100              // of a database file, says its format
 	checksumBytes     = 8                // of each page of a new file: what isn't what was written is then refused and never read; older files have none
 	closeWaitMax      = 10 * time.Second // for operations that are under way when the store is closed
 	fileMode          = 0o600
@@ -135,12 +138,40 @@ PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=off; 
 		if _, err := c.FileControl("main", sqlite3.FCNTL_RESERVE_BYTES, checksumBytes); err != nil {
 			return fmt.Errorf("checksums: %w", err)
 		}
+		if err := seeHeader(c); err != nil {
+			return fmt.Errorf("checksums: %w", err)
+		}
 		return c.Exec(settings)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return db, nil
+}
+
+// seeHeader reads the file's header, which says whether its pages have checksums. SQLite itself reads it there only while the first page isn't
+// in the write-ahead log, and a connection that hasn't seen it would copy pages from the log to the file without checksums: nobody could read
+// them any more.
+func seeHeader(c *sqlite3.Conn) error {
+	pointer, err := c.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
+	if err != nil {
+		return err
+	}
+	file, ok := pointer.(vfs.File)
+	if !ok {
+		return errors.New("sqlite gives no file")
+	}
+	header := make([]byte, headerBytes)
+	for range rereadsMax {
+		n, err := file.ReadAt(header, 0)
+		if n < headerBytes || bytes.HasPrefix(header, []byte("SQLite format 3\x00")) {
+			return nil // a file that is new gets its header from us
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil // the key is another one's, as the next statement says
 }
 
 // take waits for a connection; the caller gives it back.
