@@ -69,6 +69,7 @@ endif
 .PHONY: generate
 generate: ## write every generated file anew
 	go generate ./...
+	go -C test/deploy mod tidy # whose dependencies follow the product's
 ifdef NPM
 	$(MAKE) --no-print-directory web/node_modules/.stamp
 	if [ -f web/openapi.json ]; then npm --prefix web run generate; fi
