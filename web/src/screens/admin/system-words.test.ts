@@ -83,6 +83,7 @@ describe('the state in words', () => {
     });
     expect(bookWords(book({}))).toBe('1,204 portfolios, 24,080 positions, 1 instrument');
     expect(bookWords(book({ loaded: false }))).toBe('being read');
+    expect(missingWords(book({ loaded: false }))).toBe('');
     expect(missingWords(book({}))).toBe('all prices are there');
     expect(missingWords(book({ unpriced: 2, stale: 1500 }))).toBe('2 lack a price, 1,500 have a stale price');
     expect(revaluationWords(book({}))).toBe('');

@@ -78,6 +78,7 @@ export function bookWords(book: SystemBook): string {
 
 /** How many portfolios lack a price, or a good one. */
 export function missingWords(book: SystemBook): string {
+  if (!book.loaded) return '';
   const parts = [
     book.unpriced > 0 ? `${book.unpriced.toLocaleString('en')} lack a price` : '',
     book.stale > 0 ? `${book.stale.toLocaleString('en')} have a stale price` : '',
