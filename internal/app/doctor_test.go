@@ -117,10 +117,11 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 	}
 }
 
-// refusing is the address of a source of coins that takes no key.
-func refusing(t *testing.T) string {
+// refusing is the address of a source of coins that takes no key, and whose clock is so far behind.
+func refusing(t *testing.T, behind time.Duration) string {
 	t.Helper()
 	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-behind).UTC().Format(http.TimeFormat))
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `{"status":{"error_code":10002,"error_message":"API Key Missing"}}`)
@@ -134,7 +135,7 @@ func TestDoctorTellsOfARefusedKey(t *testing.T) {
 	t.Parallel()
 	settings := settingsIn(t.TempDir())
 	settings.Poll.Interval = time.Second
-	settings.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing(t), Key: "hunter2", RequestsPerMinute: 600}
+	settings.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing(t, 0), Key: "hunter2", RequestsPerMinute: 600}
 	newPlace(t, settings)
 	url, _ := serve(t, settings)
 	signIn(t, url).coin("Coins")

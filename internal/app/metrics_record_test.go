@@ -30,7 +30,7 @@ var record = flag.Bool("record", false, "record deploy/prometheus/testdata anew:
 const (
 	settleTime    = 90 * time.Second // until lags that are told from a minute on are there
 	betweenScrape = time.Minute
-	troubledAhead = 30 * time.Minute // of the clock: skewed, and prices have grown stale
+	troubledAge   = 30 * time.Minute // of prices, which have grown stale, and of the dates that their source says
 	bitcoin       = `{"bitcoin":{"usd":60000.5,"last_updated_at":%d}}`
 )
 
@@ -164,7 +164,7 @@ func serveHealthy(t *testing.T, in recordedPlace) scraped {
 
 // troubled has everything go wrong that can be made to within a minute.
 var troubled = situation{name: "troubled", fires: []string{
-	"FolioscopeAuditLag", "FolioscopeBackupOld", "FolioscopeCertificateEnds", "FolioscopeCheckFailing", "FolioscopeClockSkew", "FolioscopeLeaseUnheld", "FolioscopeMailRefused",
+	"FolioscopeAuditLag", "FolioscopeBackupOld", "FolioscopeCertificateEnds", "FolioscopeCheckFailing", "FolioscopeClockSkew", "FolioscopeLeaseUnheld",
 	"FolioscopePricesStale", "FolioscopeProbeBurnFast", "FolioscopeProbeBurnLong", "FolioscopeProbeBurnSlow", "FolioscopeProbeFailing", "FolioscopeQuotaSpent",
 	"FolioscopeRequestsBurnFast", "FolioscopeRequestsBurnLong", "FolioscopeRequestsBurnSlow", "FolioscopeRotationUnfinished", "FolioscopeSourceDown",
 }, serve: serveTroubled}
@@ -172,7 +172,7 @@ var troubled = situation{name: "troubled", fires: []string{
 func serveTroubled(t *testing.T, in recordedPlace) scraped {
 	t.Helper()
 	s := in.settings
-	s.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing(t), Key: "refused", RequestsPerMinute: 600}
+	s.Providers["coingecko"] = config.Provider{Enabled: true, BaseURL: refusing(t, troubledAge), Key: "refused", RequestsPerMinute: 600}
 	s.Providers["frankfurter"] = config.Provider{Enabled: true, BaseURL: in.sources.URL, RequestsPerDay: 1}
 	s.SMTP = config.SMTP{Host: "127.0.0.1", Port: 1, From: "Folioscope <folio@example.org>", TLS: string(notify.Clear)}
 	authority := certificatetest.NewAuthority(t)
@@ -182,8 +182,8 @@ func serveTroubled(t *testing.T, in recordedPlace) scraped {
 	if err := os.Chtimes(s.Health.BackupFile, daysAgo, daysAgo); err != nil {
 		t.Fatal(err)
 	}
+	pgtest.Execute(t, s.Database.URL.Reveal(), fmt.Sprintf(`UPDATE marks SET observed_at = observed_at - %[1]d, market_time = market_time - %[1]d`, troubledAge.Microseconds()))
 	o := quiet(nil)
-	o.Now = func() time.Time { return time.Now().Add(troubledAhead) }
 	if err := withStore(t.Context(), s, o, func(store *sqlstore.Store) error {
 		_, err := store.AddRootKey(t.Context())
 		return err
