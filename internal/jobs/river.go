@@ -71,10 +71,14 @@ func migrate[T any](ctx context.Context, driver riverdriver.Driver[T]) error {
 	if err != nil {
 		return fmt.Errorf("prepare the migration: %w", err)
 	}
-	const triesMax = 3
+	const triesMax, pause = 50, 100 * time.Millisecond // each of some versions may be lost to each of some nodes
 	for range triesMax {
 		if _, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err == nil || ctx.Err() != nil {
 			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
 		}
 	}
 	if err != nil {
