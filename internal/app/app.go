@@ -335,7 +335,7 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 		Identity: who,
 		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar, AlertsChanged: n.alertsChanged, InboxChanged: n.inboxChanged,
 		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "", Messages: n.messages, PushKey: n.messages.PushKey(),
-		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer, Ready: func(ctx context.Context) []string { return n.notReady(ctx, hub) }, Away: n.away,
+		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer, Ready: func(context.Context) []string { return n.notReady(hub) }, Away: n.away,
 		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
 		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
 	})
@@ -394,7 +394,7 @@ func (n *node) importer(record *journal.Journal) *transfer.Service {
 // announce calls Ready once the node answers with everything loaded.
 func (n *node) announce(ctx context.Context, hub *live.Hub, url string) error {
 	const pause = 20 * time.Millisecond // loading takes a second or so
-	for n.store.Ping(ctx) != nil || len(n.notReady(ctx, hub)) > 0 {
+	for n.store.Ping(ctx) != nil || len(n.notReady(hub)) > 0 {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -406,7 +406,7 @@ func (n *node) announce(ctx context.Context, hub *live.Hub, url string) error {
 }
 
 // notReady says what this node still waits for, the database aside.
-func (n *node) notReady(_ context.Context, hub *live.Hub) []string {
+func (n *node) notReady(hub *live.Hub) []string {
 	var reasons []string
 	if !hub.Ready() {
 		reasons = append(reasons, "prices are being loaded")

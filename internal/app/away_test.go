@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,21 +103,12 @@ func (p *person) eventually(what, method, path string, body any, good func(reply
 // events are those of a stream that say what is away; the channel is closed when the stream ends.
 func (p *person) events(portfolio string) <-chan string {
 	p.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	request, err := http.NewRequestWithContext(ctx, "GET", p.url+"/api/v1/stream?portfolio="+filepath.Base(portfolio), nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.sign(request)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil || response.StatusCode != http.StatusOK {
-		p.t.Fatalf("stream: %v, %v", response, err)
-	}
+	body, cancel := p.stream(portfolio)
 	told := make(chan string, 64)
 	go func() {
 		defer close(told)
-		defer response.Body.Close()
-		lines := bufio.NewScanner(response.Body)
+		defer body.Close()
+		lines := bufio.NewScanner(body)
 		lines.Buffer(nil, 1<<20)
 		degraded := false
 		for lines.Scan() {

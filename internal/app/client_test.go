@@ -3,15 +3,10 @@
 package app
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // person is somebody signed in at a node.
@@ -64,33 +59,13 @@ func (p *person) must(method, path string, body, answer any) {
 
 func (p *person) ask(method, path string, body any) (status int, text []byte) {
 	p.t.Helper()
-	data, err := json.Marshal(body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewReader(data))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Idempotency-Key", fmt.Sprint(time.Now().UnixNano()))
-	p.sign(request)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if text, err = io.ReadAll(response.Body); err != nil {
-		p.t.Fatal(err)
-	}
-	for _, c := range response.Cookies() {
+	r := p.send(method, path, body)
+	for _, c := range (&http.Response{Header: r.header}).Cookies() {
 		if strings.HasSuffix(c.Name, "folioscope") { // the session's
 			p.cookie = c.Name + "=" + c.Value
 		}
 	}
-	return response.StatusCode, text
+	return r.status, r.body
 }
 
 // portfolio makes one with an account and gives its path.

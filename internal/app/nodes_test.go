@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
@@ -74,8 +75,8 @@ func serveWith(t testing.TB, settings config.Config, o Options) (url string, sto
 	return "", nil
 }
 
-// watch opens a stream and tells the sequence of every snapshot.
-func (p *person) watch(path string) (sequences <-chan int64) {
+// stream opens one of a portfolio; cancel ends it.
+func (p *person) stream(path string) (body io.ReadCloser, cancel context.CancelFunc) {
 	p.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	request, err := http.NewRequestWithContext(ctx, "GET", p.url+"/api/v1/stream?portfolio="+filepath.Base(path), nil)
@@ -87,11 +88,18 @@ func (p *person) watch(path string) (sequences <-chan int64) {
 	if err != nil || response.StatusCode != http.StatusOK {
 		p.t.Fatalf("stream: %v, %v", response, err)
 	}
+	return response.Body, cancel
+}
+
+// watch opens a stream and tells the sequence of every snapshot.
+func (p *person) watch(path string) (sequences <-chan int64) {
+	p.t.Helper()
+	body, cancel := p.stream(path)
 	told, ended := make(chan int64, 16), make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer response.Body.Close()
-		lines := bufio.NewScanner(response.Body)
+		defer body.Close()
+		lines := bufio.NewScanner(body)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
 			var document struct {
