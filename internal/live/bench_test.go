@@ -24,10 +24,11 @@ import (
 	"folioscope/internal/money"
 )
 
-// benchPositions is what one portfolio holds, benchStreams how many users watch one each.
+// benchPositions is what one portfolio holds, benchStreams how many users watch one each, benchManyStreams how many a node is to carry.
 const (
-	benchPositions = 20
-	benchStreams   = 250
+	benchPositions   = 20
+	benchStreams     = 250
+	benchManyStreams = 10_000
 )
 
 // benchWorld is a world of portfolios whose positions figures worked out.
@@ -177,7 +178,7 @@ func BenchmarkRatioFanout(b *testing.B) {
 // BenchmarkRatioFanoutMany is the same with as many streams as a node is to carry, a portfolio each: the price is worked into each of
 // them. Beside the ratio of processor time stands that of when the last byte went out.
 func BenchmarkRatioFanoutMany(b *testing.B) {
-	const streams, files = 10_000, 10_500 // and the process's own
+	const streams, files = benchManyStreams, benchManyStreams + 500 // and the process's own
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max < files {
 		b.Skipf("skipped: no %d open files: %d, %v", files, limit.Max, err)
@@ -268,10 +269,10 @@ func fanOut(b *testing.B, streams, portfolios, rounds int) {
 	}
 	for b.Loop() {
 		for round := range rounds {
-			on.Store(true)
-			waiting.Add(streams)
 			mark := w.next(round)
 			runtime.GC() // neither side pays for the other's garbage
+			waiting.Add(streams)
+			on.Store(true)
 			before := used()
 			start.Store(time.Now().UnixNano())
 			w.hub.changed(w.hub.marks.Apply([]market.Mark{mark}))
@@ -441,7 +442,9 @@ func BenchmarkDocument(b *testing.B) {
 
 // BenchmarkFrames: the frames of a price that as many portfolios hold as streams are watched, each out of the caches again.
 func BenchmarkFrames(b *testing.B) {
-	newBenchWorld(b, nil, benchStreams, nil).frames(b, benchStreams)
+	for _, portfolios := range []int{benchStreams, benchManyStreams} {
+		b.Run(fmt.Sprintf("portfolios=%d", portfolios), func(b *testing.B) { newBenchWorld(b, nil, portfolios, nil).frames(b, portfolios) })
+	}
 }
 
 // frames makes a frame for each of so many portfolios in turn; then comes the next price.

@@ -14,6 +14,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,6 +110,8 @@ type Hub struct {
 	holders map[market.InstrumentID]map[*watch]struct{}
 	viewers map[ledger.OwnerID]map[*viewer]struct{}
 	streams int
+	made    uint64   // watches so far
+	found   []*watch // of holdersOf
 }
 
 // New makes a hub; Run starts it.
@@ -364,13 +368,24 @@ func (h *Hub) changed(ids []market.InstrumentID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, id := range ids {
-		for w := range h.holders[id] {
+		for _, w := range h.holdersOf(id) {
 			w.mu.Lock()
 			w.dirty = true
 			w.mu.Unlock()
 			h.enqueue(w)
 		}
 	}
+}
+
+// holdersOf gives the watches of an instrument in the order in which they were made; good until the next call, mu is held. What was made
+// one after the other mostly lies side by side in memory too: out of order, each watch of many comes with pages that no core has at hand.
+func (h *Hub) holdersOf(id market.InstrumentID) []*watch {
+	h.found = h.found[:0]
+	for w := range h.holders[id] {
+		h.found = append(h.found, w)
+	}
+	slices.SortFunc(h.found, func(a, b *watch) int { return cmp.Compare(a.made, b.made) })
+	return h.found
 }
 
 // enqueue hands a watch to the workers, once however often it is asked.

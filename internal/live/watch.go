@@ -21,6 +21,7 @@ import (
 // last, so that a frame can be made for a viewer who saw any earlier one.
 type watch struct {
 	key    Key
+	made   uint64 // the how manieth watch of the hub
 	epoch  uint32 // drawn at random: frames of another watch of this portfolio mean nothing here
 	queued atomic.Bool
 	turn   sync.Mutex // held by the worker that steps it; guards what only steps touch
@@ -112,7 +113,8 @@ func (h *Hub) watch(k Key, held *journal.Held, v *viewer, resume resumePoint) (*
 		if len(h.watches) >= watchesMax {
 			return nil, fault.New(fault.Limited, "too many portfolios are watched on this node")
 		}
-		w = &watch{key: k, epoch: rand.Uint32()}
+		h.made++
+		w = &watch{key: k, made: h.made, epoch: rand.Uint32()}
 		h.watches[k] = w
 		h.replace(w, held)
 	}
