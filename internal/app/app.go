@@ -198,6 +198,7 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	n.add("database", n.store.Watch)
 	record := journal.New(journalStore{n.store}, n.bus, journal.Options{Log: n.o.Log, Now: n.o.Now})
 	hub := live.New(liveStore{n.store}, record, n.bus, sessions, live.Options{Log: n.o.Log, Now: n.o.Now, Simulated: simulated})
+	n.add("closes", record.Run)
 	n.add("live", hub.Run)
 
 	if n.mail, err = newMail(ctx, n.settings, n.store, n.o); err != nil {

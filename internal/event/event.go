@@ -26,15 +26,19 @@ const (
 	UserRevokedPrefix      = "folioscope.v1.user.revoked."
 	AlertsChangedPrefix    = "folioscope.v1.alerts.changed."
 	InboxChangedPrefix     = "folioscope.v1.inbox.changed."
+	ClosesChangedPrefix    = "folioscope.v1.closes.changed."
 
 	QuotesAcceptedAll   = QuotesAcceptedPrefix + ">"
 	PortfolioChangedAll = PortfolioChangedPrefix + ">"
 	UserRevokedAll      = UserRevokedPrefix + ">"
 	AlertsChangedAll    = AlertsChangedPrefix + ">"
 	InboxChangedAll     = InboxChangedPrefix + ">"
+	ClosesChangedAll    = ClosesChangedPrefix + ">"
 
 	// QuotesAcceptedSubject is where all accepted quotes go: one key, so that they arrive in order.
 	QuotesAcceptedSubject = QuotesAcceptedPrefix + "all"
+	// ClosesChangedSubject is where is told that closes of past days changed; which, the store says. The message has no body.
+	ClosesChangedSubject = ClosesChangedPrefix + "all"
 )
 
 // PortfolioChangedSubject is the subject of one portfolio.

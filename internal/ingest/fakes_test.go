@@ -242,9 +242,20 @@ func (h hours) Name(mic string) string                                 { return 
 
 // hints collects what was published.
 type hints struct {
-	mutex sync.Mutex
-	all   []hint
-	down  bool
+	mutex  sync.Mutex
+	all    []hint
+	closes int // how often was told that some changed
+	down   bool
+}
+
+func (h *hints) ClosesChanged(context.Context) error {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if h.down {
+		return errors.New("no bus")
+	}
+	h.closes++
+	return nil
 }
 
 type hint struct {

@@ -25,3 +25,11 @@ func (h Hints) QuotesAccepted(ctx context.Context, sequence, previous int64, mar
 	}
 	return nil
 }
+
+// ClosesChanged sends the hint.
+func (h Hints) ClosesChanged(ctx context.Context) error {
+	if err := h.Bus.Publish(ctx, event.ClosesChangedSubject, nil); err != nil {
+		return fmt.Errorf("publish the hint: %w", err)
+	}
+	return nil
+}

@@ -361,7 +361,8 @@ func mergeBars(a, b []market.Bar) []market.Bar {
 
 // put stores closes of a source.
 func (s *search) put(ctx context.Context, source string, bars []market.Bar) error {
-	if err := s.g.Store.PutBars(ctx, s.i.ID, bars); err != nil {
+	defer s.g.tellCloses(ctx)
+	if err := s.g.putBars(ctx, s.i.ID, bars); err != nil {
 		return fmt.Errorf("keep bars of %s: %w", s.i.ID, err)
 	}
 	s.h.Source = source

@@ -153,7 +153,8 @@ func (g *Ingest) fillHole(ctx context.Context, source string, h hole, closes []m
 		g.Log.Warn("report not taken", "source", source, "instrument", h.instrument.ID, "reason", err)
 		return nil
 	}
-	if err := g.Store.PutBars(ctx, h.instrument.ID, fresh); err != nil {
+	defer g.tellCloses(ctx)
+	if err := g.putBars(ctx, h.instrument.ID, fresh); err != nil {
 		return fmt.Errorf("keep bars of %s: %w", h.instrument.ID, err)
 	}
 	g.Log.Info("history filled", "source", source, "instrument", h.instrument.ID, "from", fresh[0].Date.String(), "bars", len(fresh))

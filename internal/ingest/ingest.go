@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"folioscope/internal/jobs"
@@ -59,6 +60,8 @@ func ChainOf(class market.Class) string {
 type Publisher interface {
 	// QuotesAccepted says that the quotes' journal went from previous to sequence by these marks.
 	QuotesAccepted(ctx context.Context, sequence, previous int64, marks []market.Mark) error
+	// ClosesChanged says that closes of past days changed.
+	ClosesChanged(ctx context.Context) error
 }
 
 // Upkeep is work of the store's that has to be done once a day.
@@ -104,6 +107,7 @@ type Ingest struct {
 	settling sync.Mutex // one batch is judged and stored at a time, so that two don't judge by the same past
 	book     book
 	refused  map[market.InstrumentID][]Held // by administrators, not long ago; guarded by settling
+	untold   atomic.Bool                    // closes changed, and no node was told yet
 
 	instruments struct {
 		mutex  sync.Mutex
@@ -266,6 +270,8 @@ func (g *Ingest) Status() []Status {
 func (g *Ingest) Fold(ctx context.Context) error {
 	now := g.now()
 	folded, err := g.Store.FoldQuotes(ctx, now.Add(-g.QuotesKept))
+	g.untold.Store(true) // perhaps: it doesn't say
+	g.tellCloses(ctx)
 	if err != nil {
 		return fmt.Errorf("fold quotes: %w", err)
 	}

@@ -134,6 +134,7 @@ func (g *Ingest) accept(ctx context.Context, marks []market.Mark) error {
 	if len(marks) == 0 {
 		return nil
 	}
+	defer g.tellCloses(ctx) // what made marks may have kept closes
 	sequence, accepted, err := g.Store.Accept(ctx, marks)
 	if err != nil {
 		return fmt.Errorf("accept prices: %w", err)
@@ -160,6 +161,23 @@ func (g *Ingest) announce(ctx context.Context, sequence int64, accepted []market
 	}
 }
 
+// putBars stores closes. Nodes are told of many at once, by tellCloses.
+func (g *Ingest) putBars(ctx context.Context, id market.InstrumentID, bars []market.Bar) error {
+	err := g.Store.PutBars(ctx, id, bars)
+	g.untold.Store(true) // after an error too: who knows
+	return err
+}
+
+// tellCloses tells all nodes of closes that changed, if any did. A lost hint only delays.
+func (g *Ingest) tellCloses(ctx context.Context) {
+	if !g.untold.Swap(false) {
+		return
+	}
+	if err := g.Publisher.ClosesChanged(ctx); err != nil {
+		g.Log.Warn("hint of closes not sent", "error", err)
+	}
+}
+
 // markOf makes the mark of an accepted offer. When a new trading day begins, the last mark was the close of the day before.
 func (g *Ingest) markOf(ctx context.Context, o offer, last *market.Mark) (market.Mark, error) {
 	mark := market.Mark{
@@ -172,7 +190,7 @@ func (g *Ingest) markOf(ctx context.Context, o offer, last *market.Mark) (market
 	day, lastDay := g.day(o.instrument, o.marketTime), market.NoDate
 	if last != nil {
 		if lastDay = g.day(o.instrument, last.MarketTime); lastDay < day && g.closes(o, *last) {
-			if err := g.Store.PutBars(ctx, o.instrument.ID, []market.Bar{{Date: lastDay, Close: last.Price}}); err != nil {
+			if err := g.putBars(ctx, o.instrument.ID, []market.Bar{{Date: lastDay, Close: last.Price}}); err != nil {
 				return market.Mark{}, fmt.Errorf("keep the close of %s: %w", o.instrument.ID, err)
 			}
 		}

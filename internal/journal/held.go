@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -26,12 +27,27 @@ type Held struct {
 	// nil itself for nearly everybody.
 	Manual map[market.InstrumentID]*market.Mark
 
+	Basis Basis
+
 	bytes int
 	until time.Time // when to work it out anew since rates of past days were missing; zero for never
 }
 
-// Outdated says that positions were worked out while rates of past days were missing, long enough ago to try again.
-func (h *Held) Outdated(now time.Time) bool { return !h.until.IsZero() && !now.Before(h.until) }
+// Basis is the closes that positions were worked out with.
+type Basis struct {
+	from   []market.InstrumentID
+	at     int64 // of the changes of closes
+	closes *closes
+}
+
+// Stands says that none of them is known to have changed.
+func (b Basis) Stands() bool { return len(b.from) == 0 || b.closes.stand(b.at, b.from...) }
+
+// Outdated says that closes have changed that positions were worked out with, or that rates of past days were missing then, long enough ago to
+// try again.
+func (h *Held) Outdated(now time.Time) bool {
+	return !h.until.IsZero() && !now.Before(h.until) || !h.Basis.Stands()
+}
 
 // Holdings gives a portfolio's positions at a sequence or a later one, as Book does.
 func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio ledger.PortfolioID, atLeastSequence int64) (*Held, error) {
@@ -64,8 +80,8 @@ func (j *Journal) Holdings(ctx context.Context, owner ledger.OwnerID, portfolio 
 		}
 		return held.Portfolio.Sequence, nil
 	})
-	if fault.Is(err, fault.Unavailable) && outdated != nil && outdated.Portfolio.Sequence >= atLeastSequence && j.now().Sub(outdated.until) < awayAgeMax {
-		return outdated, nil // some rates of past days are missing in it, which it says
+	if fault.Is(err, fault.Unavailable) && outdated != nil && outdated.Portfolio.Sequence >= atLeastSequence && j.closes.within(awayAgeMax, j.now()) {
+		return outdated, nil // some rates of past days are missing in it, which it says, or were others
 	}
 	return held, err
 }
@@ -77,7 +93,8 @@ func (j *Journal) keep(k key, held *Held) {
 
 // hold works out a book's positions; it needs the rates of the days on which something happened in another currency.
 func (j *Journal) hold(ctx context.Context, book ledger.Book) (*Held, error) {
-	rates, err := j.load(ctx, ratesOf(book))
+	from := ratesOf(book)
+	rates, at, err := j.load(ctx, from)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +107,7 @@ func (j *Journal) hold(ctx context.Context, book ledger.Book) (*Held, error) {
 		Portfolio: book.Portfolio, Accounts: book.Accounts, Holdings: holdings,
 		Instruments: book.Instruments,
 		Needs:       slices.Concat(open, neededRates(holdings.Currencies(), book.Portfolio.BaseCurrency)),
+		Basis:       Basis{from: slices.AppendSeq(from, sourced(book.Prices)), at: at, closes: j.closes},
 	}
 	if held.Manual, err = j.manual(ctx, book, open); err != nil {
 		return nil, err
@@ -159,7 +177,7 @@ func (j *Journal) Market(ctx context.Context, book *ledger.Book) (*figures.Marke
 			ids = append(ids, id)
 		}
 	}
-	m, err := j.load(ctx, ids)
+	m, _, err := j.load(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -217,20 +235,40 @@ func (j *Journal) manual(ctx context.Context, book ledger.Book, ids []market.Ins
 	return marks, nil
 }
 
-// Series gives an instrument's closes; at most 2 min old, since past days hardly change, and some seconds where there are none yet.
+// sourced are the instruments with manual prices that sources have closes of as well.
+func sourced(prices map[market.InstrumentID][]ledger.ManualPrice) iter.Seq[market.InstrumentID] {
+	return func(yield func(market.InstrumentID) bool) {
+		for id := range prices {
+			if !ledger.IsOwn(id) && !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+// Series gives an instrument's closes as they are.
 func (j *Journal) Series(ctx context.Context, id market.InstrumentID) (*market.Series, error) {
-	if cached, ok := j.series.Get(id, j.fresh); ok {
+	if err := j.lookAtCloses(ctx); err != nil {
+		return nil, err
+	}
+	return j.seriesAt(ctx, id, j.closes.at())
+}
+
+// seriesAt gives an instrument's closes as of a number of their changes, or later.
+func (j *Journal) seriesAt(ctx context.Context, id market.InstrumentID, at int64) (*market.Series, error) {
+	if cached, ok := j.series.Get(id, j.fresh(id)); ok {
 		return cached.series, nil
 	}
-	return share(ctx, j, "series\x00"+string(id), func(ctx context.Context) (*market.Series, error) {
+	return share(ctx, j, fmt.Sprintf("series %d %s", at, id), func(ctx context.Context) (*market.Series, error) {
 		series, err := j.store.Series(ctx, id, market.NoDate, lastDate)
-		if cached, ok := j.series.Peek(id); ok && fault.Is(err, fault.Unavailable) && j.now().Sub(cached.at) < awayAgeMax {
+		if cached, ok := j.series.Peek(id); ok && fault.Is(err, fault.Unavailable) && j.closes.within(awayAgeMax, j.now()) {
 			return cached.series, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("load closes of %s: %w", id, err)
 		}
-		j.series.Put(id, &loadedSeries{series: &series, at: j.now(), bytes: seriesBytes(&series)})
+		read := &loadedSeries{series: &series, at: at, since: j.now(), bytes: seriesBytes(&series)}
+		j.series.PutNewer(id, read, func(there *loadedSeries) bool { return there.at > at })
 		return &series, nil
 	})
 }
@@ -240,44 +278,54 @@ const lastDate = market.Date(84006) // 2200-01-01
 
 type loadedSeries struct {
 	series *market.Series
-	at     time.Time
+	at     int64 // of changes of closes that it has at least
+	since  time.Time
 	bytes  int
 }
 
-// fresh says whether a series needn't be read again.
-func (j *Journal) fresh(l *loadedSeries) bool {
-	if l.series.Len() == 0 {
-		return j.now().Sub(l.at) < emptyAgeMax
+// fresh says whether an instrument's series needn't be read again.
+func (j *Journal) fresh(id market.InstrumentID) func(*loadedSeries) bool {
+	return func(l *loadedSeries) bool {
+		ageMax := seriesAgeMax
+		if l.series.Len() == 0 {
+			ageMax = emptyAgeMax
+		}
+		return j.now().Sub(l.since) < ageMax && j.closes.stand(l.at, id)
 	}
-	return j.now().Sub(l.at) < seriesAgeMax
 }
 
-// load reads several series at once.
-func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (*figures.Market, error) {
+// load reads several series at once, as of a number of the changes of closes or later.
+func (j *Journal) load(ctx context.Context, ids []market.InstrumentID) (m *figures.Market, at int64, err error) {
+	if len(ids) > 0 {
+		if err := j.lookAtCloses(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+	at = j.closes.at()
 	const readersMax = 4 // at once for one caller: enough to hide the way to a database
 	loaded := make([]*market.Series, len(ids))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readersMax)
 	for i, id := range ids {
-		if cached, ok := j.series.Get(id, j.fresh); ok {
+		if cached, ok := j.series.Get(id, j.fresh(id)); ok {
 			loaded[i] = cached.series
 			continue
 		}
 		group.Go(func() (err error) {
-			loaded[i], err = j.Series(ctx, id)
+			loaded[i], err = j.seriesAt(ctx, id, at)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	m := &figures.Market{Series: make(map[market.InstrumentID]*market.Series, len(ids))}
+	m = &figures.Market{Series: make(map[market.InstrumentID]*market.Series, len(ids))}
 	for i, id := range ids {
 		if loaded[i].Len() > 0 {
 			m.Series[id] = loaded[i]
 		}
 	}
-	return m, nil
+	return m, at, nil
 }
 
 // heldBytes estimates what positions take: their lots come from activities.

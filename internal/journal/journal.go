@@ -37,7 +37,7 @@ const (
 	seriesBytesMax = 32 << 20 // daily closes: about 500 instruments of 20 years
 	attemptsMax    = 6        // of an append that met others; each costs a read of the book
 
-	seriesAgeMax     = 2 * time.Minute  // past days hardly change
+	seriesAgeMax     = time.Hour        // of closes that no change is known of: releases before the numbers of changes wrote without one
 	emptyAgeMax      = 3 * time.Second  // of a series without a close: it is being looked for, and somebody waits
 	incompleteAgeMax = 2 * time.Minute  // of positions that miss rates of past days
 	awayAgeMax       = 15 * time.Minute // of what is at hand, while the store can't be asked for newer
@@ -76,6 +76,9 @@ type Store interface {
 	Instruments(ctx context.Context, ids []market.InstrumentID) ([]market.Instrument, error)
 	// Series are raw closes; without any it is empty, not an error.
 	Series(ctx context.Context, id market.InstrumentID, from, to market.Date) (market.Series, error)
+	// SeriesChanges gives the newest change of each instrument whose closes changed after a sequence, and the newest of all; below 0
+	// the newest of all alone.
+	SeriesChanges(ctx context.Context, after int64) (changed map[market.InstrumentID]int64, newest int64, err error)
 }
 
 // Options are what may be left out.
@@ -98,6 +101,7 @@ type Journal struct {
 	held   *cache.Cache[key, *Held]
 	books  *cache.Cache[key, *ledger.Book]
 	series *cache.Cache[market.InstrumentID, *loadedSeries]
+	closes *closes
 	flight singleflight.Group
 	turns  turns
 }
@@ -110,7 +114,7 @@ type key struct {
 
 // New makes a journal over a store, with hints on a bus.
 func New(store Store, hints bus.Bus, options Options) *Journal {
-	j := &Journal{store: store, bus: hints, log: options.Log, now: options.Now, newID: options.NewID, random: options.Random}
+	j := &Journal{store: store, bus: hints, closes: newCloses(), log: options.Log, now: options.Now, newID: options.NewID, random: options.Random}
 	if j.log == nil {
 		j.log = slog.New(slog.DiscardHandler)
 	}

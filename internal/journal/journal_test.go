@@ -36,6 +36,9 @@ type truth struct {
 	series      map[market.InstrumentID]market.Series
 	reads       int // of books
 	seriesReads int
+	changes     map[market.InstrumentID]int64 // of series
+	closesRead  int
+	down        bool // for series and their changes
 	writes      []Change
 	audits      []audit.Entry
 	meet        func() // called before an append, as if another writer came first
@@ -103,8 +106,46 @@ func (s *truth) Instruments(_ context.Context, ids []market.InstrumentID) ([]mar
 func (s *truth) Series(_ context.Context, id market.InstrumentID, _, _ market.Date) (market.Series, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.down {
+		return market.Series{}, fault.New(fault.Unavailable, "away")
+	}
 	s.seriesReads++
 	return s.series[id], nil
+}
+
+func (s *truth) SeriesChanges(_ context.Context, after int64) (changed map[market.InstrumentID]int64, newest int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closesRead++
+	if s.down {
+		return nil, 0, fault.New(fault.Unavailable, "away")
+	}
+	changed, newest = make(map[market.InstrumentID]int64), max(after, 0)
+	for id, sequence := range s.changes {
+		if sequence > after {
+			changed[id] = sequence
+		}
+		newest = max(newest, sequence)
+	}
+	if after < 0 {
+		clear(changed)
+	}
+	return changed, newest, nil
+}
+
+// putSeries changes an instrument's closes, as the store does.
+func (s *truth) putSeries(series market.Series) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.series[series.Instrument] = series
+	if s.changes == nil {
+		s.changes = make(map[market.InstrumentID]int64)
+	}
+	newest := int64(0)
+	for _, sequence := range s.changes {
+		newest = max(newest, sequence)
+	}
+	s.changes[series.Instrument] = newest + 1
 }
 
 // told is a bus that remembers.
@@ -498,7 +539,7 @@ func TestMarketOfABook(t *testing.T) {
 	if _, err := f.Market(t.Context(), book); err != nil || f.store.seriesReads != before {
 		t.Errorf("read again: %d, %v", f.store.seriesReads-before, err)
 	}
-	f.clock = f.clock.Add(seriesAgeMax)
+	f.clock = f.clock.Add(seriesAgeMax) // what an earlier release wrote has no number
 	if _, err := f.Market(t.Context(), book); err != nil || f.store.seriesReads != before+2 {
 		t.Errorf("after a while: %d reads, %v", f.store.seriesReads-before, err)
 	}

@@ -28,6 +28,7 @@ type Rendered struct {
 // cached is a rendered document with what it rests on.
 type cached struct {
 	rendered Rendered
+	basis    journal.Basis
 	needs    []need
 	marks    []*market.Mark // that were there
 	version  atomic.Uint64  // of all marks, as of which these are known to stand
@@ -50,7 +51,7 @@ func (h *Hub) Document(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 	b := h.builders.Get().(*builder)
 	defer h.builders.Put(b)
 	d, _ := b.build(held, h.marks, now)
-	c := &cached{needs: slices.Clone(b.needs), marks: slices.Clone(b.marks), minute: minuteOf(now)}
+	c := &cached{basis: held.Basis, needs: slices.Clone(b.needs), marks: slices.Clone(b.marks), minute: minuteOf(now)}
 	c.version.Store(b.version)
 	c.rendered = Rendered{JSON: d.AppendJSON(make([]byte, 0, 1024+1024*len(d.Holdings))), Sequence: d.Sequence}
 	c.rendered.JSON = slices.Clip(c.rendered.JSON)
@@ -61,7 +62,7 @@ func (h *Hub) Document(ctx context.Context, owner ledger.OwnerID, portfolio ledg
 
 // current says whether a document is as a new one would be.
 func (h *Hub) current(c *cached, now time.Time) bool {
-	if c.minute != minuteOf(now) {
+	if c.minute != minuteOf(now) || !c.basis.Stands() {
 		return false
 	}
 	if c.version.Load() == h.marks.version.Load() {

@@ -159,6 +159,19 @@ func (c *cable) Series(ctx context.Context, id market.InstrumentID, from, to mar
 	return through(ctx, c, "series", string(id), func(ctx context.Context) (market.Series, error) { return c.Store.Series(ctx, id, from, to) })
 }
 
+// SeriesChanges implements journal.Store.
+func (c *cable) SeriesChanges(ctx context.Context, after int64) (map[market.InstrumentID]int64, int64, error) {
+	type changes struct {
+		changed map[market.InstrumentID]int64
+		newest  int64
+	}
+	got, err := through(ctx, c, "series changes", "", func(ctx context.Context) (got changes, err error) {
+		got.changed, got.newest, err = c.Store.SeriesChanges(ctx, after)
+		return got, err
+	})
+	return got.changed, got.newest, err
+}
+
 // Answer is what a request with an idempotency key looks for first.
 func (c *cable) Answer(ctx context.Context, owner ledger.OwnerID, key string) (*audit.Stored, error) {
 	return through(ctx, c, "answer", key, func(ctx context.Context) (*audit.Stored, error) { return c.Store.Answer(ctx, owner, key) })

@@ -119,6 +119,11 @@ func (p *place) start(t *testing.T) {
 			p.world.violated("%s: live ended with %v", n.name, err)
 		}
 	})
+	n.work.Go(func() {
+		if err := n.journal.Run(n.ctx); err != nil {
+			p.world.violated("%s: the journal ended with %v", n.name, err)
+		}
+	})
 	chain := []provider.Provider{p.world.sources[0], p.world.sources[1]}
 	prices, err := ingest.New(ingest.Options{
 		Store: n.cable, Publisher: ingest.Hints{Bus: hints}, Sessions: p.world.exchange.calendar, Log: slog.New(slog.DiscardHandler),

@@ -21,7 +21,7 @@ import (
 var directoryTables = []string{"emails", "invitations", "subjects", "grant_links", "household_links"}
 
 // publicTables name no owner.
-var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars",
+var publicTables = []string{"installation", "instruments", "instrument_interest", "counters", "quotes", "marks", "bars", "series_changes",
 	"instrument_polls", "poll_slots", "source_quotas", "source_states", "source_refusals", "quarantine", "calendar_overrides",
 	"source_calls", "source_latencies", "answered_challenges", "corporate_actions", "backfills", "alert_partitions", "alert_engines",
 	"instrument_aliases", "instrument_keys", "attempts", "audit_tree", "audit_tiles", "audit_checkpoints", "root_keys", "keyring_nodes",

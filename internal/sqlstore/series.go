@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -64,12 +65,22 @@ func mergeBars(first, second []market.Bar) []market.Bar {
 
 // PutBars adds closes to an instrument's history. Of a day that is known the new close counts.
 func (s *Store) PutBars(ctx context.Context, id market.InstrumentID, bars []market.Bar) error {
-	err := s.db.write(ctx, func(q queries) error { return putBars(ctx, q, id, tidyBars(bars), true) })
-	return s.explain("put bars", err)
+	return s.explain("put bars", s.putBars(ctx, id, bars, true))
 }
 
-// putBars merges bars into the years that they belong to; replace says whose close of a known day counts.
-func putBars(ctx context.Context, q queries, id market.InstrumentID, bars []market.Bar, replace bool) error {
+// putBars merges bars into an instrument's history; replace says whose close of a known day counts.
+func (s *Store) putBars(ctx context.Context, id market.InstrumentID, bars []market.Bar, replace bool) error {
+	return s.db.write(ctx, func(q queries) error {
+		news, err := mergeYears(ctx, q, id, tidyBars(bars), replace)
+		if err != nil || !news {
+			return err
+		}
+		return noteChanged(ctx, q, []market.InstrumentID{id})
+	})
+}
+
+// mergeYears merges bars into the years that they belong to, and says whether any of them is another then.
+func mergeYears(ctx context.Context, q queries, id market.InstrumentID, bars []market.Bar, replace bool) (news bool, err error) {
 	years := byYear(bars)
 	order := make([]int, 0, len(years))
 	for year := range years {
@@ -79,25 +90,29 @@ func putBars(ctx context.Context, q queries, id market.InstrumentID, bars []mark
 	for _, year := range order {
 		var data []byte
 		if err := q.one(ctx, sqlTakeYear, []any{string(id), year, emptyYear()}, &data); err != nil {
-			return err
+			return false, err
 		}
 		known, err := unpackBars(year, data)
 		if err != nil {
-			return fmt.Errorf("bars of %s in %d: %w", id, year, err)
+			return false, fmt.Errorf("bars of %s in %d: %w", id, year, err)
 		}
 		merged := mergeBars(known.bars(), years[year])
 		if !replace {
 			merged = mergeBars(years[year], known.bars())
 		}
-		data, err = packBars(year, merged)
+		body, err := packBars(year, merged)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if err := insertRows(ctx, q, sqlPutYears, yearColumns, sqlPutYearsSuffix, []any{string(id), year, data}); err != nil {
-			return err
+		if bytes.Equal(body, data) {
+			continue
+		}
+		news = true
+		if err := insertRows(ctx, q, sqlPutYears, yearColumns, sqlPutYearsSuffix, []any{string(id), year, body}); err != nil {
+			return false, err
 		}
 	}
-	return nil
+	return news, nil
 }
 
 // PutSeries adds many instruments' histories at once, as PutBars does with one.
@@ -106,6 +121,7 @@ func (s *Store) PutSeries(ctx context.Context, all []market.Series) error {
 	defer cancel()
 	err := s.db.write(ctx, func(q queries) error {
 		var rows []any
+		var changed []market.InstrumentID
 		fresh := make(map[market.InstrumentID]bool)
 		for i := range all {
 			series := &all[i]
@@ -122,12 +138,17 @@ func (s *Store) PutSeries(ctx context.Context, all []market.Series) error {
 					return err
 				}
 				rows = nil
-				if err := putBars(ctx, q, series.Instrument, tidyBars(bars), true); err != nil {
+				news, err := mergeYears(ctx, q, series.Instrument, tidyBars(bars), true)
+				if err != nil {
 					return err
+				}
+				if news {
+					changed = append(changed, series.Instrument)
 				}
 				continue
 			}
 			fresh[series.Instrument] = true
+			changed = append(changed, series.Instrument)
 			for year, some := range byYear(tidyBars(bars)) {
 				data, err := packBars(year, some)
 				if err != nil {
@@ -136,7 +157,10 @@ func (s *Store) PutSeries(ctx context.Context, all []market.Series) error {
 				rows = append(rows, string(series.Instrument), year, data)
 			}
 		}
-		return insertRows(ctx, q, sqlPutYears, yearColumns, sqlPutYearsSuffix, rows)
+		if err := insertRows(ctx, q, sqlPutYears, yearColumns, sqlPutYearsSuffix, rows); err != nil {
+			return err
+		}
+		return noteChanged(ctx, q, changed)
 	})
 	return s.explain("put series", err)
 }
@@ -209,7 +233,7 @@ func (s *Store) FoldQuotes(ctx context.Context, before time.Time) (n int, err er
 		for day, c := range days {
 			bars = append(bars, market.Bar{Date: day, Close: c.price})
 		}
-		if err := s.db.write(ctx, func(q queries) error { return putBars(ctx, q, id, tidyBars(bars), false) }); err != nil {
+		if err := s.putBars(ctx, id, bars, false); err != nil {
 			return 0, s.explain("fold quotes", err)
 		}
 	}
