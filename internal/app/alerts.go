@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -28,7 +27,7 @@ func (n *node) buildEngine(name string, record *journal.Journal, hub *live.Hub, 
 	}
 	seen := alertPortfolios{n, record, hub, sessions}
 	n.keeper = engine.NewKeeper(engine.KeeperOptions{
-		Store: n.store, Bus: n.bus, Prices: shownPrices{hub}, Sessions: sessions, Held: held{record}.book, Workers: runtime.GOMAXPROCS(0), Now: n.o.Now, Log: n.o.Log,
+		Store: n.store, Bus: n.bus, Prices: shownPrices{hub}, Sessions: sessions, Held: held{record}.book, Workers: largeProcessors(), Large: n.o.large, Now: n.o.Now, Log: n.o.Log,
 	})
 	n.add("book", n.keeper.Run)
 	n.engine = engine.New(engine.Options{

@@ -10,8 +10,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"folioscope/internal/access"
 	"folioscope/internal/audit"
@@ -44,14 +47,15 @@ type Options struct {
 	Log     *slog.Logger
 	Ready   func(url string) // called once the node answers there
 
-	tracer       trace.Tracer   // nil: nobody wants to know
-	node         string         // this node's name; empty for a command
-	lookOnly     bool           // the database stays as it is, of whichever release: for the doctor
-	limits       httpapi.Limits // those that everybody gets where it is zero; only benchmarks lift them
-	sessionCache *time.Duration // the product's where nil; only benchmarks compare others
-	keyringPoll  time.Duration  // the product's where zero; only tests that rotate often are in a hurry
-	alertsLook   time.Duration  // of the engine, the product's where zero; only tests are in a hurry
-	messagesHour int            // the product's where zero; only tests send one person more
+	tracer       trace.Tracer        // nil: nobody wants to know
+	node         string              // this node's name; empty for a command
+	lookOnly     bool                // the database stays as it is, of whichever release: for the doctor
+	limits       httpapi.Limits      // those that everybody gets where it is zero; only benchmarks lift them
+	sessionCache *time.Duration      // the product's where nil; only benchmarks compare others
+	keyringPoll  time.Duration       // the product's where zero; only tests that rotate often are in a hurry
+	large        *semaphore.Weighted // what large calculations go through, the product's where nil; only benchmarks have work of their own in it
+	alertsLook   time.Duration       // of the engine, the product's where zero; only tests are in a hurry
+	messagesHour int                 // the product's where zero; only tests send one person more
 }
 
 const (
@@ -145,6 +149,12 @@ func (n *node) add(name string, run func(ctx context.Context) error) {
 	n.parts = append(n.parts, part{name, run})
 }
 
+// largeProcessors is how many of the processors large calculations may have: one is left to what people wait for, as long as there are two.
+func largeProcessors() int { return max(1, runtime.GOMAXPROCS(0)-1) }
+
+// newLarge lets so many large calculations go on at once.
+func newLarge() *semaphore.Weighted { return semaphore.NewWeighted(int64(largeProcessors())) }
+
 // newNode builds all parts of a node. On an error the store stays the caller's.
 func newNode(ctx context.Context, settings config.Config, name string, store *sqlstore.Store, sessions market.Sessions, o Options) (*node, error) {
 	out, err := outbound.New(outbound.Options{Allow: settings.Outbound.Allow, Messages: settings.Outbound.Messages, Proxy: settings.Outbound.Proxy.Reveal(), Tracer: o.tracer})
@@ -196,7 +206,10 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	}
 	n.add("keyring", n.followKeyring)
 	n.add("database", n.store.Watch)
-	record := journal.New(journalStore{n.store}, n.bus, journal.Options{Log: n.o.Log, Now: n.o.Now})
+	if n.o.large == nil {
+		n.o.large = newLarge()
+	}
+	record := journal.New(journalStore{n.store}, n.bus, journal.Options{Log: n.o.Log, Now: n.o.Now, Large: n.o.large})
 	hub := live.New(liveStore{n.store}, record, n.bus, sessions, live.Options{Log: n.o.Log, Now: n.o.Now, Simulated: simulated})
 	n.add("closes", record.Run)
 	n.add("live", hub.Run)

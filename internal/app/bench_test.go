@@ -19,6 +19,7 @@ import (
 	"folioscope/internal/identity"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
+	"folioscope/internal/sqlstore"
 )
 
 const benchPositions = 20
@@ -61,8 +62,8 @@ func BenchmarkRatioDashboardRead(b *testing.B) {
 	b.ReportMetric(rate(2)/rate(0), "ratio-session-cached") // at least 0.4
 }
 
-// startNode makes an installation with one portfolio in it and serves it in a process of its own.
-func startNode(b *testing.B, kind string) *child {
+// startNode makes an installation with one portfolio in it, and what else is put into its store, and serves it in a process of its own.
+func startNode(b *testing.B, kind string, more ...func(*sqlstore.Store)) *child {
 	b.Helper()
 	dir := b.TempDir()
 	settings, o := settingsIn(dir), Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)}
@@ -82,6 +83,9 @@ func startNode(b *testing.B, kind string) *child {
 	}
 	if _, _, err := store.Accept(b.Context(), marks); err != nil {
 		b.Fatal(err)
+	}
+	for _, put := range more {
+		put(store)
 	}
 	if err := store.Close(); err != nil {
 		b.Fatal(err)

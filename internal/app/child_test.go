@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"folioscope/internal/config"
 	"folioscope/internal/httpapi"
 )
@@ -51,7 +53,8 @@ func serveAsChild(kind string) error {
 	case "node":
 		return nodeAsChild(ctx, stop)
 	}
-	told, err := serveUsage()
+	beside := http.NewServeMux()
+	told, err := serveUsage(beside)
 	if err != nil {
 		return err
 	}
@@ -64,11 +67,19 @@ func serveAsChild(kind string) error {
 		cache = sessionCache
 	}
 	settings := settingsIn(os.Getenv("APP_TEST_DIR"))
-	settings.Roles = []string{config.RoleAPI}
+	var large *semaphore.Weighted
+	if kind == "revaluing" {
+		r := newRevaluing()
+		large = r.large
+		beside.HandleFunc("/revalue", func(http.ResponseWriter, *http.Request) { r.start() })
+		beside.HandleFunc("/rest", func(http.ResponseWriter, *http.Request) { r.stop() })
+	} else {
+		settings.Roles = []string{config.RoleAPI}
+	}
 	return Serve(ctx, settings, Options{
 		messagesHour: math.MaxInt32,
 		Now:          time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Ready: ready,
-		limits: httpapi.Limits{PerUser: -1, PerAddress: -1}, sessionCache: &cache,
+		limits: httpapi.Limits{PerUser: -1, PerAddress: -1}, sessionCache: &cache, large: large,
 	})
 }
 
@@ -91,22 +102,21 @@ func serveReadyMade(ctx context.Context, ready func(url string)) error {
 	}), func() {})
 }
 
-// serveUsage tells the processor time of this process, user and system, in microseconds.
-func serveUsage() (url string, err error) {
+// serveUsage tells the processor time of this process, user and system, in microseconds, among what else it is told to serve.
+func serveUsage(beside *http.ServeMux) (url string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	go func() {
-		_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			var used syscall.Rusage
-			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			fmt.Fprint(w, time.Duration(used.Utime.Nano()+used.Stime.Nano()).Microseconds())
-		}))
-	}()
+	beside.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		var used syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprint(w, time.Duration(used.Utime.Nano()+used.Stime.Nano()).Microseconds())
+	})
+	go func() { _ = http.Serve(listener, beside) }()
 	return "http://" + listener.Addr().String(), nil
 }
 

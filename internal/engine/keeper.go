@@ -23,6 +23,7 @@ const (
 	keeperRetry   = 3 * time.Second  // after the store could not be read
 	keeperTimeout = 30 * time.Second // of one read
 	describePage  = 500              // instruments that are described at once
+	manyPrices    = 200              // from so many on a revaluation may be one of everything
 )
 
 // Held is what a portfolio holds, as the book takes it in.
@@ -69,8 +70,14 @@ type KeeperOptions struct {
 	// Held works a portfolio out from its activities, at a sequence or a later one: for those whose snapshot doesn't say all.
 	Held    func(ctx context.Context, k PortfolioKey, atLeastSequence int64) (Held, error)
 	Workers int // that revalue
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Large is what revaluations for many prices wait at, so that others find a processor free; a weighted semaphore of x/sync is one. Nil:
+	// they wait for nothing.
+	Large interface {
+		Acquire(ctx context.Context, n int64) error
+		Release(n int64)
+	}
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Keeper keeps the book of what the portfolios of this node's partitions hold, all of them, and what they are worth at the newest prices.
@@ -189,7 +196,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-retry:
 		case <-sweeps.C:
 			k.sweepSoon()
-			k.repriceAll()
+			if err := k.repriceAll(ctx); err != nil {
+				return nil // told to end
+			}
 		case <-counts.C:
 			k.count(ctx)
 		}

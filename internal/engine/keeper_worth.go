@@ -41,18 +41,37 @@ func (k *Keeper) Totals() Totals {
 func (k *Keeper) takePrices(ctx context.Context, quotes int64) error {
 	for {
 		k.hints.Lock()
-		reached := max(k.cursor, quotes)
+		reached, prices := max(k.cursor, quotes), len(k.accepted)
 		k.hints.Unlock()
 		if err := k.o.Prices.Reach(ctx, reached); err != nil {
 			return err
 		}
+		leave, err := k.enter(ctx, prices)
+		if err != nil {
+			return err
+		}
 		k.mu.Lock()
-		if numbers, ok := k.takeAccepted(reached); ok {
+		numbers, ok := k.takeAccepted(reached)
+		if ok {
 			k.reprice(numbers)
+		}
+		leave()
+		if ok {
 			return nil
 		}
 		k.mu.Unlock() // more came meanwhile
 	}
+}
+
+// enter waits before a revaluation for so many prices; mu isn't held, since who waits for it would wait too.
+func (k *Keeper) enter(ctx context.Context, prices int) (leave func(), err error) {
+	if k.o.Large == nil || prices < manyPrices {
+		return func() {}, nil
+	}
+	if err := k.o.Large.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	return func() { k.o.Large.Release(1) }, nil
 }
 
 // takeAccepted gives the numbers of what was accepted, unless that is newer than the prices that are at hand for sure.
@@ -91,11 +110,17 @@ func (k *Keeper) reprice(numbers []book.Instrument) {
 }
 
 // repriceAll takes over all prices of now, for those that nobody told of.
-func (k *Keeper) repriceAll() {
+func (k *Keeper) repriceAll(ctx context.Context) error {
+	leave, err := k.enter(ctx, manyPrices)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.listed.rerate(k.o.Prices)
 	k.reprice(k.listed.all())
+	return nil
 }
 
 // Worth is what a portfolio is worth at prices no older than a sequence of the quotes' journal, as figures value it: exact, in its base

@@ -29,8 +29,9 @@ type Held struct {
 
 	Basis Basis
 
-	bytes int
-	until time.Time // when to work it out anew since rates of past days were missing; zero for never
+	activities int // of the book
+	bytes      int
+	until      time.Time // when to work it out anew since rates of past days were missing; zero for never
 }
 
 // Basis is the closes that positions were worked out with.
@@ -98,16 +99,16 @@ func (j *Journal) hold(ctx context.Context, book ledger.Book) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	holdings, err := figures.Hold(book, rates)
+	holdings, err := through(ctx, j, len(book.Activities), func() (*figures.Holdings, error) { return figures.Hold(book, rates) })
 	if err != nil {
 		return nil, fmt.Errorf("work out positions: %w", err)
 	}
 	open := holdings.Instruments()
 	held := &Held{
 		Portfolio: book.Portfolio, Accounts: book.Accounts, Holdings: holdings,
-		Instruments: book.Instruments,
-		Needs:       slices.Concat(open, neededRates(holdings.Currencies(), book.Portfolio.BaseCurrency)),
-		Basis:       Basis{from: slices.AppendSeq(from, sourced(book.Prices)), at: at, closes: j.closes},
+		Instruments: book.Instruments, activities: len(book.Activities),
+		Needs: slices.Concat(open, neededRates(holdings.Currencies(), book.Portfolio.BaseCurrency)),
+		Basis: Basis{from: slices.AppendSeq(from, sourced(book.Prices)), at: at, closes: j.closes},
 	}
 	if held.Manual, err = j.manual(ctx, book, open); err != nil {
 		return nil, err

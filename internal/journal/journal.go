@@ -81,8 +81,19 @@ type Store interface {
 	SeriesChanges(ctx context.Context, after int64) (changed map[market.InstrumentID]int64, newest int64, err error)
 }
 
+// Gate lets only so much work that takes long go on at once that others find a processor free; a weighted semaphore of x/sync is one.
+type Gate interface {
+	Acquire(ctx context.Context, n int64) error
+	Release(n int64)
+}
+
+// largeBook is the number of activities from which on work on a book goes through the gate: below it takes some milliseconds, as long as
+// Go lets any goroutine have a processor.
+const largeBook = 2000
+
 // Options are what may be left out.
 type Options struct {
+	Large  Gate // for reading and working out books of very many activities
 	Log    *slog.Logger
 	Now    func() time.Time
 	NewID  func() string  // of activities
@@ -97,6 +108,7 @@ type Journal struct {
 	now    func() time.Time
 	newID  func() string
 	random func() float64
+	large  Gate // nil: none
 
 	held   *cache.Cache[key, *Held]
 	books  *cache.Cache[key, *ledger.Book]
@@ -114,7 +126,8 @@ type key struct {
 
 // New makes a journal over a store, with hints on a bus.
 func New(store Store, hints bus.Bus, options Options) *Journal {
-	j := &Journal{store: store, bus: hints, closes: newCloses(), log: options.Log, now: options.Now, newID: options.NewID, random: options.Random}
+	j := &Journal{store: store, bus: hints, closes: newCloses(), log: options.Log, now: options.Now, newID: options.NewID, random: options.Random,
+		large: options.Large}
 	if j.log == nil {
 		j.log = slog.New(slog.DiscardHandler)
 	}
@@ -229,14 +242,18 @@ func (j *Journal) prepare(ctx context.Context, book ledger.Book, changes ledger.
 	if err != nil {
 		return Change{}, nil, err
 	}
-	after, err := ledger.Apply(book, changes, LatestDay(j.now()))
+	after, err := through(ctx, j, len(book.Activities), func() (ledger.Book, error) { return ledger.Apply(book, changes, LatestDay(j.now())) })
 	if err != nil {
 		return Change{}, nil, err // the place is named in it, and nothing may come before it
 	}
 	after.Portfolio.Sequence = book.Portfolio.Sequence + 1
-	before, err := j.hold(ctx, book)
-	if err != nil {
-		return Change{}, nil, err
+	before, known := j.held.Get(key{book.Portfolio.Owner, book.Portfolio.ID}, func(h *Held) bool {
+		return h.Portfolio.Sequence == book.Portfolio.Sequence && !h.Outdated(j.now())
+	})
+	if !known {
+		if before, err = j.hold(ctx, book); err != nil {
+			return Change{}, nil, err
+		}
 	}
 	held, err := j.hold(ctx, after)
 	if err != nil {
@@ -389,7 +406,11 @@ func (j *Journal) loadBook(ctx context.Context, k key, atLeast int64) (*ledger.B
 
 // readBook reads a book and keeps it.
 func (j *Journal) readBook(ctx context.Context, k key) (*ledger.Book, error) {
-	book, err := j.store.Book(ctx, k.owner, k.portfolio)
+	expected := 0 // activities, as far as is known before it is read
+	if held, ok := j.held.Peek(k); ok {
+		expected = held.activities
+	}
+	book, err := through(ctx, j, expected, func() (ledger.Book, error) { return j.store.Book(ctx, k.owner, k.portfolio) })
 	if err != nil {
 		return nil, fmt.Errorf("read book: %w", err)
 	}
@@ -399,6 +420,18 @@ func (j *Journal) readBook(ctx context.Context, k key) (*ledger.Book, error) {
 	// Not backwards: a read may end after a later one.
 	j.books.PutNewer(k, &book, func(there *ledger.Book) bool { return there.Portfolio.Sequence > book.Portfolio.Sequence })
 	return &book, nil
+}
+
+// through does work on so many activities, through the gate where they are many.
+func through[T any](ctx context.Context, j *Journal, activities int, work func() (T, error)) (T, error) {
+	if j.large != nil && activities >= largeBook {
+		if err := j.large.Acquire(ctx, 1); err != nil {
+			var none T
+			return none, err
+		}
+		defer j.large.Release(1)
+	}
+	return work()
 }
 
 // flightName tells apart who wants how new a state: nobody joins a read that began before what they know of.
