@@ -16,8 +16,9 @@ import (
 const (
 	sqlAuditHead = `INSERT INTO audit_heads (owner, number) VALUES ($1, 1)
 ON CONFLICT (owner) DO UPDATE SET number = audit_heads.number + 1 RETURNING number`
-	sqlAuditRow = `INSERT INTO audit_rows (owner, number, at, actor, session, node, action, object, request_id, result, portfolio, portfolio_sequence, portfolio_rows, detail, commitment, tag, leaf) VALUES `
-	sqlAudits   = `SELECT ` + auditCols + ` FROM audit_rows
+	sqlNewAuditHead = `INSERT INTO audit_heads (owner, number) VALUES `
+	sqlAuditRow     = `INSERT INTO audit_rows (owner, number, at, actor, session, node, action, object, request_id, result, portfolio, portfolio_sequence, portfolio_rows, detail, commitment, tag, leaf) VALUES `
+	sqlAudits       = `SELECT ` + auditCols + ` FROM audit_rows
 WHERE owner = $1 AND number > $2 ORDER BY number LIMIT $3`
 	sqlAuditsBack = `SELECT ` + auditCols + ` FROM audit_rows
 WHERE owner = $1 AND number < $2 ORDER BY number DESC LIMIT $3`
@@ -29,7 +30,9 @@ ORDER BY leaf DESC LIMIT $7`
 )
 
 const (
-	auditColumns   = 17
+	auditColumns     = 17
+	auditHeadColumns = 2
+
 	detailBytesMax = 1 << 10 // an address and what a browser says of itself, several times over
 	purposeTag     = "audit row"
 )
@@ -64,9 +67,14 @@ func (s *Store) audit(ctx context.Context, q queries, entry audit.Entry) error {
 		commitment := key.Commit([]byte(entry.Detail), columnDetail, number)
 		row.Sealed, row.Commitment = key.Seal([]byte(entry.Detail), columnDetail, number), commitment[:]
 	}
-	return insertRows(ctx, q, sqlAuditRow, auditColumns, "", []any{string(row.Owner), row.Number, stamp(row.At), string(row.Actor), row.Session, row.Node,
+	return insertRows(ctx, q, sqlAuditRow, auditColumns, "", s.auditRow(&row))
+}
+
+// auditRow is a row's columns as they are stored, tagged.
+func (s *Store) auditRow(row *audit.Row) []any {
+	return []any{string(row.Owner), row.Number, stamp(row.At), string(row.Actor), row.Session, row.Node,
 		string(row.Action), row.Object, row.RequestID, row.Result, string(row.Mark.Portfolio), row.Mark.Sequence, row.Mark.Rows,
-		row.Sealed, row.Commitment, s.auditTag(&row), row.Leaf})
+		row.Sealed, row.Commitment, s.auditTag(row), row.Leaf}
 }
 
 // auditTag shows that this installation wrote a row, until the row has its place in the signed tree.

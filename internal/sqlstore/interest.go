@@ -24,15 +24,17 @@ const (
 )
 
 const (
-	sqlInterest      = `SELECT interest FROM portfolios WHERE owner = $1 AND id = $2`
-	sqlSetInterest   = `UPDATE portfolios SET interest = $3 WHERE owner = $1 AND id = $2`
-	sqlCountInterest = `INSERT INTO instrument_interest (instrument, holders) VALUES ($1, $2)
-ON CONFLICT (instrument) DO UPDATE SET holders = instrument_interest.holders + $3`
-	sqlInterestCounts    = `SELECT instrument, holders FROM instrument_interest`
-	sqlSweepAllInterests = `SELECT p.owner, p.id, p.interest, k.version, k.wrapped FROM portfolios p
+	sqlInterest            = `SELECT interest FROM portfolios WHERE owner = $1 AND id = $2`
+	sqlSetInterest         = `UPDATE portfolios SET interest = $3 WHERE owner = $1 AND id = $2`
+	sqlCountInterest       = `INSERT INTO instrument_interest (instrument, holders) VALUES `
+	sqlCountInterestSuffix = ` ON CONFLICT (instrument) DO UPDATE SET holders = instrument_interest.holders + excluded.holders`
+	sqlInterestCounts      = `SELECT instrument, holders FROM instrument_interest`
+	sqlSweepAllInterests   = `SELECT p.owner, p.id, p.interest, k.version, k.wrapped FROM portfolios p
 JOIN users u ON u.owner = p.owner JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version
 WHERE p.owner > $1 OR p.owner = $1 AND p.id > $2 ORDER BY p.owner, p.id LIMIT $3`
 )
+
+const interestColumns = 2
 
 var columnInterest = seal.Column{Table: "portfolios", Name: "interest"}
 
@@ -120,14 +122,13 @@ func (s *Store) changeInterest(ctx context.Context, q queries, key *seal.Key, ow
 
 // countInterest changes the counts, in one order everywhere, so that no two transactions wait for each other.
 func countInterest(ctx context.Context, q queries, deltas map[market.InstrumentID]int) error {
+	var rows []any
 	for _, id := range slices.Sorted(maps.Keys(deltas)) {
 		if delta := deltas[id]; delta != 0 {
-			if _, err := q.exec(ctx, sqlCountInterest, string(id), delta, delta); err != nil {
-				return err
-			}
+			rows = append(rows, string(id), delta)
 		}
 	}
-	return nil
+	return insertRows(ctx, q, sqlCountInterest, interestColumns, sqlCountInterestSuffix, rows)
 }
 
 // RecountInterest counts anew how many portfolios and rules want each instrument, from what is kept sealed of each, and mends the

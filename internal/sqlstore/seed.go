@@ -25,15 +25,21 @@ type SeedUser struct {
 	Activities []ledger.Activity // in order of entry
 	Snapshot   []byte
 	Holds      []market.InstrumentID
+	Session    *identity.Session // somebody who is signed in; nil: nobody is
 }
+
+const (
+	seedAheadMax = 64    // users sealed and not yet written; the largest of a demo take about 2 MB
+	seedRowsMax  = 2_000 // of activities that are written with their users in one go; about 1 MB
+)
 
 // sealedSeed is a user's rows, ready to go in.
 type sealedSeed struct {
 	user                                      sealedUser
 	key                                       *seal.Key
 	portfolio, accounts, activities, snapshot []any
+	session, head, audited                    []any
 	wanted                                    map[market.InstrumentID]int
-	mark                                      audit.Mark
 }
 
 // Seed stores many users at once, all or none. It is for data that is made up: there is one audit row for each user, and no
@@ -66,7 +72,6 @@ func (s *Store) Seed(ctx context.Context, all []SeedUser) error {
 
 // seedAll seals users on all processors, some ahead of the one writer, and inserts them in their order.
 func (s *Store) seedAll(ctx context.Context, q queries, all []SeedUser, inserted func(sealedSeed), finally func() error) error {
-	const aheadMax = 8 // users sealed and not yet written; the largest take about 2 MB
 	by, err := s.wrapping(ctx, q)
 	if err != nil {
 		return err
@@ -76,7 +81,7 @@ func (s *Store) seedAll(ctx context.Context, q queries, all []SeedUser, inserted
 	for i := range slots {
 		slots[i] = make(chan sealedSeed, 1)
 	}
-	ahead := make(chan struct{}, aheadMax)
+	ahead := make(chan struct{}, seedAheadMax)
 	next := make(chan int)
 	group.Go(func() error {
 		defer close(next)
@@ -108,17 +113,23 @@ func (s *Store) seedAll(ctx context.Context, q queries, all []SeedUser, inserted
 		})
 	}
 	group.Go(func() error {
+		var together sealedSeed
 		for i := range all {
 			select {
 			case u := <-slots[i]:
 				<-ahead
-				if err := s.insertSeed(ctx, q, all[i].User.ID, u); err != nil {
-					return err
-				}
+				together.join(u)
 				inserted(u)
 			case <-ctx.Done():
 				return ctx.Err()
 			}
+			if i < len(all)-1 && len(together.activities) < seedRowsMax*activityColumns && len(together.user.user) < seedRowsMax*userColumns {
+				continue
+			}
+			if err := s.insertSeed(ctx, q, together); err != nil {
+				return err
+			}
+			together = sealedSeed{}
 		}
 		return finally()
 	})
@@ -131,10 +142,24 @@ func (s *Store) sealSeed(u *SeedUser, by seal.RootKey, now time.Time) (sealedSee
 		return sealedSeed{}, err
 	}
 	out := sealedSeed{user: rows, key: key}
-	p := u.Portfolio
-	if p.ID == "" {
+	mark := audit.Mark{Portfolio: u.Portfolio.ID, Sequence: u.Portfolio.Sequence, Rows: int64(len(u.Activities))}
+	out.head = []any{string(u.User.ID), int64(1)}
+	out.audited = s.auditRow(&audit.Row{
+		Entry:  audit.Entry{Owner: u.User.ID, Action: audit.UserCreated, Object: string(u.User.ID), Result: "ok", Mark: mark},
+		Number: 1, At: now, Node: s.node, Leaf: audit.Waiting, Sealed: []byte{}, Commitment: []byte{},
+	})
+	if u.Session != nil {
+		out.session = sealSession(key, u.Session)
+	}
+	if u.Portfolio.ID == "" {
 		return out, nil
 	}
+	return out, s.sealSeedPortfolio(&out, u, now)
+}
+
+// sealSeedPortfolio adds the rows of a user's portfolio.
+func (s *Store) sealSeedPortfolio(out *sealedSeed, u *SeedUser, now time.Time) error {
+	p, key := u.Portfolio, out.key
 	p.Owner = u.User.ID
 	owner, id := string(p.Owner), string(p.ID)
 	wanted := make(interest)
@@ -148,7 +173,6 @@ func (s *Store) sealSeed(u *SeedUser, by seal.RootKey, now time.Time) (sealedSee
 		out.accounts = append(out.accounts, owner, id, string(a.ID), int64(i)+1, sealAccount(key, p.ID, a))
 	}
 	out.wanted = wanted.add(held, currencies)
-	out.mark = audit.Mark{Portfolio: p.ID, Sequence: p.Sequence, Rows: int64(len(u.Activities))}
 	out.portfolio = []any{owner, id, p.Sequence, int64(len(u.Activities)), sealPortfolio(key, p), sealInterest(key, p.ID, wanted), stamp(p.CreatedAt)}
 	if u.Snapshot != nil {
 		out.snapshot = []any{owner, id, p.Sequence, sealSnapshot(key, p.ID, p.Sequence, u.Snapshot)}
@@ -164,14 +188,28 @@ func (s *Store) sealSeed(u *SeedUser, by seal.RootKey, now time.Time) (sealedSee
 		a.Position, a.Version, a.Voided, a.RecordedAt = int64(i)+1, 1, false, now
 		row, err := sealActivity(key, p.ID, &a)
 		if err != nil {
-			return sealedSeed{}, err
+			return err
 		}
 		out.activities = append(out.activities, row...)
 	}
-	return out, nil
+	return nil
 }
 
-func (s *Store) insertSeed(ctx context.Context, q queries, owner ledger.OwnerID, u sealedSeed) error {
+// join puts another user's rows behind these.
+func (u *sealedSeed) join(next sealedSeed) {
+	for _, table := range [...]struct {
+		rows *[]any
+		more []any
+	}{
+		{&u.user.email, next.user.email}, {&u.user.user, next.user.user}, {&u.user.key, next.user.key},
+		{&u.portfolio, next.portfolio}, {&u.accounts, next.accounts}, {&u.activities, next.activities}, {&u.snapshot, next.snapshot},
+		{&u.session, next.session}, {&u.head, next.head}, {&u.audited, next.audited},
+	} {
+		*table.rows = append(*table.rows, table.more...)
+	}
+}
+
+func (s *Store) insertSeed(ctx context.Context, q queries, u sealedSeed) error {
 	for _, table := range [...]struct {
 		prefix  string
 		columns int
@@ -184,10 +222,13 @@ func (s *Store) insertSeed(ctx context.Context, q queries, owner ledger.OwnerID,
 		{sqlNewAccount, accountColumns, u.accounts},
 		{sqlNewActivity, activityColumns, u.activities},
 		{sqlPutSnapshot, snapshotColumns, u.snapshot},
+		{sqlNewSession, sessionColumns, u.session},
+		{sqlNewAuditHead, auditHeadColumns, u.head},
+		{sqlAuditRow, auditColumns, u.audited},
 	} {
 		if err := insertRows(ctx, q, table.prefix, table.columns, "", table.rows); err != nil {
 			return s.taken(err, "a user with this id or e-mail is there already")
 		}
 	}
-	return s.audit(ctx, q, audit.Entry{Owner: owner, Action: audit.UserCreated, Object: string(owner), Result: "ok", Mark: u.mark})
+	return nil
 }

@@ -53,6 +53,8 @@ func TestSeed(t *testing.T) {
 	onEach(t, func(t *testing.T, b *bench) {
 		b.ok(b.PutInstruments(t.Context(), seedInstruments()))
 		all := seedUsers(12, 230)
+		in := &identity.Session{Owner: all[7].User.ID, Hash: identity.HashOf("seven"), CreatedAt: testStart, SeenAt: testStart, Origin: identity.Origin{Device: "Firefox on Windows"}}
+		all[7].Session = in
 		b.ok(b.Seed(t.Context(), all))
 		b.reopen()
 		for _, s := range all {
@@ -72,6 +74,9 @@ func TestSeed(t *testing.T) {
 			if u, err := b.UserByEmail(t.Context(), s.User.Email); err != nil || u != s.User {
 				t.Errorf("user %+v, %v", u, err)
 			}
+		}
+		if open, err := b.Sessions(t.Context(), in.Owner); err != nil || len(open) != 1 || open[0].Hash != in.Hash || open[0].Origin != in.Origin {
+			t.Errorf("sessions %+v, %v", open, err)
 		}
 		if got := b.holders("ins-0003"); got != 12 {
 			t.Errorf("%d holders", got)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	sqlNewSession = `INSERT INTO sessions (owner, hash, created_at, seen_at, stepped_at, origin, service, service_factor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	sqlNewSession = `INSERT INTO sessions (owner, hash, created_at, seen_at, stepped_at, origin, service, service_factor) VALUES `
 	// The sum is above 0 where there is a second factor: an app that was confirmed, or passkeys.
 	sqlSession = `SELECT s.created_at, s.seen_at, s.stepped_at, u.role, COALESCE(f.confirmed_at, 0) + (SELECT COUNT(*) FROM passkeys k WHERE k.owner = s.owner), s.service, s.service_factor
 FROM sessions s JOIN users u ON u.owner = s.owner LEFT JOIN second_factors f ON f.owner = s.owner
@@ -34,7 +34,10 @@ WHERE s.owner = $1 AND s.hash = $2 AND u.status = 'active'`
 	sqlSweepSessions     = `DELETE FROM sessions WHERE seen_at < $1`
 )
 
-const sessionsListedMax = 100 // of one user: the latest used
+const (
+	sessionColumns    = 8
+	sessionsListedMax = 100 // of one user: the latest used
+)
 
 // The fields of a session's sealed origin.
 const (
@@ -60,12 +63,7 @@ func (s *Store) OpenSession(ctx context.Context, session identity.Session, code 
 		if err := s.spend(ctx, q, session.Owner, code); err != nil {
 			return err
 		}
-		factor := 0
-		if session.ServiceFactor {
-			factor = 1
-		}
-		if _, err := q.exec(ctx, sqlNewSession, string(session.Owner), session.Hash[:], stamp(session.CreatedAt), stamp(session.SeenAt), stamp(session.SteppedAt),
-			sealOrigin(key, session.Hash, session.Origin), session.Service, factor); err != nil {
+		if err := insertRows(ctx, q, sqlNewSession, sessionColumns, "", sealSession(key, &session)); err != nil {
 			return s.taken(err, "this session exists already")
 		}
 		told := w // another try begins without what this one tells
@@ -81,6 +79,16 @@ func (s *Store) OpenSession(ctx context.Context, session identity.Session, code 
 		return s.record(ctx, q, session.Owner, told)
 	})
 	return s.explain("create session", err)
+}
+
+// sealSession is a session's row.
+func sealSession(key *seal.Key, session *identity.Session) []any {
+	factor := 0
+	if session.ServiceFactor {
+		factor = 1
+	}
+	return []any{string(session.Owner), session.Hash[:], stamp(session.CreatedAt), stamp(session.SeenAt), stamp(session.SteppedAt),
+		sealOrigin(key, session.Hash, session.Origin), session.Service, factor}
 }
 
 // Session reads a session with its owner's role of now; fault.NotFound where there is none or the owner may not sign in.
