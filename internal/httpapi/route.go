@@ -91,6 +91,10 @@ func (s *Server) guard(w http.ResponseWriter, req *http.Request, r *route, next 
 	if bodiless && !s.enterDoor(w, req, c) {
 		return
 	}
+	if !bodiless && s.door.turnsAway(r.class) {
+		s.fail(w, req, crowdedProblem(r.class))
+		return
+	}
 	defer c.leaveDoor()
 	if err := s.admit(req, c, r); err != nil {
 		s.refuse(req, c, err)

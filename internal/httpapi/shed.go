@@ -19,7 +19,8 @@ type class int
 const (
 	unclassed   class = iota // a mistake of ours
 	classHealth              // whether the node lives: always answered
-	classChange              // changes, sign-in, and the opening of streams
+	classChange              // changes and sign-in
+	classStream              // the opening of streams
 	classRead                // dashboards and lists
 	classChart               // what is worked out over the past, and what asks others first
 	classBulk                // imports, exports and tests of what is outside
@@ -28,22 +29,26 @@ const (
 
 // String is the class as metrics name it.
 func (c class) String() string {
-	return [...]string{"none", "health", "change", "read", "chart", "bulk"}[c]
+	return [...]string{"none", "health", "change", "stream", "read", "chart", "bulk"}[c]
 }
 
 // What a node takes at once, for each core: a class is let in while fewer than insideMax requests of all classes are inside, so that under
-// load bulk waits first, then charts, then reads, and changes last. Waiting are as many more as are through within a few seconds; who
-// comes on top is told to come back. Streams count while they open: open ones have bounds of their own.
+// load bulk waits first, then charts, then reads, and changes last. Of changes and streams no more than ownMax are inside: changes wait for
+// the database's writer, and must not keep out who only reads while its disk is slow. Who comes to a line of waitingMax, or has stood
+// in one for waitMax, is told to come back: while somebody still looks, and before what comes behind has waited in vain. Streams count
+// while they open: open ones have bounds of their own.
 var classBounds = [classes]struct {
-	insideMax, waitingMax int
-	deadline              time.Duration // of the whole answer
-	retryAfter            time.Duration
+	insideMax, ownMax, waitingMax int
+	waitMax                       time.Duration // in line
+	deadline                      time.Duration // of the whole answer
+	retryAfter                    time.Duration
 }{
 	classHealth: {deadline: handlerDeadline},
-	classChange: {insideMax: 64, waitingMax: 256, deadline: 10 * time.Second, retryAfter: 2 * time.Second},
-	classRead:   {insideMax: 48, waitingMax: 192, deadline: 5 * time.Second, retryAfter: 3 * time.Second},
-	classChart:  {insideMax: 8, waitingMax: 24, deadline: handlerDeadline, retryAfter: 5 * time.Second},
-	classBulk:   {insideMax: 4, waitingMax: 8, deadline: handlerDeadline, retryAfter: 10 * time.Second},
+	classChange: {insideMax: 64, ownMax: 8, waitingMax: 256, waitMax: 4 * time.Second, deadline: 10 * time.Second, retryAfter: 2 * time.Second},
+	classStream: {insideMax: 56, ownMax: 16, waitingMax: 224, waitMax: 3 * time.Second, deadline: 10 * time.Second, retryAfter: 2 * time.Second},
+	classRead:   {insideMax: 48, ownMax: 48, waitingMax: 192, waitMax: 2 * time.Second, deadline: 5 * time.Second, retryAfter: 3 * time.Second},
+	classChart:  {insideMax: 8, ownMax: 8, waitingMax: 24, waitMax: 2 * time.Second, deadline: handlerDeadline, retryAfter: 5 * time.Second},
+	classBulk:   {insideMax: 4, ownMax: 4, waitingMax: 8, waitMax: 2 * time.Second, deadline: handlerDeadline, retryAfter: 10 * time.Second},
 }
 
 // door lets requests in, those of the first classes first.
@@ -73,12 +78,12 @@ func (d *door) enter(ctx context.Context, c class) (leave func(), ok bool) {
 	}
 	leave = sync.OnceFunc(func() { d.leave(c) })
 	d.mu.Lock()
-	if d.all < d.cores*classBounds[c].insideMax && d.waiting[c].Len() == 0 {
+	if d.room(c) && d.waiting[c].Len() == 0 {
 		d.letIn(c)
 		d.mu.Unlock()
 		return leave, true
 	}
-	if d.waiting[c].Len() >= d.cores*classBounds[c].waitingMax {
+	if d.full(c) {
 		d.shed[c]++
 		d.mu.Unlock()
 		return nil, false
@@ -86,9 +91,12 @@ func (d *door) enter(ctx context.Context, c class) (leave func(), ok bool) {
 	turn := make(chan struct{})
 	place := d.waiting[c].PushBack(turn)
 	d.mu.Unlock()
+	patience := time.NewTimer(classBounds[c].waitMax)
+	defer patience.Stop()
 	select {
 	case <-turn:
 		return leave, true
+	case <-patience.C:
 	case <-ctx.Done():
 	}
 	d.mu.Lock()
@@ -102,6 +110,29 @@ func (d *door) enter(ctx context.Context, c class) (leave func(), ok bool) {
 	}
 	return nil, false
 }
+
+// turnsAway says whether a request would not even find a place in line, and counts it then: so that it costs neither a look at who asks nor
+// its body.
+func (d *door) turnsAway(c class) bool {
+	if c == classHealth {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.full(c) {
+		return false
+	}
+	d.shed[c]++
+	return true
+}
+
+// room says whether one more of a class may be inside.
+func (d *door) room(c class) bool {
+	return d.all < d.cores*classBounds[c].insideMax && d.inside[c] < d.cores*classBounds[c].ownMax
+}
+
+// full says whether no more of a class may wait.
+func (d *door) full(c class) bool { return d.waiting[c].Len() >= d.cores*classBounds[c].waitingMax }
 
 func (d *door) letIn(c class) {
 	d.all++
@@ -119,7 +150,7 @@ func (d *door) letOut(c class) {
 	d.all--
 	d.inside[c]--
 	for next := classChange; next < classes; next++ {
-		for first := d.waiting[next].Front(); first != nil && d.all < d.cores*classBounds[next].insideMax; first = d.waiting[next].Front() {
+		for first := d.waiting[next].Front(); first != nil && d.room(next); first = d.waiting[next].Front() {
 			d.waiting[next].Remove(first)
 			d.letIn(next)
 			close(first.Value.(chan struct{}))
@@ -149,13 +180,17 @@ func (s *Server) Crowds() []Crowd {
 func (s *Server) enterDoor(w http.ResponseWriter, req *http.Request, c *call) bool {
 	leave, ok := s.door.enter(req.Context(), c.route.class)
 	if !ok {
-		p := newProblem(fault.Limited, "More is asked of the service at this moment than it can answer. Try again in a few seconds.")
-		p.retryAfter = classBounds[c.route.class].retryAfter
-		s.fail(w, req, p)
+		s.fail(w, req, crowdedProblem(c.route.class))
 		return false
 	}
 	c.leave = leave
 	return true
+}
+
+func crowdedProblem(c class) *Problem {
+	p := newProblem(fault.Limited, "More is asked of the service at this moment than it can answer. Try again in a few seconds.")
+	p.retryAfter = classBounds[c].retryAfter
+	return p
 }
 
 // cores are those that Go works on.

@@ -38,7 +38,7 @@ func (s *Server) addStreamRoute() {
 			Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"x-events": schemas}}}},
 		}},
 	}
-	s.written(route{method: "GET", path: "/api/v1/stream", class: classChange, action: access.ReadPortfolio, endless: true, tag: "Portfolios", summary: "Prices and values as they change"}, describe, s.serveStream)
+	s.written(route{method: "GET", path: "/api/v1/stream", class: classStream, action: access.ReadPortfolio, endless: true, tag: "Portfolios", summary: "Prices and values as they change"}, describe, s.serveStream)
 }
 
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
