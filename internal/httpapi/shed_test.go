@@ -116,12 +116,12 @@ func TestNobodyWaitsAtTheDoorForLong(t *testing.T) {
 				w.come(t.Context(), c)
 			}
 			w.come(t.Context(), c)
-			time.Sleep(classBounds[c].waitMax - 1)
+			time.Sleep(classBounds[c].waitMax - time.Nanosecond)
 			synctest.Wait()
 			if len(w.away) != 0 || w.door.waiting[c].Len() != 1 {
 				t.Errorf("%s: %d gave up early, %d wait", c, len(w.away), w.door.waiting[c].Len())
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if len(w.away) != 1 || w.door.waiting[c].Len() != 0 || w.door.shed[c] != 1 {
 				t.Errorf("%s: %d gave up, %d wait, %d are counted", c, len(w.away), w.door.waiting[c].Len(), w.door.shed[c])
