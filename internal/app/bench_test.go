@@ -140,7 +140,31 @@ func (c *child) dial(b *testing.B) *connection {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return newConnection(conn)
+}
+
+func newConnection(conn net.Conn) *connection {
 	return &connection{conn, bufio.NewReaderSize(conn, 64<<10)}
+}
+
+// ask asks once until a deadline, and reads the answer whole where it has an end.
+func (c *connection) ask(request []byte, until time.Time) (*http.Response, error) {
+	if err := c.SetDeadline(until); err != nil {
+		return nil, err
+	}
+	if _, err := c.Write(request); err != nil {
+		return nil, err
+	}
+	response, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		return nil, err
+	}
+	if response.Header.Get("Content-Type") == "text/event-stream" {
+		return response, nil
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response, err
 }
 
 // get asks once and gives the size of the body; out may be nil.

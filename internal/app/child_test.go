@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,13 +68,17 @@ func serveAsChild(kind string) error {
 		cache = sessionCache
 	}
 	settings := settingsIn(os.Getenv("APP_TEST_DIR"))
+	settings.Database.URL = config.Secret(os.Getenv("APP_TEST_DATABASE"))
 	var large *semaphore.Weighted
-	if kind == "revaluing" {
+	switch kind {
+	case "revaluing":
 		r := newRevaluing()
 		large = r.large
 		beside.HandleFunc("/revalue", func(http.ResponseWriter, *http.Request) { r.start() })
 		beside.HandleFunc("/rest", func(http.ResponseWriter, *http.Request) { r.stop() })
-	} else {
+	case "engine":
+		settings.Roles = []string{config.RoleAPI, config.RoleEngine}
+	default:
 		settings.Roles = []string{config.RoleAPI}
 	}
 	return Serve(ctx, settings, Options{
@@ -124,12 +129,14 @@ func serveUsage(beside *http.ServeMux) (url string, err error) {
 type child struct {
 	url, usage string
 	request    []byte // as it goes over the wire
+	process    *os.Process
 }
 
-func startChild(b *testing.B, kind, dir string, stdin []byte) *child {
+// startChild runs a server on an installation until the benchmark ends; env says more.
+func startChild(b testing.TB, kind, dir string, stdin []byte, env ...string) *child {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVariable+"="+kind, "APP_TEST_DIR="+dir)
+	cmd.Env = slices.Concat(os.Environ(), []string{childVariable + "=" + kind, "APP_TEST_DIR=" + dir}, env)
 	cmd.Stdin, cmd.Stderr = strings.NewReader(string(stdin)), os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -147,11 +154,19 @@ func startChild(b *testing.B, kind, dir string, stdin []byte) *child {
 		b.Fatalf("%s: %v", kind, err)
 	}
 	url, usage, _ := strings.Cut(strings.TrimSpace(line), " ")
-	return &child{url: url, usage: usage}
+	return &child{url: url, usage: usage, process: cmd.Process}
+}
+
+// end has it stop before the benchmark does.
+func (c *child) end(b *testing.B) {
+	b.Helper()
+	if err := c.process.Signal(syscall.SIGTERM); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // used is the processor time that the server has taken so far.
-func (c *child) used(b *testing.B) time.Duration {
+func (c *child) used(b testing.TB) time.Duration {
 	b.Helper()
 	response, err := http.Get(c.usage)
 	if err != nil {
