@@ -22,6 +22,7 @@ import (
 	"folioscope/internal/config"
 	"folioscope/internal/engine"
 	"folioscope/internal/event"
+	"folioscope/internal/failpoint"
 	"folioscope/internal/health"
 	"folioscope/internal/httpapi"
 	"folioscope/internal/identity"
@@ -444,6 +445,7 @@ func (n *node) leave(ctx context.Context) {
 		return
 	}
 	n.server.Leave()
+	failpoint.Reach(failpoint.WhileDraining)
 	if n.settings.Drain.Wait <= 0 {
 		return
 	}

@@ -30,7 +30,7 @@ const (
 // The layers, from the bottom. A package is named by its path below internal/; a folder inside it counts as a part of it.
 var (
 	ground    = []string{"fault", "money", "market", "ledger", "figures", "alert"}
-	contracts = []string{"event", "bus", "trace", "cache"}
+	contracts = []string{"event", "bus", "trace", "cache", "failpoint"}
 	services  = []string{"access", "webhook", "audit", "identity", "ingest", "jobs", "journal", "live", "notify", "engine", "cluster", "transfer", "health", "httpapi"}
 	adapters  = []string{"provider", "natsbus", "sqlstore", "seal", "certificate", "outbound"}
 )
@@ -47,27 +47,28 @@ var mayImport = map[string][]string{
 	"alert":   {"fault", "money", "market", "ledger", "figures"},
 
 	// Contracts: what crosses a process.
-	"event": ground,
-	"bus":   join(ground, "event"),
-	"trace": {},
-	"cache": {},
+	"event":     ground,
+	"bus":       join(ground, "event"),
+	"trace":     {},
+	"cache":     {},
+	"failpoint": {}, // whoever makes something last says where
 
 	// Services: no service knows an adapter; it says in an interface of its own what it needs. Only ingest knows provider,
 	// whose shape of a source is what all sources share.
 	"webhook":  {"fault"},
-	"audit":    join(ground, "webhook"),
+	"audit":    join(ground, "failpoint", "webhook"),
 	"identity": join(ground, "audit"),
 	"access":   join(ground, "identity"),
-	"jobs":     ground, // and hands River what it needs of a transaction
-	"ingest":   join(ground, "audit", "event", "bus", "jobs", "provider"),
-	"journal":  join(ground, "audit", "cache", "event", "bus"),
+	"jobs":     join(ground, "failpoint"), // and hands River what it needs of a transaction
+	"ingest":   join(ground, "audit", "event", "bus", "failpoint", "jobs", "provider"),
+	"journal":  join(ground, "audit", "cache", "event", "bus", "failpoint"),
 	"notify":   join(ground, "audit", "jobs", "webhook"),
-	"engine":   join(ground, "event", "bus", "notify"),
+	"engine":   join(ground, "event", "bus", "failpoint", "notify"),
 	"live":     join(ground, "cache", "event", "bus", "journal"),
 	"transfer": join(ground, "audit", "journal"),
 	"health":   join(ground, "audit", "ingest", "jobs", "notify"),
 	"cluster":  {},
-	"httpapi":  join(ground, "access", "audit", "cache", "cluster", "engine", "event", "bus", "health", "identity", "ingest", "journal", "live", "notify", "trace", "transfer"),
+	"httpapi":  join(ground, "access", "audit", "cache", "cluster", "engine", "event", "bus", "failpoint", "health", "identity", "ingest", "journal", "live", "notify", "trace", "transfer"),
 
 	// Scenarios that anybody can check our figures with.
 	"conformance": {"fault", "figures"},
@@ -75,7 +76,7 @@ var mayImport = map[string][]string{
 	// Adapters: never one another, but that sqlstore seals what is personal before SQL sees it. They know the values of the services that they serve, not what these do.
 	"provider":    ground,
 	"natsbus":     join(ground, "event", "bus", "trace"),
-	"sqlstore":    join(ground, "access", "audit", "cache", "cluster", "engine", "event", "health", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "trace", "transfer"),
+	"sqlstore":    join(ground, "access", "audit", "cache", "cluster", "engine", "event", "failpoint", "health", "identity", "ingest", "jobs", "journal", "live", "notify", "seal", "trace", "transfer"),
 	"seal":        ground,
 	"outbound":    join(ground, "trace"),
 	"certificate": {"fault"},

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"folioscope/internal/failpoint"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 )
@@ -252,9 +253,11 @@ func (s *Sequencer) extend(ctx context.Context, now time.Time, rows []Row, sign 
 		}
 		e.Number, e.SignedAt = s.lease.Number+1, last.At
 	}
+	failpoint.Reach(failpoint.BeforeExtend)
 	if err := s.o.Store.ExtendAudit(ctx, e); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.AfterExtend)
 	s.tree, s.last = tree, last
 	if sign {
 		s.lease.Number, s.lease.Signed = e.Number, e.Signed

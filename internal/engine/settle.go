@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"folioscope/internal/alert"
+	"folioscope/internal/failpoint"
 	"folioscope/internal/ledger"
 	"folioscope/internal/notify"
 )
@@ -61,7 +62,9 @@ func (e *Engine) settle(o *owner) {
 	lease := p.lease
 	p.settling++
 	e.work(&e.settles, func(ctx context.Context) func() {
+		failpoint.Reach(failpoint.BeforeSettle)
 		settled, err := e.o.Store.SettleAlerts(ctx, lease, o.id, batch)
+		failpoint.Reach(failpoint.AfterSettle)
 		if err == nil && told(batch, settled) {
 			e.inboxChanged(ctx, o.id)
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"folioscope/internal/failpoint"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 )
@@ -90,6 +91,7 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, c *call, body []by
 		s.fail(w, r, fmt.Errorf("look up idempotency key: %w", err))
 	case stored == nil:
 		next(w, r)
+		failpoint.Reach(failpoint.BeforeAnswer)
 	case stored.BodyHash != c.once.bodyHash:
 		s.fail(w, r, fault.At(onceHeader, "This key was used for another request. Take a new one."))
 	default:

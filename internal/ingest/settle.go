@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"folioscope/internal/failpoint"
 	"folioscope/internal/market"
 	"folioscope/internal/money"
 )
@@ -135,6 +136,7 @@ func (g *Ingest) accept(ctx context.Context, marks []market.Mark) error {
 		return nil
 	}
 	defer g.tellCloses(ctx) // what made marks may have kept closes
+	failpoint.Reach(failpoint.BeforeAccept)
 	sequence, accepted, err := g.Store.Accept(ctx, marks)
 	if err != nil {
 		return fmt.Errorf("accept prices: %w", err)
@@ -156,6 +158,7 @@ func (g *Ingest) announce(ctx context.Context, sequence int64, accepted []market
 		previous = min(previous, mark.Sequence-1)
 	}
 	g.book.add(accepted, previous, sequence)
+	failpoint.Reach(failpoint.BeforeQuotesHint)
 	if err := g.Publisher.QuotesAccepted(ctx, sequence, previous, accepted); err != nil {
 		g.Log.Warn("hint of prices not sent", "sequence", sequence, "error", err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"folioscope/internal/failpoint"
 	"folioscope/internal/fault"
 )
 
@@ -284,6 +285,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[arguments]) (err error
 		}
 	}()
 	err = w.kind.Work(ctx, shown(job.JobRow))
+	failpoint.Reach(failpoint.AfterWork)
 	if err == nil {
 		return nil
 	}

@@ -25,6 +25,7 @@ import (
 	"folioscope/internal/bus"
 	"folioscope/internal/cache"
 	"folioscope/internal/event"
+	"folioscope/internal/failpoint"
 	"folioscope/internal/fault"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
@@ -197,6 +198,7 @@ func (j *Journal) record(ctx context.Context, owner ledger.OwnerID, portfolio le
 			return Recorded{}, err
 		}
 		change.Accepted = accepted
+		failpoint.Reach(failpoint.BeforeAppend)
 		got, err := j.store.Append(ctx, owner, portfolio, book.Portfolio.Sequence, change, write(result))
 		if fault.Is(err, fault.Stale) && expectedSequence == nil {
 			stale = err
@@ -214,7 +216,9 @@ func (j *Journal) record(ctx context.Context, owner ledger.OwnerID, portfolio le
 		k := key{owner, portfolio}
 		j.books.Drop(k) // the store adds what only it knows, such as positions and times; who wants the book reads it
 		j.keep(k, after)
+		failpoint.Reach(failpoint.BeforeHint)
 		j.Announce(ctx, owner, portfolio, got)
+		failpoint.Reach(failpoint.AfterHint)
 		return result, nil
 	}
 	return Recorded{}, fault.Wrap(fault.Unavailable, stale, "the portfolio changes too often right now; try again")

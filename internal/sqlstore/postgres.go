@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"folioscope/internal/failpoint"
 	"folioscope/internal/fault"
 )
 
@@ -124,7 +125,13 @@ func (p *postgres) transaction(ctx context.Context, options pgx.TxOptions, do fu
 		if err := do(pgQueries{over: tx}); err != nil {
 			return p.standby(err)
 		}
-		return tx.Commit(ctx)
+		if options.AccessMode == pgx.ReadOnly {
+			return tx.Commit(ctx)
+		}
+		failpoint.Reach(failpoint.BeforeCommit)
+		err = tx.Commit(ctx)
+		failpoint.Reach(failpoint.AfterCommit)
+		return err
 	})
 }
 
