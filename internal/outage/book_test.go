@@ -23,6 +23,8 @@ const (
 	unitsPerOp   = 9
 	amountPerOp  = 900
 	priceOfUnits = 10
+
+	degradedHeader = "Folioscope-Degraded" // is there while a node answers from memory
 )
 
 // book is one portfolio with the record of all that was done to it.
@@ -218,6 +220,10 @@ func (b *book) read(client int, atLeast int64) {
 	}
 	if d.Sequence < atLeast {
 		b.person.place.t.Errorf("I5: asked for sequence %d or later, got %d", atLeast, d.Sequence)
+	}
+	if a.header.Get(degradedHeader) != "" {
+		b.person.tally.recall()
+		return // the node said that it can't ask the database, and that this may be old
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

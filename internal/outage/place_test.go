@@ -57,13 +57,14 @@ func TestMain(m *testing.M) {
 var builtDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "folioscope-outage") })
 
 // build makes the product as it is shipped, under a version of its own.
-func build(version string) (string, error) {
+func build(version string, flags ...string) (string, error) {
 	dir, err := builtDir()
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "folioscope-"+version)
-	cmd := exec.Command("go", "build", "-o", path, "-ldflags", "-X main.version="+version, "../../cmd/folioscope")
+	args := append([]string{"build", "-o", path, "-ldflags", "-X main.version=" + version}, flags...)
+	cmd := exec.Command("go", append(args, "../../cmd/folioscope")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
@@ -83,6 +84,7 @@ type place struct {
 	nodes    []*node
 	front    *front
 	prices   *prices
+	coin     string // the id of what all hold
 	trusted  *x509.CertPool
 	people   []*person
 }
@@ -91,6 +93,7 @@ type place struct {
 type site struct {
 	hosts, namespaces []string
 	outside           string // the address by which they know HAProxy and sources
+	database          string // its URL; empty: one of its own in the servers' that all tests share
 }
 
 // here is this machine, for so many nodes.
@@ -110,7 +113,10 @@ func newPlaceAt(t testing.TB, at site, people int, settings ...string) *place {
 	if err != nil {
 		t.Skipf("skipped: no haproxy")
 	}
-	p := &place{t: t, dir: t.TempDir(), database: pgtest.Database(t), prices: startPrices(t, at.outside)}
+	if at.database == "" {
+		at.database = pgtest.Database(t)
+	}
+	p := &place{t: t, dir: t.TempDir(), database: at.database, prices: startPrices(t, at.outside)}
 	p.binary, err = thisVersion()
 	p.ok(err)
 	authority := certificatetest.NewAuthority(t)
@@ -191,9 +197,11 @@ func (p *place) command(stdin string, args ...string) string {
 func (p *place) furnish() {
 	p.t.Helper()
 	keeper := p.signInAs("keeper@example.test")
+	var made struct{ ID string }
 	keeper.must("POST", "/api/v1/instruments", map[string]any{
 		"symbol": "BTC", "name": "Bitcoin", "currency": "USD", "asset_class": "crypto", "names": map[string]string{"coingecko": coin},
-	}, nil)
+	}, &made)
+	p.coin = made.ID
 }
 
 // transport is that of one client: connections of its own, over HTTP/2 or HTTP/1.1.

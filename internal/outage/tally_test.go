@@ -22,6 +22,16 @@ type tally struct {
 	mu       sync.Mutex
 	attempts []sample
 	requests []sample // with their retries
+	recalled int      // reads answered from a node's memory, which said so
+}
+
+func (y *tally) recall() {
+	if y == nil {
+		return
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.recalled++
 }
 
 func (y *tally) attempt(method string, from time.Time, a answer) {
@@ -98,7 +108,31 @@ func (y *tally) readsBack(from time.Time, within time.Duration) (back time.Durat
 	return back
 }
 
-// slowest is a quantile of how long requests took.
+// wrote says whether a change was answered as done that was begun after a moment.
+func (y *tally) wrote(after time.Time) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return slices.ContainsFunc(y.requests, func(s sample) bool { return !s.read && s.ok && s.from.After(after) })
+}
+
+// silence is the longest time without an answer, of changes or of reads, that they were done.
+func (y *tally) silence(read bool) (longest time.Duration) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	var done []time.Time
+	for _, s := range y.requests {
+		if s.ok && s.read == read {
+			done = append(done, s.until)
+		}
+	}
+	slices.SortFunc(done, time.Time.Compare)
+	for i := range done[min(1, len(done)):] {
+		longest = max(longest, done[i+1].Sub(done[i]))
+	}
+	return longest
+}
+
+// took is a quantile of how long requests took.
 func (y *tally) took(quantile float64) time.Duration {
 	y.mu.Lock()
 	defer y.mu.Unlock()
