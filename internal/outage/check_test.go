@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"folioscope/internal/pgtest"
 )
 
 // resolve asks again, with the same key, for what was never answered: afterwards everybody knows.
@@ -185,27 +188,53 @@ func (p *place) auditOf(t *testing.T, books []*book) {
 	t.Logf("each of %d changes is in the audit log once, signed %s after the end", looked, signed.Round(100*time.Millisecond))
 }
 
-// resources are what a node holds of its machine.
-type resources struct{ goroutines, files float64 }
+// resources are what a node holds of its machine; heap is without what it keeps in caches, which have bounds of their own.
+type resources struct{ goroutines, files, heap float64 }
+
+// String implements fmt.Stringer.
+func (r resources) String() string {
+	return fmt.Sprintf("%.0f goroutines, %.0f files, %.1f MiB", r.goroutines, r.files, r.heap/(1<<20))
+}
 
 func (n *node) resources() resources {
 	m := n.meters()
-	return resources{m["go_goroutines"], m["process_open_fds"]}
+	return resources{m["go_goroutines"], m["process_open_fds"], m["go_memstats_heap_alloc_bytes"] - m["folioscope_cache_bytes"]}
 }
 
-// rested waits until every node holds no more than before, a tenth and a few aside.
-func (p *place) rested(t *testing.T, before []resources) time.Duration {
+// Connections of one node to the database.
+const (
+	poolMax    = 8 // where the URL names no other bound and the machine has no more processors
+	besidePool = 4 // two, as the guide says, and those that are about to end
+)
+
+// connections are those of all nodes to the database, and the one that counts them.
+func (p *place) connections() int {
+	p.t.Helper()
+	return pgtest.Count(p.t, p.database, "pg_stat_activity WHERE datname = current_database()")
+}
+
+// rested waits until every node holds no more than before, a tenth and a few aside, and says what they hold.
+func (p *place) rested(t *testing.T, before []resources) {
 	t.Helper()
+	const (
+		few       = 12       // connections that are about to end, and timers
+		heapSlack = 16 << 20 // until the collector comes by
+	)
 	began := time.Now()
-	const few = 12 // connections that are about to end, and timers
 	for i, n := range p.nodes {
 		var now resources
 		p.until("I11: "+n.name+" gives back what it took", func() bool {
 			now = n.resources()
-			return now.goroutines <= before[i].goroutines*1.1+few && now.files <= before[i].files*1.1+few
+			return now.goroutines <= before[i].goroutines*1.1+few && now.files <= before[i].files*1.1+few && now.heap <= before[i].heap*1.1+heapSlack
 		})
+		t.Logf("I11: %s holds %s, %s before", n.name, now, before[i])
 	}
-	return time.Since(began)
+	connections, most := 0, len(p.nodes)*(max(poolMax, runtime.NumCPU())+besidePool)+1
+	p.until("I11: connections to the database are within their bounds", func() bool {
+		connections = p.connections()
+		return connections <= most
+	})
+	t.Logf("I11: %d connections to the database, %d at most; all was back %s after the last client left", connections, most, time.Since(began).Round(time.Second))
 }
 
 func (p *place) resources() (all []resources) {

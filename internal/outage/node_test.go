@@ -53,12 +53,7 @@ func (n *node) start() { n.startOf(n.place.binary) }
 
 func (n *node) startOf(binary string) {
 	n.place.t.Helper()
-	args := []string{binary, "serve"}
-	if n.within != "" {
-		args = append([]string{"ip", "netns", "exec", n.within}, args...) // which becomes the node
-	}
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env, cmd.Stderr = n.env, &n.said
+	cmd := n.command(binary)
 	out, err := cmd.StdoutPipe()
 	n.place.ok(err)
 	n.place.ok(cmd.Start())
@@ -68,6 +63,22 @@ func (n *node) startOf(binary string) {
 		_ = cmd.Wait()
 		n.place.t.Fatalf("%s is not ready: %q, %v\n%s", n.name, line, err, lastBytes(n.said.String()))
 	}
+	n.follow(cmd)
+}
+
+// command is the node's process, not yet started.
+func (n *node) command(binary string, more ...string) *exec.Cmd {
+	args := []string{binary, "serve"}
+	if n.within != "" {
+		args = append([]string{"ip", "netns", "exec", n.within}, args...) // which becomes the node
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env, cmd.Stderr = slices.Concat(n.env, more), &n.said
+	return cmd
+}
+
+// follow has the process be the node's, and waits for its end.
+func (n *node) follow(cmd *exec.Cmd) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	n.cmd, n.ended = cmd, ended

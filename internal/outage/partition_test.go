@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,8 +33,8 @@ func TestPartitions(t *testing.T) {
 	p := newPlaceAt(t, w.site, peopleShort)
 	before := p.resources()
 	split := func(one, other int) {
-		w.drop(one, "INPUT", "-s", w.site.hosts[other])
-		w.drop(one, "OUTPUT", "-d", w.site.hosts[other])
+		w.drop(one, "input", "ip", "saddr", w.site.hosts[other])
+		w.drop(one, "output", "ip", "daddr", w.site.hosts[other])
 	}
 	for _, c := range []struct {
 		name string
@@ -40,7 +42,7 @@ func TestPartitions(t *testing.T) {
 	}{
 		{"one node alone", func() { split(0, 1); split(0, 2); time.Sleep(partFor) }},
 		{"each alone", func() { split(0, 1); split(0, 2); split(1, 2); time.Sleep(partFor) }},
-		{"one hears and isn't heard", func() { w.drop(0, "OUTPUT", "-d", w.site.hosts[1]); time.Sleep(partFor) }},
+		{"one hears and isn't heard", func() { w.drop(0, "output", "ip", "daddr", w.site.hosts[1]); time.Sleep(partFor) }},
 		{"two by way of a third", func() { split(0, 1); time.Sleep(partFor) }},
 		{"on and off", func() {
 			for range partFlaps {
@@ -53,7 +55,7 @@ func TestPartitions(t *testing.T) {
 		}},
 		{"three of ten packets lost", func() {
 			for i := range w.site.hosts {
-				w.drop(i, "INPUT", "-s", w.site.hosts[(i+1)%nodeCount], "-m", "statistic", "--mode", "random", "--probability", "0.3")
+				w.drop(i, "input", "ip", "saddr", w.site.hosts[(i+1)%nodeCount], "numgen", "random", "mod", "10", "<", "3")
 			}
 			time.Sleep(partFor)
 		}},
@@ -126,7 +128,7 @@ type wires struct {
 
 func newWires(t *testing.T, count int) *wires {
 	t.Helper()
-	for _, tool := range []string{"ip", "iptables"} {
+	for _, tool := range []string{"ip", "nft"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("skipped: no %s", tool)
 		}
@@ -150,6 +152,10 @@ func newWires(t *testing.T, count int) *wires {
 		w.run("ip", "-n", space, "address", "add", host+"/24", "dev", far)
 		w.run("ip", "-n", space, "link", "set", far, "up")
 		w.run("ip", "-n", space, "link", "set", "lo", "up")
+		w.filter(space, "add", "table", "inet", filterTable)
+		for _, chain := range filterChains {
+			w.filter(space, "add", "chain", "inet", filterTable, chain, "{ type filter hook "+chain+" priority 0 ; }")
+		}
 		w.site.hosts, w.site.namespaces = append(w.site.hosts, host), append(w.site.namespaces, space)
 	}
 	return w
@@ -164,26 +170,35 @@ func (w *wires) run(args ...string) (out string) {
 	return string(text)
 }
 
+const filterTable = "cut"
+
+var filterChains = []string{"input", "output"}
+
+func (w *wires) filter(space string, args ...string) (out string) {
+	w.t.Helper()
+	return w.run(append([]string{"ip", "netns", "exec", space, "nft"}, args...)...)
+}
+
 // drop has a node lose what matches.
 func (w *wires) drop(node int, chain string, match ...string) {
 	w.t.Helper()
-	w.run(append(append([]string{"ip", "netns", "exec", w.site.namespaces[node], "iptables", "-A", chain}, match...), "-j", "DROP")...)
+	w.filter(w.site.namespaces[node], slices.Concat([]string{"add", "rule", "inet", filterTable, chain}, match, []string{"counter", "drop"})...)
 }
+
+var droppedPackets = regexp.MustCompile(`counter packets (\d+) bytes \d+ drop`)
 
 // heal lets everything through, and gives how many packets were not let through since it last did.
 func (w *wires) heal() (dropped int) {
 	w.t.Helper()
 	for _, space := range w.site.namespaces {
-		for line := range strings.Lines(w.run("ip", "netns", "exec", space, "iptables", "-nvxL")) {
-			if fields := strings.Fields(line); len(fields) > 2 && fields[2] == "DROP" {
-				count, err := strconv.Atoi(fields[0])
-				if err != nil {
-					w.t.Errorf("iptables counts %q", line)
-				}
-				dropped += count
+		for _, found := range droppedPackets.FindAllStringSubmatch(w.filter(space, "list", "table", "inet", filterTable), -1) {
+			count, err := strconv.Atoi(found[1])
+			if err != nil {
+				w.t.Errorf("nft counts %q", found[1])
 			}
+			dropped += count
 		}
-		w.run("ip", "netns", "exec", space, "iptables", "-F")
+		w.filter(space, "flush", "table", "inet", filterTable)
 	}
 	return dropped
 }

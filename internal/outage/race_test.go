@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,10 @@ import (
 	"time"
 )
 
-const racersEach = 50 // at every node at once
+const (
+	racersEach   = 50 // at every node at once
+	guestStreams = 6  // at every node; a person may have 20
+)
 
 // testRaces has 50 clients at each of three nodes do what only one may, or what excludes one another.
 func testRaces(t *testing.T, p *place) {
@@ -141,8 +145,18 @@ func testRevoked(t *testing.T, p *place) {
 	guest.sees = owner
 	defer func() { guest.sees = nil }()
 	guest.must("POST", "/api/v1/grants/accept", map[string]string{"token": path.Base(offer.URL)}, nil)
+	var streams []*watcher
+	for _, n := range p.nodes {
+		for range guestStreams {
+			w := guest.watchAt("http://"+n.address, portfolio)
+			streams = append(streams, w)
+			defer w.close()
+		}
+	}
+	p.until("the guest's streams are open", func() bool { return allOpen(streams) })
 	var over atomic.Bool
 	var before, after atomic.Int64
+	var ended time.Duration // after the answer, the last of the streams
 	var owners sync.WaitGroup
 	owners.Go(func() {
 		p.until("reads are on their way", func() bool { return before.Load() >= racersEach })
@@ -150,6 +164,7 @@ func testRevoked(t *testing.T, p *place) {
 			t.Errorf("take back: %s", a)
 		}
 		over.Store(true)
+		ended = p.until("the guest's streams end", func() bool { return !slices.ContainsFunc(streams, (*watcher).isOpen) })
 	})
 	p.everywhere(func(n *node, _ int) {
 		for refused := 0; refused < 3; {
@@ -171,5 +186,6 @@ func testRevoked(t *testing.T, p *place) {
 		}
 	})
 	owners.Wait()
-	t.Logf("F27: %d reads before what was shared was taken back, %d refused since, none of those that began after the answer showed anything", before.Load(), after.Load())
+	t.Logf("F27: %d reads before what was shared was taken back, %d refused since, none of those that began after the answer showed anything; the last of %d streams ended %s after it",
+		before.Load(), after.Load(), len(streams), ended.Round(10*time.Millisecond))
 }

@@ -54,9 +54,9 @@ bootstrap:
       parameters: {wal_log_hints: "on", max_connections: 300}
   initdb: [encoding: UTF8, locale: C, no-sync]
   pg_hba:
-    - local all all trust
-    - host all all 127.0.0.1/32 trust
-    - host replication all 127.0.0.1/32 trust
+    - local all postgres trust
+    - host all postgres 127.0.0.1/32 trust
+    - host replication follower 127.0.0.1/32 trust
 postgresql:
   listen: "%[4]s"
   connect_address: "%[4]s"
