@@ -217,7 +217,7 @@ func (p *place) connections() int {
 func (p *place) rested(t *testing.T, before []resources) {
 	t.Helper()
 	const (
-		few       = 12       // connections that are about to end, and timers
+		few       = 16       // a pool that is full by now, connections that are about to end
 		heapSlack = 16 << 20 // until the collector comes by
 	)
 	began := time.Now()

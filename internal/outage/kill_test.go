@@ -29,6 +29,8 @@ func testKills(t *testing.T, p *place) {
 		p.until("HAProxy has all nodes again", func() bool { return p.front.up() == len(p.nodes) })
 	}
 	time.Sleep(killWindow + time.Second)
+	l.stop()
+	l.group.Wait()
 	for _, at := range kills {
 		gone := l.tally.readsBack(at, killWindow)
 		back += gone

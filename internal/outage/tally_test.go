@@ -38,9 +38,10 @@ func (y *tally) attempt(method string, from time.Time, a answer) {
 	if y == nil {
 		return
 	}
+	until := time.Now() // whoever reads what there is so far may take a while
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	y.attempts = append(y.attempts, sample{from: from, until: time.Now(), read: method == http.MethodGet, ok: !a.passing(), said: fmt.Sprint(a.status)})
+	y.attempts = append(y.attempts, sample{from: from, until: until, read: method == http.MethodGet, ok: !a.passing(), said: fmt.Sprint(a.status)})
 }
 
 func (y *tally) request(method, path string, from time.Time, a answer) {
