@@ -80,6 +80,7 @@ type Options struct {
 	Store Store
 	Node  Node // what doesn't change: name, roles, version, start
 	Log   *slog.Logger
+	Now   func() time.Time // this machine's clock; nil: time.Now
 }
 
 // Cluster is an installation as one of its nodes sees it.
@@ -88,19 +89,29 @@ type Cluster struct {
 
 	mu    sync.Mutex
 	own   bool // the clock was looked at, and is right
+	ahead time.Duration
+	read  time.Time // when it was, by what no setting of a clock changes
+	wall  time.Time // and by our clock
 	wrong bool
 	quiet bool // the last beat failed, and it was said
 }
 
 // New makes one that owns nothing before its first Beat.
-func New(o Options) *Cluster { return &Cluster{o: o} }
+func New(o Options) *Cluster {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Cluster{o: o}
+}
 
 // MayOwn says whether this node may own anything: partitions, slots of polls, the audit tree's end, the watch. It may not while its clock
-// is wrong, since leases go by the clocks of those who want them. It may be asked at any time.
+// is wrong, since leases go by the clocks of those who want them. A clock that was set since the last beat is wrong at once, as far as it was
+// set: the next beat may be late, and the database away. It may be asked at any time.
 func (c *Cluster) MayOwn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.own
+	set := c.o.Now().Round(0).Sub(c.wall) - time.Since(c.read)
+	return c.own && (c.ahead+set).Abs() <= SkewMax
 }
 
 // Run tells of this node until ctx ends, and then takes it away.
@@ -151,6 +162,7 @@ func (c *Cluster) judge(ctx context.Context, ahead time.Duration) {
 	c.mu.Lock()
 	was := c.wrong
 	c.own, c.wrong = !wrong, wrong
+	c.ahead, c.read, c.wall = ahead, time.Now(), c.o.Now().Round(0)
 	c.mu.Unlock()
 	switch rounded := ahead.Round(time.Millisecond); {
 	case wrong && !was:

@@ -79,6 +79,34 @@ func TestTheClockAmongAllThatFit(t *testing.T) {
 	}
 }
 
+// A clock that is set is wrong before anybody asked the database, and while nobody can.
+func TestAClockThatIsSetOwnsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &wall{there: map[string]Node{}}
+		set := time.Duration(0)
+		c := New(Options{Store: store, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Now().Add(set) }})
+		if err := c.Beat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		store.set(0, true)
+		for _, step := range []struct {
+			set time.Duration
+			own bool
+		}{{0, true}, {SkewMax, true}, {-SkewMax, true}, {SkewMax + time.Millisecond, false}, {-time.Hour, false}, {time.Hour, false}, {0, true}} {
+			set = step.set
+			time.Sleep(time.Minute)
+			if got := c.MayOwn(); got != step.own {
+				t.Errorf("set by %s: it may own: %t", step.set, got)
+			}
+		}
+		set = time.Hour
+		store.set(0, false) // the database's clock says that this one is right now
+		if err := c.Beat(t.Context()); err != nil || !c.MayOwn() {
+			t.Errorf("a clock that is right may own: %t, %v", c.MayOwn(), err)
+		}
+	})
+}
+
 // A node owns nothing before it has seen the database's clock, nor while its own is wrong; it says so once, and goes on telling of itself.
 func TestANodeWithAWrongClockOwnsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -36,7 +36,7 @@ type madeRule struct {
 // evaluate runs the engine of a node.
 func (n *node) evaluate(hints plug) {
 	e := engine.New(engine.Options{
-		Store: n.cable, Bus: hints, Node: n.name, Now: n.now, Sessions: n.world.exchange.calendar, Log: slog.New(slog.DiscardHandler), Interval: engineInterval,
+		Store: n.cable, Bus: hints, Node: n.name, MayOwn: n.cluster.MayOwn, Now: n.now, Sessions: n.world.exchange.calendar, Log: slog.New(slog.DiscardHandler), Interval: engineInterval,
 		NewID: n.newID("notice"), Portfolios: noPortfolios{},
 		Past: func(context.Context, market.InstrumentID, int) ([]market.Bar, error) { return nil, nil },
 		Zone: func(context.Context, ledger.OwnerID) (*time.Location, error) { return time.UTC, nil },
@@ -218,7 +218,7 @@ func (w *world) quotes(ctx context.Context) (all []engine.Quote, err error) {
 // told of later depends on when it is seen again: such rules are only held to tell nothing that isn't so.
 func (w *world) checkRule(p *person, made *madeRule, quotes []engine.Quote, told []string) {
 	f := follower{condition: &made.rule.Condition, armed: true}
-	sure := made.sure && !made.deleted && !w.clocksJump() // a node whose clock is wrong takes partitions that are others'
+	sure := made.sure && !made.deleted
 	young := func(base *engine.Quote, at time.Time) bool {
 		return !w.stale(base, made.rule.CreatedAt) && !w.stale(base, at)
 	}

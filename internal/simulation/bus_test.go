@@ -89,6 +89,17 @@ func (p plug) deliver(l *listener, subject string, payload []byte) {
 	l.handle(subject, payload)
 }
 
+// missed tells this node's listeners to a subject that they may have missed something.
+func (p plug) missed(subject string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.listeners {
+		if l.node == p.node && l.subject == subject {
+			l.gap()
+		}
+	}
+}
+
 // Subscribe implements bus.Bus.
 func (p plug) Subscribe(subject string, handle func(string, []byte), gap func()) (func(), error) {
 	p.mu.Lock()

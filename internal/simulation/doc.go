@@ -12,8 +12,8 @@
 // checked all the same, and what a trail is made of doesn't depend on it: TestASeedReplays holds a seed against itself.
 //
 // Not simulated: the HTTP side (whose way with idempotency keys node.handle follows), the queue of jobs (each node tries each slot),
-// messages by channels, grants, history, currencies, the signed tree over the audit log. Where a clock jumps by minutes or an hour, as it
-// does in a quarter of the seeds, labels of age and crossings are not held to the letter, and all else is.
+// messages by channels, grants, history, currencies, the signed tree over the audit log. A clock jumps by minutes or an hour in a quarter of
+// the seeds; such a node owns nothing meanwhile, and all is held to the letter but the labels of age that it shows itself.
 //
 // That it finds what is wrong was tried by breaking the product by hand. So many of the first seeds found it:
 //

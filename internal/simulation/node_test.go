@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"folioscope/internal/cluster"
 	"folioscope/internal/ingest"
 	"folioscope/internal/jobs"
 	"folioscope/internal/journal"
@@ -66,6 +67,7 @@ type node struct {
 	mu   sync.Mutex
 	hung chan struct{} // closed when it goes on; nil while it isn't hung
 
+	cluster *cluster.Cluster
 	journal *journal.Journal
 	hub     *live.Hub
 }
@@ -112,6 +114,7 @@ func (p *place) start(t *testing.T) {
 	n.ctx, n.end = context.WithCancel(context.Background())
 	n.cable = &cable{Store: p.world.store, world: p.world, node: n}
 	hints := plug{p.world.wire, n}
+	n.cluster = n.newCluster()
 	n.journal = journal.New(n.cable, hints, journal.Options{Now: n.now, Random: n.random, NewID: n.newID("activity")})
 	n.hub = live.New(n.cable, n.journal, hints, p.world.exchange.calendar, live.Options{Now: n.now, Random: n.random, Workers: 1})
 	n.work.Go(func() {
@@ -136,6 +139,7 @@ func (p *place) start(t *testing.T) {
 	for _, kind := range prices.Kinds() {
 		work[kind.Name] = kind.Work
 	}
+	n.work.Go(func() { n.keepTime(hints) })
 	n.work.Go(func() { n.poll(work) })
 	n.evaluate(hints)
 	p.mu.Lock()

@@ -18,7 +18,8 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "this seed alone")
-	seedsFlag = flag.Int("seeds", 0, "so many seeds, from 1 on")
+	seedsFlag = flag.Int("seeds", 0, "so many seeds")
+	fromFlag  = flag.Uint64("from", 1, "the first of many seeds")
 	daysFlag  = flag.Float64("days", 0, "so many days for each seed")
 )
 
@@ -95,7 +96,7 @@ func TestSeeds(t *testing.T) {
 		go func() {
 			defer close(numbers)
 			for seed := range seeds {
-				numbers <- uint64(seed + 1)
+				numbers <- *fromFlag + uint64(seed)
 			}
 		}()
 	})
@@ -136,7 +137,7 @@ func reachedByAll() (all []string) {
 		"stream: snapshot", "stream: delta", "stream: ended", "stream: resumed where it was")
 	return append(all, "node killed", "node hung", "node restarted", "the store is gone", "the bus is gone",
 		"node 0 is cut off", "node 1 is cut off", "node 2 is cut off",
-		"hint: no bus",
+		"hint: no bus", "beat: failed", "clock: wrong, and the node owns nothing",
 		"request: answered from what is stored", "request: done, and its answer was lost", "request: its key used for another", "request: repeated",
 		"request: refused as invalid", "request: refused as not_found", "request: refused as stale", "look", "look: none")
 }

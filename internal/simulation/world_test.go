@@ -45,7 +45,6 @@ type world struct {
 	exchange *exchange
 	sources  []*source
 	slots    slots
-	jumping  []span // of some node's clock
 
 	nodes  [nodesCount]*place
 	people [peopleCount]*person
@@ -74,10 +73,6 @@ func (w *world) now() time.Time { return time.Now().Add(w.offset) }
 
 // calm says whether nothing fails.
 func (w *world) calm() bool { return w.setup || !w.now().Before(w.quiet) }
-
-// clocksJump says whether some node's clock does more than being a little early or late in this world. Then what rests on when a node says
-// that something was can't be held against the truth to the second.
-func (w *world) clocksJump() bool { return len(w.jumping) > 0 }
 
 func (w *world) cut(n *node) bool {
 	now := w.now()
@@ -224,7 +219,6 @@ func newWorld(t *testing.T, m *template, seed uint64, length time.Duration) *wor
 		n := w.nodes[r.IntN(nodesCount)]
 		n.jumps = w.troubles("the clock of node "+number(n.index)+" is wrong", 6*time.Hour, 10*time.Minute, 2*time.Hour)
 		n.jump = pick(r, []time.Duration{-time.Hour, -5 * time.Minute, 5 * time.Minute, time.Hour})
-		w.jumping = n.jumps
 	}
 	w.setup = true
 	w.furnish(t)
