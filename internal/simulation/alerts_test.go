@@ -323,6 +323,9 @@ func (c *cable) ClaimPartitions(ctx context.Context, claim engine.Claim) ([]engi
 // SaveCursors implements engine.Store.
 func (c *cable) SaveCursors(ctx context.Context, leases []engine.Lease) error {
 	_, err := through(ctx, c, "save cursors", "", func(ctx context.Context) (struct{}, error) { return struct{}{}, c.Store.SaveCursors(ctx, leases) })
+	if err == nil {
+		c.node.savedCursors()
+	}
 	return err
 }
 

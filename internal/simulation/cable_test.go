@@ -28,9 +28,10 @@ const (
 	lateShare    = 30 // its answer waits
 	fatalShare   = 10 // the node is killed just before or after; only where kills are most instructive
 
-	settleShare = 200 // what is to be told rarely comes together with a kill by chance: it waits more often than all else
-	slowMax     = 20 * time.Second
-	wakeMax     = 100 * time.Millisecond // after a node hung
+	settleShare  = 200 // what is to be told rarely comes together with a kill by chance: it waits more often than all else
+	betweenShare = 150 // of what is to be told: the node is killed when it has noted how far it is, and before this is settled
+	slowMax      = 20 * time.Second
+	wakeMax      = 100 * time.Millisecond // after a node hung
 )
 
 // cable is the way of one node to the store. What isn't named here goes through untouched, unless the node is dead: its context ended.
@@ -46,6 +47,7 @@ type fate struct {
 	refused, lost bool
 	diesBefore    bool
 	diesAfter     bool
+	diesBetween   bool // once the node has saved its cursors, if it does while somebody waits
 	stubborn      bool // it is done even if nobody waits for it any more
 }
 
@@ -60,6 +62,8 @@ func (c *cable) fateOf(what, about string) (f fate) {
 	switch share := r.IntN(1000); {
 	case share < refusedShare, what == "settle" && share >= 1000-settleShare:
 		f.refused = true
+	case what == "settle" && share >= 1000-settleShare-betweenShare:
+		f.diesBetween = true
 	case share < refusedShare+lostShare:
 		f.lost = true
 	case share < refusedShare+lostShare+slowShare:
@@ -80,6 +84,9 @@ func through[T any](ctx context.Context, c *cable, what, about string, call func
 	f := c.fateOf(what, about)
 	if f.diesBefore {
 		c.node.kill()
+	}
+	if f.diesBetween {
+		c.dieBetween(ctx)
 	}
 	if err := c.wait(ctx, what+about, f.before); err != nil {
 		c.world.trail.reached(what + ": the node died before")
@@ -116,6 +123,16 @@ func through[T any](ctx context.Context, c *cable, what, about string, call func
 		c.world.trail.reached(what + ": late")
 	}
 	return result, err
+}
+
+// dieBetween kills the node between two writes: after its cursors, and before what is waited with.
+func (c *cable) dieBetween(ctx context.Context) {
+	select {
+	case <-c.node.nextSave():
+		c.world.trail.reached("node killed between its cursors and what it had to tell")
+		c.node.kill()
+	case <-ctx.Done():
+	}
 }
 
 // wait waits, and for as long as the node hangs. A node that died meanwhile gets nothing any more.

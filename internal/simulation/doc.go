@@ -23,6 +23,5 @@
 //	sums of money in binary floating point                6 of 6
 //	prices grow stale after 60 minutes instead of 21      2 of 6
 //	alerts are settled without fence and version          2 of 30
-//
-// A cursor that is saved before what it is about is settled was not found in 30 seeds whose clocks are right.
+//	a cursor is saved before what it is about is settled  8 of 40
 package simulation

@@ -66,6 +66,7 @@ type node struct {
 
 	mu   sync.Mutex
 	hung chan struct{} // closed when it goes on; nil while it isn't hung
+	save chan struct{} // closed when it has saved its cursors; nil while nobody waits for that
 
 	cluster *cluster.Cluster
 	journal *journal.Journal
@@ -104,6 +105,25 @@ func (n *node) hang(d time.Duration) {
 	n.hung = nil
 	n.mu.Unlock()
 	close(hung)
+}
+
+// nextSave is closed when the node has saved its cursors next.
+func (n *node) nextSave() chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.save == nil {
+		n.save = make(chan struct{})
+	}
+	return n.save
+}
+
+func (n *node) savedCursors() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.save != nil {
+		close(n.save)
+		n.save = nil
+	}
 }
 
 // start begins a life.

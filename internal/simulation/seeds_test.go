@@ -135,7 +135,7 @@ func reachedByAll() (all []string) {
 		"slot: given again", "shown: a whole total", "hint: lost", "hint: doubled", "hint: late", "a price jumped, and was believed",
 		"settle: refused, the partition or the rule is another's by now", "a crossing that had to be told", "rule: held to every crossing", "rule: deleted",
 		"stream: snapshot", "stream: delta", "stream: ended", "stream: resumed where it was")
-	return append(all, "node killed", "node hung", "node restarted", "the store is gone", "the bus is gone",
+	return append(all, "node killed", "node killed between its cursors and what it had to tell", "node hung", "node restarted", "the store is gone", "the bus is gone",
 		"node 0 is cut off", "node 1 is cut off", "node 2 is cut off",
 		"hint: no bus", "beat: failed", "clock: wrong, and the node owns nothing",
 		"request: answered from what is stored", "request: done, and its answer was lost", "request: its key used for another", "request: repeated",
