@@ -12,7 +12,7 @@
 // checked all the same, and what a trail is made of doesn't depend on it: TestASeedReplays holds a seed against itself.
 //
 // Not simulated: the HTTP side (whose way with idempotency keys node.handle follows), the queue of jobs (each node tries each slot),
-// messages by channels, grants, history, currencies, the signed tree over the audit log. A clock jumps by minutes or an hour in a quarter of
+// messages by channels, history, currencies. A clock jumps by minutes or an hour in a quarter of
 // the seeds; such a node owns nothing meanwhile, and all is held to the letter but the labels of age that it shows itself.
 //
 // That it finds what is wrong was tried by breaking the product by hand. So many of the first seeds found it:

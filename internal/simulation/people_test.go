@@ -48,6 +48,7 @@ type person struct {
 	reached  int64 // the newest sequence that an answer named
 	own      []ledger.ActivityID
 	rules    []*madeRule
+	given    map[*person]bool // their portfolio, just now
 }
 
 // request is one change that a person asks for, under one key, however often.
@@ -86,7 +87,7 @@ type look struct {
 }
 
 func newPerson(w *world, index int) *person {
-	return &person{world: w, id: ledger.OwnerID("person" + number(index)), portfolio: ledger.PortfolioID("portfolio" + number(index))}
+	return &person{world: w, id: ledger.OwnerID("person" + number(index)), portfolio: ledger.PortfolioID("portfolio" + number(index)), given: make(map[*person]bool)}
 }
 
 func (p *person) write(action audit.Action, object string) audit.Write {
@@ -102,15 +103,19 @@ func (p *person) live(device int) {
 		if p.world.calm() {
 			return
 		}
-		switch r.IntN(12) {
+		switch r.IntN(13) {
 		case 0, 1, 2, 3:
 			p.look(r)
+			p.pry(r)
 			continue
 		case 4:
 			p.makeRule(r, fmt.Sprintf("%s-rule-%d-%d", p.id, device, n))
 			continue
 		case 5:
 			p.dropRule(r)
+			continue
+		case 6:
+			p.give(r, fmt.Sprintf("%s-gift-%d-%d", p.id, device, n))
 			continue
 		}
 		p.ask(r, p.think(r, fmt.Sprintf("%s-%d-%d", p.id, device, n)))
@@ -351,6 +356,29 @@ func (p *person) look(r *rand.Rand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.looks = append(p.looks, seen)
+}
+
+// pry has a person ask for what is somebody else's, by its right name.
+func (p *person) pry(r *rand.Rand) {
+	n := p.world.someNode(r)
+	other := p.world.people[r.IntN(peopleCount)]
+	if n == nil || other == p {
+		return
+	}
+	n.work.Go(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, requestMax)
+		defer cancel()
+		valued, err := n.hub.Value(ctx, p.id, other.portfolio, 0)
+		if err == nil {
+			p.world.violated("I8: %s was shown the portfolio of %s at %d", p.id, other.id, valued.Document.Sequence)
+		}
+		switch kind := fault.KindOf(err); {
+		case kind == fault.NotFound:
+			p.world.trail.reached("pry: not found")
+		case kind == fault.Internal && ctx.Err() == nil && !n.dead.Load():
+			p.world.violated("I8: %s asked for the portfolio of %s: %v", p.id, other.id, err)
+		}
+	})
 }
 
 // show gives a portfolio as a node has it, with what it is worth.

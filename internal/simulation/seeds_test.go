@@ -139,7 +139,8 @@ func reachedByAll() (all []string) {
 		"node 0 is cut off", "node 1 is cut off", "node 2 is cut off",
 		"hint: no bus", "beat: failed", "clock: wrong, and the node owns nothing",
 		"request: answered from what is stored", "request: done, and its answer was lost", "request: its key used for another", "request: repeated",
-		"request: refused as invalid", "request: refused as not_found", "request: refused as stale", "look", "look: none")
+		"request: refused as invalid", "request: refused as not_found", "request: refused as stale", "look", "look: none", "pry: not found",
+		"offer grant", "accept grant", "take grant back", "share: shown", "share: taken back", "tree: held", "tree: not extended", "tree: another node's turn")
 }
 
 // A seed that is played twice comes to the same.

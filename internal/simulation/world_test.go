@@ -275,6 +275,7 @@ func (w *world) run(t *testing.T) {
 	w.checkMarket(t.Context())
 	w.checkPage(t.Context(), open)
 	w.checkAlerts(t.Context())
+	w.checkTree(t.Context())
 	open.closed.Store(true)
 	for _, p := range w.nodes {
 		p.stop()
