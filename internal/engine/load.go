@@ -304,13 +304,27 @@ func (e *Engine) takeIn(p *partition, one *loaded, read *pass) {
 	}
 }
 
+// firstLook is when a rule is looked at for the first time: now, or when the first price came that it missed. The one before was no older than
+// that when it was replaced, however late the rule was read.
+func (e *Engine) firstLook(r *rule, start int64, read *pass) time.Time {
+	now := e.o.Now()
+	for _, missed := range [][]Quote{read.quotes, e.recent} {
+		for i := range missed {
+			if q := &missed[i]; q.Sequence > start && r.wants(q.Instrument) && q.ObservedAt.Before(now) {
+				return q.ObservedAt
+			}
+		}
+	}
+	return now
+}
+
 // catchUp shows a rule what it missed, in order: the prices where it begins, the journal as far as it was read for it, and what came since.
 func (e *Engine) catchUp(r *rule, start int64, read *pass) {
 	if r.Condition.Kind.OfPortfolio() || !r.Condition.Kind.Level() {
 		return
 	}
 	if fresh(&alert.Kept{Rule: r.Rule, Standing: r.standing}) {
-		e.first(r)
+		e.look(r, e.firstLook(r, start, read), 0)
 	}
 	see := func(quotes []Quote, after int64) {
 		for i := range quotes {

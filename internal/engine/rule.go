@@ -187,9 +187,6 @@ func (r *rule) sight() (s alert.Sight) {
 	return s
 }
 
-// first shows a rule what is so when it begins.
-func (e *Engine) first(r *rule) { e.look(r, e.o.Now(), 0) }
-
 // step shows a rule an accepted price.
 func (e *Engine) step(r *rule, quote *Quote) {
 	if quote.Sequence <= r.standing.Through {

@@ -34,6 +34,24 @@ func (w *world) said(id market.InstrumentID, price string, made, asked time.Time
 	w.bus.send(event.QuotesAcceptedSubject, nil)
 }
 
+// A rule that is read late begins with the price of when it was made, though that would be stale by now: it was replaced before it was.
+func TestARuleThatIsReadLate(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		wednesday := time.Date(2026, 11, 18, 16, 0, 0, 0, time.UTC) // New York trades from 14:30 to 21:00
+		w.clock = func() time.Time { return wednesday.Add(30 * time.Minute) }
+		w.user("anna")
+		w.ok(w.PutInstruments(t.Context(), []market.Instrument{{ID: "acme", Symbol: "ACME", MIC: "XNYS", Name: "Acme", Currency: "USD", Class: market.Stock}}))
+		w.said("acme", "101", wednesday, wednesday)
+		w.rule(price("anna", "crosses", "acme", alert.Crossing, "100"))
+		w.said("acme", "99", wednesday.Add(15*time.Minute), wednesday.Add(15*time.Minute))
+		w.start("one")
+		w.eventually("the crossing is told", func() bool { return len(w.told("anna")) == 1 })
+		if got := w.told("anna")[0].Facts.Value; got == nil || !got.Equal(money.NewDecimal(99, 0)) {
+			t.Errorf("told %v", got)
+		}
+	})
+}
+
 // A price that grows stale is no data, whatever it is: nothing fires of it, not even what only waited for time to pass. It is data again with
 // the next price, and when its source says the same again.
 func TestAStalePriceIsNoData(t *testing.T) {
