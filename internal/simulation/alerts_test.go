@@ -333,6 +333,9 @@ func (c *cable) SaveCursors(ctx context.Context, leases []engine.Lease) error {
 func (c *cable) SettleAlerts(ctx context.Context, lease engine.Lease, owner ledger.OwnerID, all []engine.Settlement) ([]bool, error) {
 	return through(ctx, c, "settle", string(owner), func(ctx context.Context) ([]bool, error) {
 		settled, err := c.Store.SettleAlerts(ctx, lease, owner, all)
+		if err == nil {
+			c.world.queue.add(c.world.now(), owner, settled, all)
+		}
 		if err == nil && slices.Contains(settled, false) {
 			c.world.trail.reached("settle: refused, the partition or the rule is another's by now")
 		}

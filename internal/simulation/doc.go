@@ -11,9 +11,12 @@
 // what Go decides within one moment: which of several ready goroutines, or branches of a select, goes first. Whatever comes of that is
 // checked all the same, and what a trail is made of doesn't depend on it: TestASeedReplays holds a seed against itself.
 //
-// Not simulated: the HTTP side (whose way with idempotency keys node.handle follows), the queue of jobs (each node tries each slot),
-// messages by channels, history, currencies. A clock jumps by minutes or an hour in a quarter of
-// the seeds; such a node owns nothing meanwhile, and all is held to the letter but the labels of age that it shows itself.
+// Not simulated: the HTTP side (whose way with idempotency keys node.handle follows), the queue of jobs itself (each node tries each slot, and
+// a list stands for its messages), households, history, currencies, rules of portfolios. A clock jumps by minutes or an hour in a quarter of the
+// seeds; such a node owns nothing meanwhile, and all is held to the letter but the labels of age that it shows itself.
+//
+// A day costs 1.75 s of one core (measured over five days), so that a year of 52,560 slots takes about eleven minutes: it is SQL that
+// takes them, a third of it the engines' looks at their partitions, a quarter the file's encryption.
 //
 // That it finds what is wrong was tried by breaking the product by hand. So many of the first seeds found it:
 //
@@ -24,4 +27,6 @@
 //	prices grow stale after 60 minutes instead of 21      2 of 6
 //	alerts are settled without fence and version          2 of 30
 //	a cursor is saved before what it is about is settled  8 of 40
+//
+// docs/mutants.md has those that are made again and again.
 package simulation

@@ -162,6 +162,7 @@ func (p *place) start(t *testing.T) {
 	n.work.Go(func() { n.keepTime(hints) })
 	n.work.Go(func() { n.poll(work) })
 	n.work.Go(n.sign)
+	n.work.Go(n.deliver)
 	n.evaluate(hints)
 	p.mu.Lock()
 	p.node = n

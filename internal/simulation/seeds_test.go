@@ -140,6 +140,7 @@ func reachedByAll() (all []string) {
 		"hint: no bus", "beat: failed", "clock: wrong, and the node owns nothing",
 		"request: answered from what is stored", "request: done, and its answer was lost", "request: its key used for another", "request: repeated",
 		"request: refused as invalid", "request: refused as not_found", "request: refused as stale", "look", "look: none", "pry: not found",
+		"message: received", "message: twice", "receiver: fails", "receiver: limits us", "receiver: nobody there", "receiver: its answer is lost",
 		"offer grant", "accept grant", "take grant back", "share: shown", "share: taken back", "tree: held", "tree: not extended", "tree: another node's turn")
 }
 

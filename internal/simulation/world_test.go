@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"folioscope/internal/audit"
 	"folioscope/internal/identity"
+	"folioscope/internal/jobs"
 	"folioscope/internal/ledger"
 	"folioscope/internal/market"
 	"folioscope/internal/seal"
@@ -45,6 +47,8 @@ type world struct {
 	exchange *exchange
 	sources  []*source
 	slots    slots
+	queue    queue
+	deaf     map[ledger.OwnerID][]span // what fails of their receivers
 
 	nodes  [nodesCount]*place
 	people [peopleCount]*person
@@ -143,6 +147,13 @@ func newTemplate(t *testing.T) *template {
 	if err != nil {
 		t.Fatal(err)
 	}
+	database, err := store.JobsDB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jobs.New(t.Context(), jobs.Database(database), nil, jobs.Options{Log: slog.New(slog.DiscardHandler)}); err != nil { // which makes its tables
+		t.Fatal(err)
+	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +207,7 @@ func calendarOf(t *testing.T) *market.Calendar {
 // newWorld makes the world of a seed. It is called inside of a bubble.
 func newWorld(t *testing.T, m *template, seed uint64, length time.Duration) *world {
 	t.Helper()
-	w := &world{dice: dice{seed}, trail: newTrail(), lies: make(map[market.InstrumentID][]*lie), tells: make(map[market.InstrumentID][]tell)}
+	w := &world{dice: dice{seed}, trail: newTrail(), deaf: make(map[ledger.OwnerID][]span), lies: make(map[market.InstrumentID][]*lie), tells: make(map[market.InstrumentID][]tell)}
 	w.slots.given = make(map[string]grant)
 	r := w.dice.of("start")
 	w.start = time.Date(2026, 1, 1, r.IntN(24), r.IntN(60), r.IntN(60), 0, time.UTC).AddDate(0, 0, r.IntN(365))
@@ -239,6 +250,8 @@ func (w *world) furnish(t *testing.T) {
 		w.people[i] = p
 		u := identity.User{ID: p.id, Email: string(p.id) + "@example.test", Name: string(p.id), Role: identity.RoleUser, Status: identity.Active, PasswordHash: "$argon2id$", CreatedAt: w.start}
 		ok(w.store.CreateUser(t.Context(), u, p.write(audit.UserCreated, "")))
+		ok(p.connect(t.Context()))
+		w.deaf[p.id] = w.troubles("the receiver of "+string(p.id)+" fails", 8*time.Hour, time.Minute, time.Hour)
 		portfolio := ledger.Portfolio{ID: p.portfolio, Owner: p.id, Name: "Mine", BaseCurrency: "USD", LotMethod: ledger.FIFO, LotScope: ledger.ScopeAccount, CreatedAt: w.start}
 		ok(w.store.CreatePortfolio(t.Context(), portfolio, p.write(audit.PortfolioCreated, string(p.portfolio))))
 		for _, id := range accounts {
@@ -276,6 +289,7 @@ func (w *world) run(t *testing.T) {
 	w.checkPage(t.Context(), open)
 	w.checkAlerts(t.Context())
 	w.checkTree(t.Context())
+	w.checkMessages(t.Context())
 	open.closed.Store(true)
 	for _, p := range w.nodes {
 		p.stop()
