@@ -29,7 +29,7 @@ ON CONFLICT (owner) DO UPDATE SET sequence = excluded.sequence`
 
 	sqlSweepRuleInterests = `SELECT r.owner, r.id, r.version, r.standing_version, r.body, r.standing, k.version, k.wrapped FROM alert_rules r
 JOIN users u ON u.owner = r.owner JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version
-WHERE r.owner > $1 OR r.owner = $1 AND r.id > $2 ORDER BY r.owner, r.id LIMIT $3`
+WHERE (r.owner, r.id) > ($1, $2) AND u.owner >= $1 AND k.owner >= $1 ORDER BY r.owner, r.id LIMIT $3`
 
 	ruleCols = `id, version, standing_version, body, standing`
 )

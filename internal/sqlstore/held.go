@@ -15,7 +15,7 @@ const (
 (SELECT COUNT(*) FROM own_prices o WHERE o.owner = p.owner AND o.portfolio = p.id) FROM portfolios p
 JOIN users u ON u.owner = p.owner JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version
 LEFT JOIN snapshots s ON s.owner = p.owner AND s.portfolio = p.id
-WHERE (p.owner, p.id) >= ($1, $2) AND (p.owner, p.id) <= ($3, $4)`
+WHERE (p.owner, p.id) >= ($1, $2) AND (p.owner, p.id) <= ($3, $4) AND u.owner >= $1 AND u.owner <= $3 AND k.owner >= $1 AND k.owner <= $3`
 )
 
 // SequencesAfter implements engine.HeldStore.

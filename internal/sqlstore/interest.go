@@ -29,9 +29,10 @@ const (
 	sqlCountInterest       = `INSERT INTO instrument_interest (instrument, holders) VALUES `
 	sqlCountInterestSuffix = ` ON CONFLICT (instrument) DO UPDATE SET holders = instrument_interest.holders + excluded.holders`
 	sqlInterestCounts      = `SELECT instrument, holders FROM instrument_interest`
-	sqlSweepAllInterests   = `SELECT p.owner, p.id, p.interest, k.version, k.wrapped FROM portfolios p
+	// A page begins in each of the tables where the last one ended: else the database goes through all that lies before, for each page anew.
+	sqlSweepAllInterests = `SELECT p.owner, p.id, p.interest, k.version, k.wrapped FROM portfolios p
 JOIN users u ON u.owner = p.owner JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version
-WHERE p.owner > $1 OR p.owner = $1 AND p.id > $2 ORDER BY p.owner, p.id LIMIT $3`
+WHERE (p.owner, p.id) > ($1, $2) AND u.owner >= $1 AND k.owner >= $1 ORDER BY p.owner, p.id LIMIT $3`
 )
 
 const interestColumns = 2

@@ -20,7 +20,7 @@ const (
 	sqlUser    = `SELECT u.role, u.status, u.profile, u.password, u.created_at, u.confirmed_at, u.breached_at FROM users u WHERE u.owner = $1`
 	// The administrator's list is the one query across owners besides counts and sweeps.
 	sqlSweepUsers = `SELECT u.owner, u.role, u.status, u.profile, u.password, u.created_at, u.confirmed_at, k.version, k.wrapped
-FROM users u JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version WHERE u.owner > $1 ORDER BY u.owner LIMIT $2`
+FROM users u JOIN user_keys k ON k.owner = u.owner AND k.version = u.key_version WHERE u.owner > $1 AND k.owner > $1 ORDER BY u.owner LIMIT $2`
 	sqlSetPassword = `UPDATE users SET password = $2, breached_at = 0 WHERE owner = $1`
 	sqlAcceptUser  = `UPDATE users SET status = $2, profile = $3, password = $4, confirmed_at = $6 WHERE owner = $1 AND status = $5`
 
