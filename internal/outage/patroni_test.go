@@ -52,9 +52,10 @@ func TestFailoverByPatroni(t *testing.T) {
 				t.Errorf("F8: no write was answered for %s", away)
 			}
 			failed, _ := l.tally.failed(func(sample) bool { return true })
-			t.Logf("F8: the primary and its Patroni were killed: no write was answered for %s, no read for %s; %d were answered from memory; %s of requests failed in spite of retries; "+
+			reads, _ := l.tally.failed(func(s sample) bool { return s.read && s.from.After(died) && s.until.Before(moved) })
+			t.Logf("F8: the primary and its Patroni were killed: no write was answered for %s, no read for %s; %d were answered from memory, %s of reads in that time failed; %s of requests failed in spite of retries; "+
 				"the old primary was the synchronous standby %s after its death and refused all %d writes",
-				away.Round(10*time.Millisecond), unread.Round(10*time.Millisecond), l.tally.recalled, failed, again.Round(time.Second), refused)
+				away.Round(10*time.Millisecond), unread.Round(10*time.Millisecond), l.tally.recalled, reads, failed, again.Round(time.Second), refused)
 			l.finish(t)
 		}) {
 			return
