@@ -15,7 +15,7 @@
 // a list stands for its messages), households, history, currencies, rules of portfolios. A clock jumps by minutes or an hour in a quarter of the
 // seeds; such a node owns nothing meanwhile, and all is held to the letter but the labels of age that it shows itself.
 //
-// A day costs 1.75 s of one core (measured over five days), so that a year of 52,560 slots takes about eleven minutes: it is SQL that
+// A day costs 2.3 s of one core (measured over twenty days), so that a year of 52,560 slots takes about fourteen minutes: it is SQL that
 // takes them, a third of it the engines' looks at their partitions, a quarter the file's encryption.
 //
 // That it finds what is wrong was tried by breaking the product by hand. So many of the first seeds found it:
