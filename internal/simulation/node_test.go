@@ -67,6 +67,7 @@ type node struct {
 	mu   sync.Mutex
 	hung chan struct{} // closed when it goes on; nil while it isn't hung
 	save chan struct{} // closed when it has saved its cursors; nil while nobody waits for that
+	wait time.Time     // since when somebody does
 
 	cluster *cluster.Cluster
 	journal *journal.Journal
@@ -107,12 +108,12 @@ func (n *node) hang(d time.Duration) {
 	close(hung)
 }
 
-// nextSave is closed when the node has saved its cursors next.
+// nextSave is closed when the node has saved its cursors next, at a later moment: what comes first within one isn't the seed's.
 func (n *node) nextSave() chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.save == nil {
-		n.save = make(chan struct{})
+		n.save, n.wait = make(chan struct{}), n.world.now()
 	}
 	return n.save
 }
@@ -120,7 +121,7 @@ func (n *node) nextSave() chan struct{} {
 func (n *node) savedCursors() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.save != nil {
+	if n.save != nil && n.world.now().After(n.wait) {
 		close(n.save)
 		n.save = nil
 	}
