@@ -139,11 +139,11 @@ type node struct {
 	watch    *health.Watch
 	probe    *health.Probe // nil where there is none
 	server   *httpapi.Server
-	metrics  *telemetry.Metrics // nil where nobody could read them
-	hours    *hours             // nil where the market is made up
-	answers  part               // what answers people, nothing without the role api
-	parts    []part             // all else
-	closing  []func() error     // what its parts stood on, besides bus and store
+	metrics  *telemetry.Metrics
+	hours    *hours         // nil where the market is made up
+	answers  part           // what answers people, or only how this node is
+	parts    []part         // all else
+	closing  []func() error // what its parts stood on, besides bus and store
 }
 
 func (n *node) add(name string, run func(ctx context.Context) error) {
@@ -186,9 +186,7 @@ func newNode(ctx context.Context, settings config.Config, name string, store *sq
 func (n *node) forget(_ string, payload []byte) {
 	if ended, err := event.ParseUserRevoked(payload); err == nil { // live tells of those that can't be read
 		n.store.Forget(ended.OwnerID)
-		if n.server != nil {
-			n.server.Forget(ended.OwnerID)
-		}
+		n.server.Forget(ended.OwnerID)
 	}
 }
 
@@ -227,9 +225,6 @@ func (n *node) build(ctx context.Context, name string, sessions market.Sessions)
 	}
 	n.buildEngine(name, record, hub, sessions)
 	n.buildHealth(name)
-	if !n.settings.HasRole(config.RoleAPI) {
-		return nil
-	}
 	return n.buildServer(ctx, record, hub)
 }
 
@@ -303,32 +298,47 @@ func (n *node) buildIngest(ctx context.Context, name string, sessions market.Ses
 	return nil
 }
 
+// buildServer makes what answers. Every node says how it is; only those with the role api answer people.
 func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *live.Hub) error {
-	hasher, err := identity.NewHasher(rand.Reader)
-	if err != nil {
-		return err
-	}
-	services, err := signInServices(n.settings, n.outbound, n.o.Now)
-	if err != nil {
-		return err
-	}
-	breached, closeBreached, err := openBreached(n.settings)
-	if err != nil {
-		return err
-	}
-	n.closing = append(n.closing, closeBreached)
 	listening, err := n.bind(ctx)
 	if err != nil {
 		return err
 	}
-	metrics := telemetry.NewMetrics(n.o.Version)
+	metrics := n.nodeMetrics(record, hub)
 	n.metrics = metrics
+	o := httpapi.Options{
+		HealthOnly: true, Store: n.store, Live: hub, Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer,
+		Ready: func(context.Context) []string { return n.notReady(hub) }, Away: n.away,
+		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
+		Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
+	}
+	api := n.settings.HasRole(config.RoleAPI)
+	if api {
+		if err := n.forPeople(&o, record, listening); err != nil {
+			return errors.Join(err, listening.Close())
+		}
+	}
+	if n.server, err = httpapi.New(o); err != nil {
+		return errors.Join(err, listening.Close())
+	}
+	metrics.Collect(crowdFamilies(), n.crowdSamples)
+	metrics.Collect(probeFamilies(), n.probeSamples)
+	n.answers = part{"http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) }}
+	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
+	if api {
+		n.buildProbe(listening.URL)
+		n.add("refusals", n.server.RecordRefusals)
+		n.add("open streams", n.server.WatchStreams)
+		n.add("away", func(ctx context.Context) error { return n.tellAway(ctx, hub) })
+	}
+	return nil
+}
+
+// nodeMetrics are what a node counts of itself, its answers aside.
+func (n *node) nodeMetrics(record *journal.Journal, hub *live.Hub) *telemetry.Metrics {
+	metrics := telemetry.NewMetrics(n.o.Version)
 	metrics.Gauge("folioscope_live_streams", "Open event streams.", func() float64 { return float64(hub.Streams()) })
 	metrics.Gauge("folioscope_live_portfolios", "Portfolios that are kept current because somebody watches.", func() float64 { return float64(hub.Watched()) })
-	var calendar httpapi.Calendar // an interface that holds nothing, unless there is one
-	if n.hours != nil {
-		calendar = n.hours
-	}
 	metrics.Collect(ingestFamilies(), func() []telemetry.Sample { return ingestSamples(n.ingest.Meters()) })
 	if n.remote != nil {
 		metrics.Gauge("folioscope_audit_copy_lag_seconds", "For how long an audit checkpoint has been waiting to be taken elsewhere; on the node that sends them.", func() float64 { return n.remote.Lag().Seconds() })
@@ -341,31 +351,38 @@ func (n *node) buildServer(ctx context.Context, record *journal.Journal, hub *li
 	metrics.Collect(cacheFamilies(), func() []telemetry.Sample { return n.cacheSamples(record, hub) })
 	metrics.Collect(mailFamilies(), func() []telemetry.Sample { return mailSamples(n.mail.Tries()) })
 	metrics.Collect(messageFamilies(), func() []telemetry.Sample { return messageSamples(n.messages.Tries()) })
+	return metrics
+}
+
+// forPeople adds what people are answered with.
+func (n *node) forPeople(o *httpapi.Options, record *journal.Journal, listening *httpapi.Listening) error {
+	hasher, err := identity.NewHasher(rand.Reader)
+	if err != nil {
+		return err
+	}
+	services, err := signInServices(n.settings, n.outbound, n.o.Now)
+	if err != nil {
+		return err
+	}
 	signer, err := n.store.AuditSigner()
 	if err != nil {
-		return errors.Join(err, listening.Close())
+		return err
 	}
-	who := people(n.settings, n.store, hasher, breached, n.relyingParty(listening), services, n.o)
-	n.server, err = httpapi.New(httpapi.Options{
-		Identity: who,
-		Store:    n.store, Journal: record, Proposals: journal.NewProposals(record, n.store), Live: hub, Importer: n.importer(record), Prices: n.ingest, Finder: n.ingest, Calendar: calendar, AlertsChanged: n.alertsChanged, InboxChanged: n.inboxChanged,
-		Audit: n.store, AuditKey: signer.VerifierKey(), Mail: n.store, Watch: n.watch, MailOn: n.settings.SMTP.Host != "", Messages: n.messages, PushKey: n.messages.PushKey(),
-		Site: web.Dist(), Metrics: metrics.Handler(), Observe: metrics.Request, Tracer: n.o.tracer, Ready: func(context.Context) []string { return n.notReady(hub) }, Away: n.away,
-		Secure: listening.Secure, RedirectLoopback: listening.Plain, PublicURL: n.settings.PublicURL, TrustedProxies: listening.Proxies(),
-		SessionCache: n.sessionCache(), Sequence: n.store.Sequence, Limits: n.o.limits, Random: rand.Reader, Now: n.o.Now, Log: n.o.Log,
-	})
+	breached, closeBreached, err := openBreached(n.settings)
 	if err != nil {
-		return errors.Join(err, listening.Close())
+		return err
 	}
-	metrics.Collect(crowdFamilies(), n.crowdSamples)
-	n.buildProbe(listening.URL)
-	metrics.Collect(probeFamilies(), n.probeSamples)
-	n.answers = part{"http", func(ctx context.Context) error { return listening.Serve(ctx, n.server, n.server.Drain) }}
+	n.closing = append(n.closing, closeBreached)
+	who := people(n.settings, n.store, hasher, breached, n.relyingParty(listening), services, n.o)
 	n.add("recoveries", who.WorkOnRecoveries)
-	n.add("refusals", n.server.RecordRefusals)
-	n.add("open streams", n.server.WatchStreams)
-	n.add("away", func(ctx context.Context) error { return n.tellAway(ctx, hub) })
-	n.add("ready", func(ctx context.Context) error { return n.announce(ctx, hub, listening.URL) })
+	o.HealthOnly, o.Site, o.SessionCache, o.Sequence = false, web.Dist(), n.sessionCache(), n.store.Sequence
+	o.Identity, o.Journal, o.Proposals, o.Importer = who, record, journal.NewProposals(record, n.store), n.importer(record)
+	o.Prices, o.Finder, o.AlertsChanged, o.InboxChanged = n.ingest, n.ingest, n.alertsChanged, n.inboxChanged
+	o.Audit, o.AuditKey, o.Watch = n.store, signer.VerifierKey(), n.watch
+	o.Mail, o.MailOn, o.Messages, o.PushKey = n.store, n.settings.SMTP.Host != "", n.messages, n.messages.PushKey()
+	if n.hours != nil { // else an interface that holds nothing
+		o.Calendar = n.hours
+	}
 	return nil
 }
 
@@ -441,12 +458,9 @@ func (n *node) run(ctx context.Context) error {
 
 // leave has load balancers turn to other nodes, and gives them the time to notice.
 func (n *node) leave(ctx context.Context) {
-	if n.server == nil {
-		return
-	}
 	n.server.Leave()
 	failpoint.Reach(failpoint.WhileDraining)
-	if n.settings.Drain.Wait <= 0 {
+	if n.settings.Drain.Wait <= 0 || !n.settings.HasRole(config.RoleAPI) {
 		return
 	}
 	n.o.Log.Info("stopping: load balancers have time to notice before anything ends", "wait", n.settings.Drain.Wait)

@@ -48,6 +48,8 @@ type Options struct {
 	InboxChanged  func(ctx context.Context, owner ledger.OwnerID) // tells who has somebody's inbox open elsewhere that it was read; nil: they see it with their next look
 	AlertsChanged func(ctx context.Context, owner ledger.OwnerID) // tells whoever evaluates somebody's rules to look at them again; nil: they look by themselves
 
+	HealthOnly bool // this node answers nobody but those who ask how it is: all other routes are not there, and what only they need may be nil
+
 	Site    fs.FS                                              // the built dashboard, index.html at its root; without one pages answer 501
 	Metrics http.Handler                                       // Prometheus; nil: the route answers 404
 	Observe func(route string, status int, took time.Duration) // of every answer, for metrics; nil: nobody looks
@@ -148,9 +150,14 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.api = newAPI(s)
-	s.addRoutes()
-	s.mux.HandleFunc("/api/", s.unknownPath)
-	s.mux.HandleFunc("/", s.servePage)
+	s.addHealthRoutes()
+	if o.HealthOnly {
+		s.mux.HandleFunc("/", s.unknownPath)
+	} else {
+		s.addRoutes()
+		s.mux.HandleFunc("/api/", s.unknownPath)
+		s.mux.HandleFunc("/", s.servePage)
+	}
 	s.openapi = sync.OnceValue(s.describe)
 	if len(s.mistakes) > 0 {
 		return nil, errors.Join(s.mistakes...)
@@ -160,7 +167,6 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) addRoutes() {
-	s.addHealthRoutes()
 	s.addSessionRoutes()
 	s.addAccountRoutes()
 	s.addRecoveryRoutes()

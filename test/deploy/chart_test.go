@@ -146,7 +146,7 @@ func TestSpoiltManifestsAreRefused(t *testing.T) {
 		{"base", spoiling{"a service of no port", "targetPort: http", "targetPort: https", "no pod has the port"}},
 		{"base", spoiling{"a setting that isn't one", "FOLIOSCOPE_PUBLIC_URL", "FOLIOSCOPE_PUBLICURL", "unknown variable"}},
 		{"base", spoiling{"a role that isn't one", `value: "api"`, `value: "web"`, "no role is called"}},
-		{"base", spoiling{"a role that answers no probe", `value: "api,ingest"`, `value: "ingest"`, "nothing answers its probes"}},
+		{"base", spoiling{"a pod that answers where nobody is sent", `value: "ingest"`, `value: "api,ingest"`, "people are sent to the pods called api"}},
 		{"base", spoiling{"a password", "postgres://folioscope@", "postgres://folioscope:hunter2@", "is a secret in the manifest"}},
 		{"base", spoiling{"a secret that isn't there", "secretName: folioscope-kek", "secretName: folioscope-key", "isn't one that the values name"}},
 		{"base", spoiling{"a secret for everybody", "defaultMode: 0440", "defaultMode: 0444", "may be read by others"}},

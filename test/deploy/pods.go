@@ -133,8 +133,8 @@ func checkEnvironment(wrong *faults, w workload, c core.Container, secrets []str
 			wrong.add("%s %s: %s lies in no volume", w.kind, w.name, file)
 		}
 	}
-	if !settled.HasRole("api") {
-		wrong.add("%s %s: without the role api nothing answers its probes", w.kind, w.name)
+	if component := w.template.Labels["app.kubernetes.io/component"]; w.kind != "Job" && (component == "api") != settled.HasRole("api") {
+		wrong.add("%s %s: people are sent to the pods called api, which have that role, and to no others", w.kind, w.name)
 	}
 	if !slices.ContainsFunc(c.VolumeMounts, func(m core.VolumeMount) bool { return m.MountPath == settled.DataDir }) {
 		wrong.add("%s %s: %s can't be written to", w.kind, w.name, settled.DataDir)

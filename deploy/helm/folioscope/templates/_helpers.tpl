@@ -22,9 +22,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}{{ else }}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end -}}
 {{- end }}
 
-{{/* Every pod has the role api besides its own, for only that one answers probes and Prometheus. People are sent to the pods called api. */}}
+{{/* A pod has the role that it is called by. Whichever that is, it answers probes and Prometheus; people are sent to the pods called api. */}}
 {{- define "folioscope.roles" -}}
-{{- if .root.Values.allInOne }}api,ingest,engine{{ else if eq .component "api" }}api{{ else }}api,{{ .component }}{{ end -}}
+{{- if .root.Values.allInOne }}api,ingest,engine{{ else }}{{ .component }}{{ end -}}
 {{- end }}
 
 {{- define "folioscope.components" -}}
