@@ -89,6 +89,17 @@ func (n *diskNode) reads() {
 	}
 }
 
+// saysDisk waits until the node says that its disk takes no changes, or says so no more.
+func (n *diskNode) saysDisk(want bool) {
+	n.t.Helper()
+	for began := time.Now(); time.Since(began) < diskPatience; time.Sleep(diskPause) {
+		if _, text := n.send("GET", "/readyz", "", nil); bytes.Contains(text, []byte("disk is full, failed or doesn't answer")) == want {
+			return
+		}
+	}
+	n.t.Fatalf("the disk is away: never %v\n%s", want, n.log.String())
+}
+
 // whole starts the node anew and looks whether all is there, once, and the audit log with it.
 func (n *diskNode) whole() {
 	n.t.Helper()
@@ -270,9 +281,11 @@ func TestAFullDisk(t *testing.T) {
 		if detail := n.until(http.StatusServiceUnavailable); !strings.Contains(detail, "the disk that holds the data is full") {
 			t.Errorf("the change that met it: %s", detail)
 		}
+		n.saysDisk(true)
 		n.reads()
 		disk.makeRoom()
 		n.until(http.StatusCreated)
+		n.saysDisk(false)
 	}
 	// A node that is killed on a full disk can still be started for reading.
 	disk.fill()
@@ -376,4 +389,23 @@ func (n *diskNode) limit(files int) {
 	if out, err := exec.Command(program, fmt.Sprintf("--pid=%d", n.serve.Process.Pid), fmt.Sprintf("--nofile=%d:", files)).CombinedOutput(); err != nil {
 		n.t.Fatalf("prlimit: %v %s", err, out)
 	}
+}
+
+// A change inside a sync that hangs is answered long before the disk is, and so is whatever else wants to change something; reading goes on.
+// What became of it is found with its key.
+func TestADiskThatHangsForLong(t *testing.T) {
+	n := newDiskNode(t)
+	n.until(http.StatusCreated)
+	mend := n.faulty("fdatasync:delay_exit=3600000000:when=1") // an hour: longer than any patience here
+	for range 3 {
+		if status, detail := n.try(); status != http.StatusServiceUnavailable || !strings.Contains(detail, "the disk of this server doesn't answer") {
+			t.Errorf("while it hangs: %d %s", status, detail)
+		}
+		n.saysDisk(true)
+		n.reads()
+	}
+	mend()
+	n.until(http.StatusCreated)
+	n.saysDisk(false)
+	n.whole()
 }

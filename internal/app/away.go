@@ -19,6 +19,9 @@ func (n *node) away() []string {
 	if !n.bus.Connected() {
 		parts = append(parts, live.AwayBus)
 	}
+	if n.store.Unwritable() {
+		parts = append(parts, live.AwayDisk)
+	}
 	return parts
 }
 

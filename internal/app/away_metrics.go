@@ -21,7 +21,7 @@ func crowdFamilies() []telemetry.Family {
 		{Name: metricInside, Help: "Requests that are worked on, streams while they open.", Labels: class},
 		{Name: metricWaiting, Help: "Requests that wait to be worked on.", Labels: class},
 		{Name: metricShed, Help: "Requests that were turned away since the node started, because there were too many.", Kind: telemetry.Counter, Labels: class},
-		{Name: metricAway, Help: "1 while the node does without its database or its bus.", Labels: []string{"part"}},
+		{Name: metricAway, Help: "1 while the node does without its database, its bus, or a disk that keeps changes.", Labels: []string{"part"}},
 	}
 }
 
@@ -35,7 +35,7 @@ func (n *node) crowdSamples() []telemetry.Sample {
 			telemetry.Sample{Family: metricShed, Labels: class, Value: float64(c.Shed)})
 	}
 	parts := n.away()
-	for _, part := range []string{live.AwayDatabase, live.AwayBus} {
+	for _, part := range []string{live.AwayDatabase, live.AwayBus, live.AwayDisk} {
 		away := 0.0
 		if slices.Contains(parts, part) {
 			away = 1

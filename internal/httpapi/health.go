@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,6 +65,10 @@ func (s *Server) serveReadiness(w http.ResponseWriter, r *http.Request) {
 		} else {
 			answer.Reasons = append(answer.Reasons, "the database doesn't answer")
 		}
+	}
+	if slices.Contains(s.away(), live.AwayDisk) {
+		s.sayAway(w.Header())
+		answer.Degraded = append(answer.Degraded, "the database's disk is full, failed or doesn't answer: all can be read, changes are refused")
 	}
 	if s.options.Ready != nil {
 		answer.Reasons = append(answer.Reasons, s.options.Ready(ctx)...)

@@ -351,7 +351,7 @@ type StreamInbox struct{}
 
 // StreamDegraded is what the service does without.
 type StreamDegraded struct {
-	Away []string `json:"away" nullable:"false" enum:"database,bus" doc:"database: what is shown comes from memory, and nothing can be changed. bus: changes are found by looking, every 30 s. Empty: all is there"`
+	Away []string `json:"away" nullable:"false" enum:"database,bus,disk" doc:"database: what is shown comes from memory, and nothing can be changed. bus: changes are found by looking, every 30 s. disk: all can be read, and no change can be kept. Empty: all is there"`
 }
 
 // StreamStatus is how well the service itself is connected to the market.

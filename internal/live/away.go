@@ -9,6 +9,7 @@ import (
 const (
 	AwayDatabase = "database" // what is shown comes from memory, and nothing can be changed
 	AwayBus      = "bus"      // what changed is found by looking, every 30 s
+	AwayDisk     = "disk"     // all can be read, and no change can be kept: the disk is full, failed, or doesn't answer
 )
 
 // SetAway tells every viewer what this node does without from now on, and each that comes. Nothing of it is kept for those who resume:

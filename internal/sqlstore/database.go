@@ -106,6 +106,9 @@ func (s *Store) explain(operation string, err error) error {
 		case classDamaged:
 			err = fault.Wrap(fault.Unavailable, err, "the database is damaged; its operator has to put a copy of it back")
 		case classFull:
+			if s.room.refuse(time.Now()) {
+				s.log.Warn("the disk that holds the data is full: changes are refused until there is room, reading goes on")
+			}
 			err = fault.Wrap(fault.Unavailable, err, "changes are off: the disk that holds the data is full; its operator has to make room")
 		case classRetry:
 			err = fault.Wrap(fault.Unavailable, err, "the database is busy")

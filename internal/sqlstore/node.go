@@ -58,6 +58,9 @@ func (s *Store) Beat(ctx context.Context, n cluster.Node, lasts time.Duration) e
 		_, err = q.exec(ctx, sqlForgetGoneNodes, stamp(clock.At.Add(-nodesKept)))
 		return err
 	})
+	if err == nil && s.room.take(time.Now()) {
+		s.log.InfoContext(ctx, "the disk that holds the data has room again: changes are taken")
+	}
 	return s.explain("note a node", err)
 }
 

@@ -44,6 +44,7 @@ type sqlite struct {
 	path, vfs      string
 	key            []byte
 	unkept         atomic.Bool // a sync failed: see kept
+	commits        hang
 }
 
 // pool is a set of connections, each with its own prepared statements, of which one user at a time has one.
@@ -185,11 +186,13 @@ func (p *pool) take(ctx context.Context) (*connection, error) {
 	case c := <-p.idle:
 		return c, nil
 	case <-p.closed:
-		return nil, fault.New(fault.Unavailable, "the store is closed")
+		return nil, errClosed()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
+
+func errClosed() error { return fault.New(fault.Unavailable, "the store is closed") }
 
 func (p *pool) give(c *connection) { p.idle <- c }
 
@@ -293,26 +296,38 @@ func (c *connection) one(ctx context.Context, text string, args []any, into ...a
 }
 
 // transaction runs do between a BEGIN and a COMMIT, or a ROLLBACK, which happens even when the context is over.
-func (c *connection) transaction(ctx context.Context, begin string, do func(queries) error) (err error) {
+func (c *connection) transaction(ctx context.Context, begin string, do func(queries) error) error {
+	if err := c.begin(ctx, begin, do); err != nil {
+		return err
+	}
+	return c.commit(ctx)
+}
+
+// begin runs do after a BEGIN. Without an error the transaction is open afterwards.
+func (c *connection) begin(ctx context.Context, begin string, do func(queries) error) error {
 	if _, err := c.exec(ctx, begin); err != nil {
 		return err
 	}
 	done := false
-	defer func() {
+	defer func() { // after a panic too
 		if !done {
-			if _, failed := c.exec(context.WithoutCancel(ctx), "ROLLBACK"); failed != nil && err == nil {
-				err = failed
-			}
+			_, _ = c.exec(context.WithoutCancel(ctx), "ROLLBACK") // what went wrong before says more
 		}
 	}()
 	if err := do(c); err != nil {
 		return err
 	}
-	if _, err := c.exec(ctx, "COMMIT"); err != nil {
-		return err
-	}
 	done = true
 	return nil
+}
+
+// commit ends a transaction, one way or the other.
+func (c *connection) commit(ctx context.Context) error {
+	_, err := c.exec(ctx, "COMMIT")
+	if err != nil {
+		_, _ = c.exec(context.WithoutCancel(ctx), "ROLLBACK") // the same; where SQLite did it itself there is nothing to roll back
+	}
+	return err
 }
 
 // interrupted says why SQLite was interrupted.
@@ -327,12 +342,21 @@ func (s *sqlite) write(ctx context.Context, do func(queries) error) error {
 	ctx, cancel := bounded(ctx, operationWaitMax)
 	defer cancel()
 	return interrupted(ctx, retrying(ctx, s.classify, func() error {
-		c, err := s.writer.take(ctx)
+		c, err := s.takeWriter(ctx)
 		if err != nil {
 			return err
 		}
-		defer s.writer.give(c)
-		return s.kept(func() error { return c.transaction(ctx, "BEGIN IMMEDIATE", do) })
+		committing := false
+		defer func() {
+			if !committing {
+				s.writer.give(c)
+			}
+		}()
+		if err := s.kept(func() error { return c.begin(ctx, "BEGIN IMMEDIATE", do) }); err != nil {
+			return err
+		}
+		committing = true
+		return s.commit(ctx, c)
 	}))
 }
 

@@ -62,6 +62,8 @@ type Store struct {
 	keys     *cache.Cache[ledger.OwnerID, *seal.Key] // open ones
 	presence *presence                               // of PostgreSQL; nil for SQLite, which is no server that could be away
 
+	room room // on the database's disk
+
 	mu sync.Mutex // of what follows
 
 	followed     string // the state of the keyring that this node said it holds, and when

@@ -4557,8 +4557,8 @@ export interface components {
             ratio: string;
         };
         StreamDegraded: {
-            /** @description database: what is shown comes from memory, and nothing can be changed. bus: changes are found by looking, every 30 s. Empty: all is there */
-            away: ("database" | "bus")[];
+            /** @description database: what is shown comes from memory, and nothing can be changed. bus: changes are found by looking, every 30 s. disk: all can be read, and no change can be kept. Empty: all is there */
+            away: ("database" | "bus" | "disk")[];
         };
         StreamInbox: Record<string, never>;
         StreamStatus: {

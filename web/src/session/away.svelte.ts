@@ -9,6 +9,10 @@ export const away = {
   get database(): boolean {
     return parts.includes('database');
   },
+  /** All can be read, and no change can be kept. */
+  get disk(): boolean {
+    return parts.includes('disk');
+  },
   /** Changes are found by looking now and then. */
   get bus(): boolean {
     return parts.includes('bus');
