@@ -122,15 +122,7 @@ func (p *person) visit(r *rand.Rand, g *gift) {
 		g.mu.Unlock()
 		var sequence int64
 		var err error
-		var asked sync.WaitGroup
-		asked.Add(1)
-		n.work.Go(func() {
-			defer asked.Done()
-			ctx, cancel := context.WithTimeout(n.ctx, requestMax)
-			defer cancel()
-			sequence, err = n.showShared(ctx, p, g)
-		})
-		asked.Wait()
+		n.ask(func(ctx context.Context) { sequence, err = n.showShared(ctx, p, g) })
 		g.mu.Lock()
 		asking := g.takingBack
 		g.mu.Unlock()

@@ -89,6 +89,19 @@ func (n *node) now() time.Time {
 // random is another number for each node, and always the same: it must not matter who asks first.
 func (n *node) random() float64 { return float64(n.place.index+1) / (nodesCount + 1) }
 
+// ask has the node work on a request, and waits until it is done with it.
+func (n *node) ask(request func(context.Context)) {
+	var asked sync.WaitGroup
+	asked.Add(1)
+	n.work.Go(func() {
+		defer asked.Done()
+		ctx, cancel := context.WithTimeout(n.ctx, requestMax)
+		defer cancel()
+		request(ctx)
+	})
+	asked.Wait()
+}
+
 // hangs is what is closed when the node goes on, nil where it doesn't hang.
 func (n *node) hangs() chan struct{} {
 	n.mu.Lock()

@@ -336,15 +336,7 @@ func (p *person) look(r *rand.Rand) {
 	p.mu.Unlock()
 	var seen look
 	err := errors.New("the node died")
-	var asked sync.WaitGroup
-	asked.Add(1)
-	n.work.Go(func() {
-		defer asked.Done()
-		ctx, cancel := context.WithTimeout(n.ctx, requestMax)
-		defer cancel()
-		seen, err = n.show(ctx, p, least)
-	})
-	asked.Wait()
+	n.ask(func(ctx context.Context) { seen, err = n.show(ctx, p, least) })
 	if err != nil || n.dead.Load() {
 		p.world.trail.reached("look: none")
 		return
